@@ -1,0 +1,92 @@
+# Every target does its own set-up. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+CLANG  ?= clang
+ARGS   ?=
+
+UP_PACKAGES   := python3-venv clang libbpf-dev libbpf1 linux-libc-dev python3-bpfcc
+TEST_PACKAGES := $(UP_PACKAGES) gcc libc6-dev chromium postgresql
+
+##@ Run
+up: setup ## profile this machine: server, collector and the page (ARGS='--http 127.0.0.1:8440')
+	$(BIN)/profiler up $(ARGS)
+
+##@ Develop
+test: packages-test setup ## every test; what this machine lacks is skipped with the reason
+	$(BIN)/playwright --version
+	cd server/web && PATH="$(CURDIR)/$(BIN):$$PATH" npm test
+	$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/.installed proto web ## formatting, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	cd server/web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run check
+
+format: $(VENV)/.installed ## write the one formatting
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## every benchmark, side by side with its baseline
+	$(BIN)/python -m tests.bench $(ARGS)
+
+##@ Build
+setup: packages-up $(VENV)/.installed proto bpf web ## everything `make up` needs
+
+bpf: bpf/build/profile.bpf.o ## the BPF object
+proto: profiler/v1/ingest_pb2.py ## the wire's Python modules
+web: server/static/index.html ## the pages
+
+wheel: setup ## one wheel with the BPF object, the migrations and the pages
+	$(BIN)/python -m build --wheel
+
+lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml admits
+	$(BIN)/pip-compile -q --upgrade --extra collector --extra server --extra dev --strip-extras \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe \
+	  -o requirements.lock pyproject.toml
+
+clean: ## remove everything that make built
+	rm -rf $(VENV) bpf/build profiler/v1 server/static server/web/node_modules dist bench-results
+
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: up test check format bench setup bpf proto web wheel lock clean help packages-up packages-test
+
+# --- set-up ---------------------------------------------------------------------------------
+
+# Debian packages: installed where they are missing and we may, else named.
+packages-up:
+	@./deploy/packages.sh $(UP_PACKAGES)
+packages-test:
+	@./deploy/packages.sh $(TEST_PACKAGES)
+
+$(VENV)/.installed: requirements.lock pyproject.toml | packages-up
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+profiler/v1/ingest_pb2.py: proto/profiler/v1/ingest.proto $(VENV)/.installed
+	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=. --pyi_out=. --grpc_python_out=. $<
+	touch profiler/v1/__init__.py $@
+
+# Without clang the profiler still runs through bcc, or on recorded profiles.
+bpf/build/profile.bpf.o: bpf/profile.bpf.c bpf/profile.h
+	@mkdir -p bpf/build
+	@if command -v $(CLANG) >/dev/null; then set -x; \
+	  $(CLANG) -O2 -g -Wall -Werror -target bpf -D__TARGET_ARCH_x86 \
+	    -I/usr/include/$$(uname -m)-linux-gnu -c $< -o $@; \
+	else echo "skipped: the BPF object (clang is not installed)" >&2; fi
+
+server/static/index.html: $(shell find server/web -path '*/node_modules' -prune -o -type f -print) $(VENV)/.installed
+	cd server/web && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --no-audit --no-fund --loglevel=error
+	cd server/web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run build
+	touch $@

@@ -1,0 +1,1 @@
+"""The node agent: sources → symbols → spool → export. Imports `profiler`, never `server`."""

@@ -1,0 +1,39 @@
+"""What a kernel program counted, before symbolization: addresses and numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class RawSample:
+    """`count` samples of one thread name in one process with equal stacks.
+
+    `user` and `kernel` are runtime addresses, leaf first, as the kernel reports them; empty where
+    the sample has no such part. `truncated` names why the stack does not reach its root
+    ("depth": the walk stopped at the deepest frame that the kernel records), "" where it is
+    not known to be cut.
+    """
+
+    pid: int
+    thread_name: str
+    user: tuple[int, ...]
+    kernel: tuple[int, ...]
+    count: int
+    truncated: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RawDrain:
+    """One drain: taken == sum(sample.count for sample in samples) + sum(losses.values()).
+
+    `idle` counts the samples that fell on an idle CPU; they are not part of `taken`.
+    `period_ns` is the CPU time that one sample stands for.
+    """
+
+    start_ns: int
+    duration_ns: int
+    period_ns: int
+    taken: int
+    idle: int = 0
+    losses: Mapping[str, int] = field(default_factory=dict)
+    samples: tuple[RawSample, ...] = ()

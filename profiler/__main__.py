@@ -1,0 +1,5 @@
+"""`python -m profiler` is the `profiler` command."""
+
+from profiler.cli import main
+
+main()

@@ -1,0 +1,195 @@
+"""The values that every part of the profiler speaks of: frames, profiles, drains.
+
+A profile keeps its stacks as a prefix tree in columns, so that stacks that share their callers
+share their storage, and numpy can add a million of them without a Python loop:
+
+    >>> builder = ProfileBuilder()
+    >>> main, work = Frame("main"), Frame("work")
+    >>> builder.add((main, work), samples=3)
+    >>> builder.add((main,), samples=1)
+    >>> profile = builder.build()
+    >>> profile.parents.tolist(), profile.samples.tolist()
+    ([-1, 0, 1], [0, 1, 3])
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Labels = tuple[tuple[str, str], ...]
+"""Sorted name=value pairs."""
+
+
+class Kind(IntEnum):
+    """What a frame is. The numbers are those of the wire and the store; none is ever reused."""
+
+    NATIVE = 0
+    KERNEL = 1
+    PYTHON = 2
+    JIT = 3
+    THREAD = 4
+    """The thread's name, the root of its stacks, as `perf script` and flamegraph.pl show it."""
+    MARKER = 5
+    """Not code: `[truncated: CAUSE]` and the like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One entry of a stack, as far as it could be named.
+
+    `address` is an address in the file `binary` (an ELF virtual address; for the kernel, the
+    runtime address). A named frame carries the address of its function's first instruction, so
+    that equal functions are equal frames; an unnamed one carries the sampled address itself, so
+    that it can be named later. `line` is the sampled line, 0 where none is known. `inlined`
+    frames have no call of their own: the compiler put them into the frame before them.
+    """
+
+    function: str
+    file: str = ""
+    line: int = 0
+    binary: str = ""
+    build_id: str = ""
+    address: int = 0
+    kind: Kind = Kind.NATIVE
+    inlined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileType:
+    """What is counted: `cpu` in `nanoseconds`, `page_faults` in `count`."""
+
+    name: str
+    unit: str
+
+
+CPU = ProfileType("cpu", "nanoseconds")
+
+ROOT = 0
+"""The number of the root node, which stands for no frame."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Profile:
+    """Samples of one type over a window, as a prefix tree of stacks.
+
+    Columns, one entry a node, node 0 the root, parents before their children:
+    `parents` int32 (-1 at the root), `node_frames` int32 index into `frames` (-1 at the root),
+    `samples` int64 the number of samples whose leaf this node is, `values` int64 the same in the
+    unit of the type (for `cpu`: samples x `period`, so that profiles of different rates add up).
+    `period` is the value of one sample, 0 where it varies. Times are Unix nanoseconds; the
+    window is [start_ns, start_ns + duration_ns).
+    """
+
+    frames: tuple[Frame, ...]
+    parents: NDArray[np.int32]
+    node_frames: NDArray[np.int32]
+    samples: NDArray[np.int64]
+    values: NDArray[np.int64]
+    type: ProfileType = CPU
+    period: int = 0
+    start_ns: int = 0
+    duration_ns: int = 0
+    labels: Labels = ()
+
+    @property
+    def total_samples(self) -> int:
+        return int(self.samples.sum())
+
+    @property
+    def total_value(self) -> int:
+        return int(self.values.sum())
+
+    def stack(self, node: int) -> tuple[Frame, ...]:
+        """The frames from the root to `node`, root first."""
+        frames: list[Frame] = []
+        while node != ROOT:
+            frames.append(self.frames[self.node_frames[node]])
+            node = int(self.parents[node])
+        return tuple(reversed(frames))
+
+    def stacks(self) -> Iterator[tuple[tuple[Frame, ...], int, int]]:
+        """Every stack that has samples, as (frames root first, samples, value)."""
+        for node in np.flatnonzero(self.samples | self.values).tolist():
+            yield self.stack(node), int(self.samples[node]), int(self.values[node])
+
+
+class ProfileBuilder:
+    """Collects stacks into a Profile: equal stacks become one node, counts are added."""
+
+    def __init__(self) -> None:
+        self._frames: dict[Frame, int] = {}
+        self._nodes: dict[tuple[int, int], int] = {}
+        self._parents = [-1]
+        self._node_frames = [-1]
+        self._samples = [0]
+        self._values = [0]
+
+    def add(self, stack: Iterable[Frame], samples: int, value: int = 0) -> None:
+        """Adds `samples` samples worth `value` with the frames of `stack`, root first."""
+        node = ROOT
+        for frame in stack:
+            number = self._frames.setdefault(frame, len(self._frames))
+            node = self._child(node, number)
+        self._samples[node] += samples
+        self._values[node] += value
+
+    def _child(self, parent: int, frame: int) -> int:
+        key = (parent, frame)
+        node = self._nodes.get(key)
+        if node is None:
+            node = self._nodes[key] = len(self._parents)
+            self._parents.append(parent)
+            self._node_frames.append(frame)
+            self._samples.append(0)
+            self._values.append(0)
+        return node
+
+    def build(
+        self,
+        type: ProfileType = CPU,
+        *,
+        period: int = 0,
+        start_ns: int = 0,
+        duration_ns: int = 0,
+        labels: Labels = (),
+    ) -> Profile:
+        return Profile(
+            frames=tuple(self._frames),
+            parents=np.array(self._parents, dtype=np.int32),
+            node_frames=np.array(self._node_frames, dtype=np.int32),
+            samples=np.array(self._samples, dtype=np.int64),
+            values=np.array(self._values, dtype=np.int64),
+            type=type,
+            period=period,
+            start_ns=start_ns,
+            duration_ns=duration_ns,
+            labels=labels,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """What a node's collector took from the kernel at once, symbolized, with its accounts.
+
+    `taken` counts the samples that the kernel program took in this window (idle left out), and
+    `losses` those of them that no profile holds, by cause; so for every drain
+
+        taken == sum(profile.total_samples for profile in profiles) + sum(losses.values())
+    """
+
+    host_name: str
+    start_ns: int
+    duration_ns: int
+    taken: int
+    losses: Mapping[str, int] = field(default_factory=dict)
+    profiles: tuple[Profile, ...] = ()
+    type: ProfileType = CPU
+
+    @property
+    def unaccounted(self) -> int:
+        """Samples neither held nor lost by name; anything but 0 is a bug in the collector."""
+        held = sum(profile.total_samples for profile in self.profiles)
+        return self.taken - held - sum(self.losses.values())

@@ -1,0 +1,1 @@
+"""The server: ingest → store → query → HTTP API → pages. Imports `profiler`, never `collector`."""
