@@ -1,0 +1,255 @@
+"""From batches to columns, and to drains. Whatever a sender may write, a FormatError is the worst.
+
+Columns are checked with numpy as wholes; the loops that are left run over strings and series.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from profiler.errors import FormatError, UnavailableError
+from profiler.model import Kind, Labels, ProfileType
+from profiler.v1 import ingest_pb2 as pb
+from profiler.wire import checks, limits
+
+_FRAME_COLUMNS = {
+    "frame_function": "<u4",
+    "frame_file": "<u4",
+    "frame_line": "<u4",
+    "frame_binary": "<u4",
+    "frame_build_id": "<u4",
+    "frame_address": "<u8",
+    "frame_kind": "u1",
+    "frame_inlined": "u1",
+}
+
+
+class StreamFullError(UnavailableError):
+    """The stream's numbering has no room for this batch; on a new stream it has."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Additions:
+    """What a batch adds to its stream: columns, one entry a frame or a node.
+
+    The first string has the number `first_string`, and so on for frames and nodes. The numbers in
+    the columns are those of the stream, and all within what it holds with these additions;
+    `node_parent` is always smaller than the node's own number. A path may have two numbers.
+    """
+
+    first_string: int
+    strings: tuple[str, ...]
+    first_frame: int
+    frame_function: NDArray[np.uint32]
+    frame_file: NDArray[np.uint32]
+    frame_line: NDArray[np.uint32]
+    frame_binary: NDArray[np.uint32]
+    frame_build_id: NDArray[np.uint32]
+    frame_address: NDArray[np.uint64]
+    frame_kind: NDArray[np.uint8]
+    frame_inlined: NDArray[np.uint8]
+    first_node: int
+    node_parent: NDArray[np.uint32]
+    node_frame: NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """The samples of one series: node numbers of the stream (each once) and their counts."""
+
+    labels: Labels
+    period: int
+    stacks: NDArray[np.uint32]
+    samples: NDArray[np.int64]
+    values: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedBatch:
+    """A batch of which every field has been checked; no two `profiles` have equal labels."""
+
+    collector_id: bytes
+    sequence: int
+    host_name: str
+    type: ProfileType
+    start_ns: int
+    duration_ns: int
+    taken: int
+    losses: Mapping[str, int]
+    additions: Additions
+    profiles: tuple[Samples, ...]
+
+    @property
+    def unaccounted(self) -> int:
+        """Samples taken that are neither held nor lost by name: 0 where the accounts close."""
+        held = sum(int(profile.samples.sum()) for profile in self.profiles)
+        return self.taken - held - sum(self.losses.values())
+
+
+class StreamDecoder:
+    """Reads the batches of one stream, in their order.
+
+    A batch that is refused changes nothing, so the batches before it stay good.
+    """
+
+    def __init__(self) -> None:
+        self._strings = [""]
+        self._string_bytes = 0
+        self._frames = 0
+        self._nodes = 1
+
+    def decode(self, batch: pb.Batch) -> DecodedBatch:
+        """Raises FormatError for what no stream may carry, StreamFullError for what this stream
+        has no room for."""
+        if len(batch.collector_id) != 16:
+            raise FormatError(f"collector_id: expected 16 bytes, got {len(batch.collector_id)}")
+        additions = self._additions(batch.additions)
+        known = len(self._strings)
+        self._strings += additions.strings
+        try:
+            decoded = self._batch(batch, additions)
+        except FormatError:
+            del self._strings[known:]
+            raise
+        self._string_bytes += sum(map(checks.size, additions.strings))
+        self._frames += len(additions.frame_function)
+        self._nodes += len(additions.node_parent)
+        return decoded
+
+    def _batch(self, batch: pb.Batch, additions: Additions) -> DecodedBatch:
+        accounts = batch.accounts
+        start_ns = checks.bounded("accounts.start_ns", accounts.start_ns, limits.TIME_NS)
+        latest = limits.TIME_NS - start_ns
+        losses = checks.losses(accounts.losses)
+        profiles = self._profiles(batch, self._nodes + len(additions.node_parent))
+        for field, total in (
+            ("samples", sum(int(profile.samples.sum()) for profile in profiles)),
+            ("values", sum(int(profile.values.sum()) for profile in profiles)),
+            ("accounts.losses", sum(losses.values())),
+        ):
+            checks.bounded(f"the sum of {field}", total, limits.COUNT)
+        return DecodedBatch(
+            collector_id=batch.collector_id,
+            sequence=checks.bounded("sequence", batch.sequence, limits.TIME_NS),
+            host_name=checks.text("accounts.host_name", accounts.host_name, limits.LABEL_BYTES),
+            type=ProfileType(
+                checks.name("accounts.profile_type", accounts.profile_type),
+                checks.name("accounts.unit", accounts.unit),
+            ),
+            start_ns=start_ns,
+            duration_ns=checks.bounded("accounts.duration_ns", accounts.duration_ns, latest),
+            taken=checks.bounded("accounts.taken", accounts.taken, limits.COUNT),
+            losses=losses,
+            additions=additions,
+            profiles=profiles,
+        )
+
+    def _additions(self, new: pb.Additions) -> Additions:
+        strings = self._new_strings(new)
+        frames = checks.columns("additions", new, _FRAME_COLUMNS)
+        self._room("frames", limits.STREAM_FRAMES, self._frames, len(frames["frame_kind"]))
+        for field in ("frame_function", "frame_file", "frame_binary", "frame_build_id"):
+            known = len(self._strings) + len(strings)
+            checks.below(f"additions.{field}", frames[field], known, "strings")
+        checks.below("additions.frame_kind", frames["frame_kind"], len(Kind), "kinds")
+        checks.below("additions.frame_inlined", frames["frame_inlined"], 2, "values")
+        return Additions(
+            first_string=len(self._strings),
+            strings=strings,
+            first_frame=self._frames,
+            first_node=self._nodes,
+            **frames,
+            **self._new_nodes(new, self._frames + len(frames["frame_kind"])),
+        )
+
+    def _new_nodes(self, new: pb.Additions, frames: int) -> dict[str, NDArray[Any]]:
+        nodes = checks.columns("additions", new, {"node_parent": "<u4", "node_frame": "<u4"})
+        parents = nodes["node_parent"]
+        self._room("nodes", limits.STREAM_NODES, self._nodes, len(parents))
+        checks.below("additions.node_frame", nodes["node_frame"], frames, "frames")
+        own = np.arange(self._nodes, self._nodes + len(parents))
+        late = np.flatnonzero(parents >= own)
+        if len(late):
+            raise FormatError(
+                f"additions.node_parent: node {own[late[0]]} has the parent {parents[late[0]]}; "
+                "a parent's number is smaller than the node's own"
+            )
+        return nodes
+
+    def _new_strings(self, new: pb.Additions) -> tuple[str, ...]:
+        self._room("strings", limits.STREAM_STRINGS, len(self._strings), len(new.strings))
+        strings = tuple(
+            checks.text("additions.strings", text, limits.STRING_BYTES) for text in new.strings
+        )
+        size = sum(map(checks.size, strings))
+        self._room("bytes of strings", limits.STREAM_STRING_BYTES, self._string_bytes, size)
+        return strings
+
+    def _room(self, what: str, limit: int, held: int, new: int) -> None:
+        if new >= limit:
+            raise FormatError(f"additions: {new} {what}, a stream has fewer than {limit}")
+        if held + new > limit:
+            raise StreamFullError(
+                f"this stream has {held} {what} of at most {limit}, no room for {new} more: "
+                "begin a new stream"
+            )
+
+    def _profiles(self, batch: pb.Batch, nodes: int) -> tuple[Samples, ...]:
+        if len(batch.profiles) > limits.PROFILES:
+            raise FormatError(f"profiles: {len(batch.profiles)}, at most {limits.PROFILES} a batch")
+        profiles = tuple(self._samples(profile, nodes) for profile in batch.profiles)
+        seen: set[Labels] = set()
+        for profile in profiles:
+            if profile.labels in seen:
+                raise FormatError(f"profiles: two have the labels {str(profile.labels)[:200]}")
+            seen.add(profile.labels)
+        return profiles
+
+    def _samples(self, profile: pb.Profile, nodes: int) -> Samples:
+        columns = checks.columns("profiles", profile, {"stacks": "<u4", "samples": "<u8"})
+        stacks = columns["stacks"]
+        checks.below("profiles.stacks", stacks, nodes, "nodes")
+        ordered = np.sort(stacks)
+        twice = np.flatnonzero(ordered[1:] == ordered[:-1])
+        if len(twice):
+            raise FormatError(f"profiles.stacks: {ordered[twice[0]]} stands there twice")
+        period = checks.bounded("profiles.period", profile.period, limits.COUNT)
+        samples = checks.counts("profiles.samples", columns["samples"])
+        return Samples(
+            labels=self._labels(profile),
+            period=period,
+            stacks=stacks,
+            samples=samples,
+            values=_values(profile, samples, period),
+        )
+
+    def _labels(self, profile: pb.Profile) -> Labels:
+        columns = checks.columns("profiles", profile, {"label_names": "<u4", "label_values": "<u4"})
+        if (count := len(columns["label_names"])) > limits.LABELS:
+            raise FormatError(f"profiles.label_names: {count}, at most {limits.LABELS} a series")
+        for field, column in columns.items():
+            checks.below(f"profiles.{field}", column, len(self._strings), "strings")
+        names = [self._strings[i] for i in columns["label_names"].tolist()]
+        values = [self._strings[i] for i in columns["label_values"].tolist()]
+        for name, value in zip(names, values, strict=True):
+            checks.name("profiles.label_names", name)
+            checks.text(f"the value of the label {name}", value, limits.LABEL_BYTES)
+        if any(a >= b for a, b in pairwise(names)):
+            raise FormatError(f"profiles.label_names: {str(names)[:200]} are not sorted, each once")
+        return tuple(zip(names, values, strict=True))
+
+
+def _values(profile: pb.Profile, samples: NDArray[np.int64], period: int) -> NDArray[np.int64]:
+    if not profile.values:
+        if period == 0 and len(samples):
+            raise FormatError("profiles.values: none, and no period to tell them by")
+        checks.bounded("profiles.samples x period", int(samples.sum()) * period, limits.COUNT)
+        return samples * period
+    columns = checks.columns("profiles", profile, {"samples": "<u8", "values": "<i8"})
+    if columns["values"].min() < 0:
+        raise FormatError(f"profiles.values: {columns['values'].min()} is negative")
+    return checks.counts("profiles.values", columns["values"])
