@@ -79,10 +79,10 @@ profiler/v1/ingest_pb2.py: proto/profiler/v1/ingest.proto $(VENV)/.installed
 	touch profiler/v1/__init__.py $@
 
 # Without clang the profiler still runs through bcc, or on recorded profiles.
-bpf/build/profile.bpf.o: bpf/profile.bpf.c bpf/profile.h
+bpf/build/profile.bpf.o: bpf/profile.bpf.c bpf/sample.h bpf/profile.h
 	@mkdir -p bpf/build
 	@if command -v $(CLANG) >/dev/null; then set -x; \
-	  $(CLANG) -O2 -g -Wall -Werror -target bpf -D__TARGET_ARCH_x86 \
+	  $(CLANG) -O2 -g -Wall -Werror -target bpf \
 	    -I/usr/include/$$(uname -m)-linux-gnu -c $< -o $@; \
 	else echo "skipped: the BPF object (clang is not installed)" >&2; fi
 

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The sampling itself, once for every loader. It reads no kernel structure, only helpers' answers,
+ * so there is nothing to relocate and one object serves every kernel.
+ *
+ * The including file says how its loader reaches the maps (`set` is 0 or 1):
+ *
+ *   __u32 active_set(void);
+ *   struct counters *counters_of(__u32 set);
+ *   int stack_id(void *ctx, __u32 set, __u64 flags);
+ *   __u64 *find_count(__u32 set, struct count_key *key);
+ *   long insert_count(__u32 set, struct count_key *key);   1, unless the key is there
+ *   int has_ring(void);
+ *   struct raw_sample *reserve_raw(void);
+ *   void submit_raw(struct raw_sample *raw);               wakes nobody: the reader polls
+ */
+#ifndef SAMPLE_H
+#define SAMPLE_H
+
+#define ERROR_FAULT (-14) /* -EFAULT of a stack helper: there is no stack of this kind */
+
+static __always_inline int stack_is_lost(int id)
+{
+	return id < 0 && id != ERROR_FAULT;
+}
+
+/* Adds 1 to the count of a key; 0 where there is no room for it. */
+static __always_inline int add_to_count(__u32 set, struct count_key *key)
+{
+	__u64 *count = find_count(set, key);
+
+	if (!count) {
+		if (insert_count(set, key) == 0)
+			return 1;
+		/* No room, or a thread of the same name on another CPU was first. */
+		count = find_count(set, key);
+		if (!count)
+			return 0;
+	}
+	__sync_fetch_and_add(count, 1);
+	return 1;
+}
+
+/* Sends the sample itself, so that it is kept. `cause` counts it where there is no ring. */
+static __always_inline void send_raw(void *ctx, __u32 set, struct count_key *key,
+				     struct counters *counters, enum counter cause)
+{
+	struct raw_sample *raw;
+
+	if (!has_ring()) {
+		counters->of[cause]++;
+		return;
+	}
+	raw = reserve_raw();
+	if (!raw) {
+		counters->of[RING_FULL]++;
+		return;
+	}
+	raw->set = set;
+	raw->tgid = key->tgid;
+	__builtin_memcpy(raw->comm, key->comm, COMM_LEN);
+	raw->user_size = bpf_get_stack(ctx, raw->user, sizeof(raw->user), BPF_F_USER_STACK);
+	raw->kernel_size = bpf_get_stack(ctx, raw->kernel, sizeof(raw->kernel), 0);
+	submit_raw(raw);
+	counters->of[RAW_SENT]++;
+}
+
+/*
+ * The kernel runs no tracing program within another on the same CPU, so plain additions to the
+ * CPU's own counters are exact; counts are shared between CPUs and need the atomic one.
+ */
+static __always_inline void take_sample(void *ctx)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u32 set = active_set();
+	struct counters *counters = counters_of(set);
+	struct count_key key = {};
+	int user, kernel;
+
+	if (!counters)
+		return;
+	if ((__u32)pid_tgid == 0) {
+		counters->of[IDLE]++;
+		return;
+	}
+	counters->of[TAKEN]++;
+
+	key.tgid = pid_tgid >> 32;
+	bpf_get_current_comm(&key.comm, sizeof(key.comm));
+	user = stack_id(ctx, set, BPF_F_USER_STACK);
+	kernel = stack_id(ctx, set, 0);
+	if (stack_is_lost(user) || stack_is_lost(kernel)) {
+		send_raw(ctx, set, &key, counters, STACK_COLLISION);
+		return;
+	}
+	key.user_stack = user < 0 ? NO_STACK : user;
+	key.kernel_stack = kernel < 0 ? NO_STACK : kernel;
+	if (!add_to_count(set, &key))
+		send_raw(ctx, set, &key, counters, COUNTS_FULL);
+}
+
+#endif
