@@ -1,0 +1,157 @@
+"""Opens the database and gives transactions; the differences of SQLite and PostgreSQL stay here.
+
+    database = Database("sqlite:///profiler.db")
+    with database.read() as transaction: ...
+
+A reader sees one snapshot from its first statement to its end and waits for nobody. On SQLite
+there is one writer at a time, which takes its lock at the beginning (`BEGIN IMMEDIATE`), so that
+it never has to give up half-way.
+
+What is acknowledged must survive. SQLite runs with `synchronous=FULL`: in WAL mode NORMAL would
+survive a killed process, but lose the last commits with the power.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from profiler.errors import ProfilerError, UnavailableError, UsageError
+
+LOCK_TIMEOUT_MS = 10_000
+"""How long a writer waits for another one. Commits take milliseconds; ten seconds mean that
+something holds the lock for good, and the sender had better try again later."""
+
+QUERY_TIMEOUT_MS = 120_000
+"""How long PostgreSQL works on one statement of a reader."""
+
+_SQLITE_PRAGMAS = (
+    f"PRAGMA busy_timeout={LOCK_TIMEOUT_MS}",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA journal_size_limit=67108864",  # a WAL grown by a long reader shrinks again
+)
+
+
+class DatabaseFullError(UnavailableError):
+    """There is no room for what should be written; nothing acknowledged is lost."""
+
+
+class Database:
+    """A pool of connections. Safe to share between threads."""
+
+    def __init__(self, url: str, *, connections: int = 16) -> None:
+        """Opens nothing yet; raises UsageError where `url` names no database we know."""
+        self.url = _parse(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        options: dict[str, Any] = {"pool_size": connections, "max_overflow": 0}
+        if self.sqlite:
+            self._engine = sa.create_engine(self.url, **options)
+            event.listen(self._engine, "connect", _prepare_sqlite)
+            event.listen(self._engine, "begin", _begin_sqlite)
+        else:
+            settings = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={QUERY_TIMEOUT_MS}"
+            self._engine = sa.create_engine(
+                self.url, pool_pre_ping=True, connect_args={"options": settings}, **options
+            )
+
+    @property
+    def name(self) -> str:
+        """The URL as people may see it, without the password."""
+        return self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A transaction that sees one snapshot and writes nothing."""
+        options: dict[str, Any] = {}
+        if not self.sqlite:
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self._begin(options) as transaction:
+            yield transaction
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction that commits at its end, or changes nothing where an error leaves it."""
+        with self._begin({"profiler_writes": True}) as transaction:
+            yield transaction
+
+    @contextmanager
+    def _begin(self, options: dict[str, Any]) -> Iterator[sa.Connection]:
+        """Raises UnavailableError for everything that is the database's fault."""
+        try:
+            with (
+                self._engine.connect().execution_options(**options) as connection,
+                connection.begin(),
+            ):
+                yield connection
+        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception) -> ProfilerError:
+        cause = getattr(error, "orig", None) or error
+        reason = " ".join(str(cause).split())
+        if reason == "integer overflow":  # of sum() in SQLite; PostgreSQL counts on
+            return UsageError("the sums of this range exceed 64 bits: choose a shorter range")
+        if _is_full(cause):
+            return DatabaseFullError(
+                f"database {self.name} is full ({reason}): free space on its disk"
+            )
+        return UnavailableError(f"database {self.name} does not answer as it should: {reason}")
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def insert_new(transaction: sa.Connection, table: sa.Table, **values: object) -> bool:
+    """Inserts a row unless one of its unique keys is there already; tells whether it did.
+
+    On PostgreSQL it waits for a transaction that has inserted such a row and not yet ended.
+    """
+    insert = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table).on_conflict_do_nothing()
+    return transaction.execute(statement, values).rowcount == 1
+
+
+def _parse(text: str) -> sa.URL:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise UsageError(f"--database {text!r} is no URL: try sqlite:///profiler.db") from None
+    backend = url.get_backend_name()
+    if backend in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise UsageError(
+            f"--database {url.drivername}://… is not supported: "
+            "use sqlite:///FILE or postgresql://USER@HOST/NAME"
+        )
+    if url.database in (None, "", ":memory:"):
+        raise UsageError("--database needs a file: try sqlite:///profiler.db")
+    return url
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say, see _begin_sqlite
+    for pragma in _SQLITE_PRAGMAS:
+        connection.execute(pragma)
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("profiler_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _is_full(cause: object) -> bool:
+    if isinstance(cause, sqlite3.Error):
+        return getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return isinstance(cause, psycopg.errors.DiskFull)

@@ -1,0 +1,145 @@
+"""What was measured: one row a series and batch, its sums beside the blob of its entries."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from server.store.catalog import Series, TimeRange
+from server.store.codec import Entries, decode_entries, encode_entries
+from server.store.schema import hot
+
+_SERIES_A_STATEMENT = 1000
+"""SQLite takes 32,766 parameters a statement, and a thousand keys are planned in no time."""
+
+_ROWS_A_FETCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The samples of a series in one batch; its entries are nodes of an epoch of its scope."""
+
+    scope_id: int
+    series_id: int
+    t0_ns: int
+    epoch: int
+    duration_ns: int
+    period: int
+    entries: Entries
+
+    @property
+    def samples(self) -> int:
+        return int(self.entries.samples.sum())
+
+    @property
+    def value(self) -> int:
+        implied = not len(self.entries.values)
+        return self.samples * self.period if implied else int(self.entries.values.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over the rows of one series."""
+
+    profiles: int = 0
+    samples: int = 0
+    value: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Sums over the rows that begin in the `number`-th step from the origin."""
+
+    number: int
+    samples: int
+    value: int
+
+
+def add(transaction: sa.Connection, uid: int, rows: Iterable[Row]) -> None:
+    """Adds the rows of the batch `uid`."""
+    columns = [
+        {
+            "scope_id": row.scope_id,
+            "series_id": row.series_id,
+            "t0_ns": row.t0_ns,
+            "uid": uid,
+            "epoch": row.epoch,
+            "duration_ns": row.duration_ns,
+            "period": row.period,
+            "samples": row.samples,
+            "value": row.value,
+            "n": len(row.entries.nodes),
+            "blob": encode_entries(row.entries),
+        }
+        for row in rows
+    ]
+    if columns:
+        transaction.execute(hot.insert(), columns)
+
+
+def read(
+    transaction: sa.Connection, selected: Sequence[Series], within: TimeRange
+) -> Iterator[Row]:
+    """The rows of the series that begin in the range, scope by scope."""
+    wanted = sa.select(
+        hot.c.scope_id,
+        hot.c.series_id,
+        hot.c.t0_ns,
+        hot.c.epoch,
+        hot.c.duration_ns,
+        hot.c.period,
+        hot.c.blob,
+    ).execution_options(yield_per=_ROWS_A_FETCH)
+    for chosen in _chosen(selected, within):
+        for key_and_window in transaction.execute(wanted.where(*chosen)):
+            scope_id, series_id, t0_ns, epoch, duration_ns, period, blob = key_and_window
+            yield Row(scope_id, series_id, t0_ns, epoch, duration_ns, period, decode_entries(blob))
+
+
+def totals(
+    transaction: sa.Connection, selected: Sequence[Series], within: TimeRange
+) -> dict[tuple[int, int], Totals]:
+    """By (scope_id, series_id), of those that have rows."""
+    key = (hot.c.scope_id, hot.c.series_id)
+    wanted = sa.select(
+        *key, sa.func.count(), sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value)
+    ).group_by(*key)
+    return {
+        (scope_id, series_id): Totals(profiles, int(samples), int(value))
+        for chosen in _chosen(selected, within)
+        for scope_id, series_id, profiles, samples, value in transaction.execute(
+            wanted.where(*chosen)
+        )
+    }
+
+
+def timeline(
+    transaction: sa.Connection,
+    selected: Sequence[Series],
+    within: TimeRange,
+    origin_ns: int,
+    step_ns: int,
+) -> Iterator[Bucket]:
+    """Buckets that have rows, in no order, a number perhaps several times."""
+    number = ((hot.c.t0_ns - origin_ns) // step_ns).label("number")
+    wanted = sa.select(number, sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value))
+    for chosen in _chosen(selected, within):
+        for bucket, samples, value in transaction.execute(wanted.where(*chosen).group_by(number)):
+            yield Bucket(int(bucket), int(samples), int(value))
+
+
+def _chosen(
+    selected: Sequence[Series], within: TimeRange
+) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
+    """Conditions that together choose the rows; each is a range of the key a series."""
+    scopes: dict[int, list[int]] = {}
+    for one in selected:
+        scopes.setdefault(one.scope_id, []).append(one.series_id)
+    for scope_id, numbers in scopes.items():
+        for start in range(0, len(numbers), _SERIES_A_STATEMENT):
+            yield (
+                hot.c.scope_id == scope_id,
+                hot.c.series_id.in_(numbers[start : start + _SERIES_A_STATEMENT]),
+                hot.c.t0_ns >= within.from_ns,
+                hot.c.t0_ns < within.to_ns,
+            )

@@ -1,0 +1,120 @@
+"""The tables. `alembic/` brings a database to them; a test compares the two.
+
+A *scope* is one service of a tenant: the space of its symbol and series numbers, and what a
+distributed database would shard by, so every unique key of what belongs to a scope begins with
+it. Symbols stand in append-only logs, an *epoch* of a scope each; samples name nodes of a log.
+Times are Unix nanoseconds, as everywhere behind the HTTP API.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# SQLite numbers rows by itself only in a column of exactly the type INTEGER; its integers have
+# 64 bits whatever the type is called.
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+scope = Table(
+    "scope",
+    metadata,
+    Column("scope_id", _NUMBER, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("service", Text, nullable=False),  # the label service_name, "" where there is none
+    Column("epoch", Integer, nullable=False),  # the one that new samples are written in
+    UniqueConstraint("tenant", "service"),
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("scope_id", BigInteger, ForeignKey("scope.scope_id"), nullable=False),
+    Column("series_id", Integer, nullable=False),  # from 1 in each scope, no gaps
+    Column("profile_type", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("labels", Text, nullable=False),  # a JSON object, names sorted
+    Column("labels_hash", LargeBinary, nullable=False),  # of type, unit and labels
+    PrimaryKeyConstraint("scope_id", "series_id"),
+    UniqueConstraint("scope_id", "labels_hash"),
+)
+
+label = Table(
+    "label",
+    metadata,
+    Column("scope_id", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("series_id", Integer, nullable=False),
+    PrimaryKeyConstraint("scope_id", "name", "value", "series_id"),
+)
+
+
+def _log(name: str) -> Table:
+    """A log of numbered things: a row holds those from `first_id` to `first_id + n - 1`."""
+    return Table(
+        name,
+        metadata,
+        Column("scope_id", BigInteger, nullable=False),
+        Column("epoch", Integer, nullable=False),
+        Column("first_id", Integer, nullable=False),
+        Column("n", Integer, nullable=False),
+        Column("blob", LargeBinary, nullable=False),
+        PrimaryKeyConstraint("scope_id", "epoch", "first_id"),
+    )
+
+
+frame_log = _log("frame_log")
+node_log = _log("node_log")
+
+# One row a series and batch: what was measured and is not yet compacted.
+hot = Table(
+    "hot",
+    metadata,
+    Column("scope_id", BigInteger, nullable=False),
+    Column("series_id", Integer, nullable=False),
+    Column("t0_ns", BigInteger, nullable=False),
+    Column("uid", BigInteger, nullable=False),  # of the batch
+    Column("epoch", Integer, nullable=False),  # of the nodes in the blob
+    Column("duration_ns", BigInteger, nullable=False),
+    Column("period", BigInteger, nullable=False),  # the value of one sample, 0: the blob says
+    Column("samples", BigInteger, nullable=False),  # the sum of the blob's
+    Column("value", BigInteger, nullable=False),  # the sum of the blob's
+    Column("n", Integer, nullable=False),  # entries in the blob
+    Column("blob", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("scope_id", "series_id", "t0_ns", "uid"),
+)
+
+# One row a batch: its accounts, and the proof that it has been stored.
+drain = Table(
+    "drain",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("host_name", Text, nullable=False),
+    Column("profile_type", Text, nullable=False),
+    Column("t0_ns", BigInteger, nullable=False),
+    Column("uid", BigInteger, nullable=False),
+    Column("duration_ns", BigInteger, nullable=False),
+    Column("taken", BigInteger, nullable=False),
+    Column("stored", BigInteger, nullable=False),
+    Column("losses", Text, nullable=False),  # a JSON object, cause -> samples
+    PrimaryKeyConstraint("tenant", "host_name", "profile_type", "t0_ns", "uid"),
+    Index(None, "tenant", "profile_type", "t0_ns"),
+)
