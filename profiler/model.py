@@ -127,6 +127,10 @@ class ProfileBuilder:
         self._samples = [0]
         self._values = [0]
 
+    def __len__(self) -> int:
+        """Nodes so far, the root included; readers of files from outside bound it."""
+        return len(self._parents)
+
     def add(self, stack: Iterable[Frame], samples: int, value: int = 0) -> None:
         """Adds `samples` samples worth `value` with the frames of `stack`, root first."""
         node = ROOT

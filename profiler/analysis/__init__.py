@@ -1,0 +1,1 @@
+"""What profiles say: functions from a Profile to a value. Exact, and without I/O."""

@@ -1,0 +1,1 @@
+"""File formats for profiles, a module each with `dumps(profile) -> bytes` and `loads(bytes)`."""

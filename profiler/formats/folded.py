@@ -1,0 +1,102 @@
+"""Folded stacks: a line a stack, its frames joined by semicolons from the root, and a count.
+
+    main;parse;read_token 42
+
+The format of Brendan Gregg's FlameGraph scripts, which most profilers read or write. It carries
+names and counts, nothing else. It knows no escapes, so what would break a line is written as in
+URLs: `;` as %3B, a line feed as %0A, a carriage return as %0D, and a `%` only where it would read
+as one of these, as %25. All other text, `operator%` included, stands as it is.
+
+https://github.com/brendangregg/FlameGraph#2-fold-stacks
+"""
+
+import io
+import re
+from typing import Literal
+
+from profiler.analysis import tree
+from profiler.errors import FormatError
+from profiler.formats import limits
+from profiler.model import Frame, Profile, ProfileBuilder, ProfileType
+
+TYPE = ProfileType("samples", "count")
+"""What a folded file counts, as far as it says."""
+
+UNNAMED = "[unknown]"
+
+_ESCAPED = re.compile(r"[;\n\r]|%(?=3B|0A|0D|25)")
+_ESCAPE = re.compile(r"%(3B|0A|0D|25)")
+
+
+def dumps(profile: Profile, column: Literal["samples", "value"] = "samples") -> bytes:
+    """The profile as UTF-8 text in alphabetical order, counting samples or the unit of its type."""
+    names = [_ESCAPED.sub(_escape, frame.function) or UNNAMED for frame in profile.frames]
+    counts = (profile.samples if column == "samples" else profile.values).tolist()
+    lines: dict[str, int] = {}
+    for node, path in tree.paths(profile, names):
+        if counts[node]:
+            stack = ";".join(path)
+            lines[stack] = lines.get(stack, 0) + counts[node]
+    text = "".join(f"{stack} {lines[stack]}\n" for stack in sorted(lines))
+    return text.encode("utf-8", "backslashreplace")
+
+
+def loads(data: bytes) -> Profile:
+    """The profile in a folded file, of the type `samples` in `count`.
+
+    Raises FormatError where the bounds of `limits` are passed, or with the first line that
+    cannot be read and the number of others: a profile without some of its lines would be wrong.
+    Bytes that are not UTF-8 are shown as \\xNN.
+    """
+    limits.check_size(data)
+    builder = ProfileBuilder()
+    frames: dict[str, Frame] = {}
+    first_mistake, mistakes, total = "", 0, 0
+    for number, raw in enumerate(io.BytesIO(data), 1):
+        line = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
+        if not line or line.isspace():
+            continue
+        parsed = _parse(line)
+        if isinstance(parsed, str):
+            first_mistake = first_mistake or f"line {number}: {parsed}"
+            mistakes += 1
+            continue
+        names, count = parsed
+        total += count
+        builder.add([_frame(name, frames) for name in names], count, count)
+        if len(builder) > limits.MAX_NODES:
+            raise FormatError(f"line {number}: more than {limits.MAX_NODES:,} different nodes")
+    if mistakes:
+        others = f" (and {mistakes - 1:,} more unreadable lines)" if mistakes > 1 else ""
+        raise FormatError(first_mistake + others)
+    if total > limits.MAX_COUNT:
+        raise FormatError(f"the counts add up to {total}, more than {limits.MAX_COUNT}")
+    return builder.build(TYPE, period=1)
+
+
+def _parse(line: str) -> tuple[list[str], int] | str:
+    """The names and the count of a line, or what is wrong with it."""
+    stack, _, count = line.rpartition(" ")
+    if not (count.isascii() and count.isdecimal() and len(count) <= 19):
+        return f"expected a count after the last space, got {_shown(line)}"
+    names = stack.split(";") if stack else []
+    if len(names) > limits.MAX_DEPTH:
+        return f"{len(names):,} frames, more than {limits.MAX_DEPTH:,}"
+    if "" in names:
+        return f"a frame without a name in {_shown(line)}"
+    return names, int(count)
+
+
+def _frame(name: str, known: dict[str, Frame]) -> Frame:
+    frame = known.get(name)
+    if frame is None:
+        frame = known[name] = Frame(_ESCAPE.sub(lambda match: chr(int(match[1], 16)), name))
+    return frame
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"%{ord(match[0]):02X}"
+
+
+def _shown(line: str) -> str:
+    return repr(line) if len(line) <= 60 else repr(line[:60]) + "…"
