@@ -40,7 +40,7 @@ bench: setup ## every benchmark, side by side with its baseline
 setup: packages-up $(VENV)/.installed proto bpf web ## everything `make up` needs
 
 bpf: bpf/build/profile.bpf.o ## the BPF object
-proto: profiler/v1/ingest_pb2.py ## the wire's Python modules
+proto: profiler/v1/ingest_pb2.py profiler/formats/pprof_pb/profile_pb2.py ## the messages' Python modules
 web: server/static/index.html ## the pages
 
 wheel: setup ## one wheel with the BPF object, the migrations and the pages
@@ -52,7 +52,7 @@ lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml admits
 	  -o requirements.lock pyproject.toml
 
 clean: ## remove everything that make built
-	rm -rf $(VENV) bpf/build profiler/v1 server/static server/web/node_modules dist bench-results
+	rm -rf $(VENV) bpf/build profiler/v1 profiler/formats/pprof_pb server/static server/web/node_modules dist bench-results
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
@@ -77,6 +77,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml | packages-up
 profiler/v1/ingest_pb2.py: proto/profiler/v1/ingest.proto $(VENV)/.installed
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=. --pyi_out=. --grpc_python_out=. $<
 	touch profiler/v1/__init__.py $@
+
+# The include path is mapped, so that the module is ours and its name cannot collide.
+profiler/formats/pprof_pb/profile_pb2.py: proto/pprof/profile.proto $(VENV)/.installed
+	$(BIN)/python -m grpc_tools.protoc -I$(@D)=$(<D) --python_out=. --pyi_out=. $(@D)/profile.proto
+	touch $(@D)/__init__.py $@
 
 # Without clang the profiler still runs through bcc, or on recorded profiles.
 bpf/build/profile.bpf.o: bpf/profile.bpf.c bpf/sample.h bpf/profile.h
