@@ -1,0 +1,70 @@
+"""The mirror of bpf/profile.h in user space. A test compares the two as a C compiler sees them."""
+
+import ctypes
+from enum import IntEnum
+
+COMM_LEN = 16
+MAX_DEPTH = 127
+SETS = 2
+NO_STACK = -1
+
+STACKS = ("stacks_0", "stacks_1")
+COUNTS = ("counts_0", "counts_1")
+COUNTERS = "counters"
+ACTIVE = "active"
+RING = "ring"
+
+
+class Counter(IntEnum):
+    """The places in `struct counters`."""
+
+    TAKEN = 0
+    IDLE = 1
+    RAW_SENT = 2
+    RING_FULL = 3
+    STACK_COLLISION = 4
+    COUNTS_FULL = 5
+
+
+LOSSES = (Counter.RING_FULL, Counter.STACK_COLLISION, Counter.COUNTS_FULL)
+"""The counters that are causes of loss; the cause's name is theirs in small letters."""
+
+
+class CountKey(ctypes.Structure):
+    """`struct count_key`: what samples are counted by."""
+
+    _fields_ = (
+        ("tgid", ctypes.c_uint32),
+        ("user_stack", ctypes.c_int32),
+        ("kernel_stack", ctypes.c_int32),
+        ("comm", ctypes.c_char * COMM_LEN),
+    )
+    tgid: int
+    user_stack: int
+    kernel_stack: int
+    comm: bytes
+
+
+class Counters(ctypes.Structure):
+    """`struct counters`: since the program was loaded, of one set on one CPU."""
+
+    _fields_ = (("of", ctypes.c_uint64 * len(Counter)),)
+
+
+class RawSample(ctypes.Structure):
+    """`struct raw_sample`: a record of the ring."""
+
+    _fields_ = (
+        ("set", ctypes.c_uint32),
+        ("tgid", ctypes.c_uint32),
+        ("comm", ctypes.c_char * COMM_LEN),
+        ("user_size", ctypes.c_int32),
+        ("kernel_size", ctypes.c_int32),
+        ("user", ctypes.c_uint64 * MAX_DEPTH),
+        ("kernel", ctypes.c_uint64 * MAX_DEPTH),
+    )
+    set: int
+    tgid: int
+    comm: bytes
+    user_size: int
+    kernel_size: int

@@ -1,0 +1,163 @@
+"""Loading the compiled object through libbpf: no compiler and no headers on the node.
+
+The few functions needed are called through ctypes. libbpf's own object is closed as soon as the
+descriptors are duplicated, so that nothing of it stays in memory.
+"""
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import os
+import resource
+from collections.abc import Iterator
+from typing import Any
+
+from collector.kernel import files
+from collector.kernel.program import Loaded, Sizes, refused
+from profiler.errors import ProfilerError, UnavailableError
+
+NAME = "libbpf"
+OBJECT = "build/profile.bpf.o"
+_SONAMES = ("libbpf.so.1", "libbpf.so.0")
+
+_POINTER, _TEXT, _INT, _U32 = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint32
+_PRINT = ctypes.CFUNCTYPE(_INT, _INT, _TEXT, _POINTER)
+_WARN = 0  # enum libbpf_print_level
+
+# Result, then arguments, as bpf/libbpf.h declares them.
+_SIGNATURES: dict[str, tuple[Any, ...]] = {
+    "bpf_object__open_file": (_POINTER, _TEXT, _POINTER),
+    "bpf_object__load": (_INT, _POINTER),
+    "bpf_object__close": (None, _POINTER),
+    "bpf_object__find_program_by_name": (_POINTER, _POINTER, _TEXT),
+    "bpf_object__find_map_by_name": (_POINTER, _POINTER, _TEXT),
+    "bpf_program__fd": (_INT, _POINTER),
+    "bpf_map__fd": (_INT, _POINTER),
+    "bpf_map__set_max_entries": (_INT, _POINTER, _U32),
+    "bpf_map__set_value_size": (_INT, _POINTER, _U32),
+    "bpf_map__set_autocreate": (_INT, _POINTER, ctypes.c_bool),
+    "bpf_map__set_initial_value": (_INT, _POINTER, _TEXT, ctypes.c_size_t),
+    "libbpf_set_print": (None, _PRINT),
+}
+
+# libbpf 0.x returns errors as pointers into the last page, 1.x as NULL and errno.
+_ERROR_POINTERS = 2**64 - 4096
+
+_vsnprintf = ctypes.CDLL(None)["vsnprintf"]
+# A va_list is passed on as the pointer that x86-64 and aarch64 pass it by.
+_vsnprintf.argtypes = [_TEXT, ctypes.c_size_t, _TEXT, _POINTER]
+
+
+def load(sizes: Sizes) -> Loaded:
+    """Loads the object with maps of these sizes."""
+    library = Library()
+    path = files.find(OBJECT)
+    _unlimit_locked_memory()
+    with library.warnings() as warnings:
+        try:
+            with library.opened(os.fsencode(path)) as bpf_object:
+                _resize(library, bpf_object, sizes)
+                library.call("bpf_object__load", bpf_object)
+                return _descriptors(library, bpf_object, sizes)
+        except OSError as error:
+            if error.errno in (errno.EPERM, errno.EACCES):
+                raise refused("to load BPF programs") from error
+            reason = warnings[0].removeprefix("libbpf: ") if warnings else str(error)
+            raise ProfilerError(f"libbpf cannot load {path}: {reason}") from error
+
+
+class Library:
+    """libbpf.so, whose functions raise OSError."""
+
+    def __init__(self) -> None:
+        self._dll = _open_library()
+
+    def call(self, name: str, *arguments: object) -> int:
+        """A function's number or pointer. Raises OSError, and UnavailableError for a name that
+        this version of libbpf does not have."""
+        try:
+            function = self._dll[name]
+        except AttributeError:
+            raise UnavailableError(f"libbpf has no {name}: install libbpf 1.0 or newer") from None
+        function.restype, *function.argtypes = _SIGNATURES[name]
+        result = function(*arguments)
+        if function.restype is _POINTER and (result is None or result > _ERROR_POINTERS):
+            raise _error(2**64 - result if result else ctypes.get_errno() or errno.ENOENT)
+        if function.restype is _INT and result < 0:
+            raise _error(-result)
+        return result or 0
+
+    @contextlib.contextmanager
+    def opened(self, path: bytes) -> Iterator[int]:
+        """The object file at `path`, parsed but not loaded."""
+        bpf_object = self.call("bpf_object__open_file", path, None)
+        try:
+            yield bpf_object
+        finally:
+            self.call("bpf_object__close", bpf_object)
+
+    @contextlib.contextmanager
+    def warnings(self) -> Iterator[list[str]]:
+        """Collects the warnings that libbpf would print on stderr; after it, libbpf is silent."""
+        lines: list[str] = []
+
+        def keep(level: int, form: bytes, arguments: int) -> int:
+            if level == _WARN:
+                text = ctypes.create_string_buffer(1024)
+                _vsnprintf(text, len(text), form, arguments)
+                lines.extend(text.value.decode("utf-8", "backslashreplace").splitlines())
+            return 0
+
+        callback = _PRINT(keep)
+        self.call("libbpf_set_print", callback)
+        try:
+            yield lines
+        finally:
+            self.call("libbpf_set_print", _PRINT(0))
+
+
+def _open_library() -> ctypes.CDLL:
+    for name in _SONAMES:
+        with contextlib.suppress(OSError):
+            return ctypes.CDLL(name, use_errno=True)
+    raise UnavailableError("libbpf.so.1 is not installed: apt-get install libbpf1")
+
+
+def _error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
+def _unlimit_locked_memory() -> None:
+    # Before 5.11, maps count as locked memory, and 64 KiB of it are allowed by default.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY,) * 2)
+
+
+def _resize(library: Library, bpf_object: int, sizes: Sizes) -> None:
+    def find(name: str) -> int:
+        return library.call("bpf_object__find_map_by_name", bpf_object, name.encode())
+
+    for number in ("0", "1"):
+        stacks, counts = find(f"stacks_{number}"), find(f"counts_{number}")
+        library.call("bpf_map__set_max_entries", stacks, sizes.stacks)
+        library.call("bpf_map__set_value_size", stacks, 8 * sizes.depth)
+        library.call("bpf_map__set_max_entries", counts, sizes.counts)
+    if sizes.ring_bytes:
+        library.call("bpf_map__set_max_entries", find("ring"), sizes.ring_bytes)
+    else:
+        library.call("bpf_map__set_autocreate", find("ring"), False)
+        use_ring = bytes(4)  # the only constant of the program
+        library.call("bpf_map__set_initial_value", find(".rodata"), use_ring, len(use_ring))
+
+
+def _descriptors(library: Library, bpf_object: int, sizes: Sizes) -> Loaded:
+    def duplicate(kind: str, find: str, name: str) -> int:
+        pointer = library.call(find, bpf_object, name.encode())
+        return fcntl.fcntl(library.call(f"bpf_{kind}__fd", pointer), fcntl.F_DUPFD_CLOEXEC, 0)
+
+    program = duplicate("program", "bpf_object__find_program_by_name", "sample")
+    maps = {
+        name: duplicate("map", "bpf_object__find_map_by_name", name) for name in sizes.map_names
+    }
+    return Loaded(NAME, program, maps, sizes)

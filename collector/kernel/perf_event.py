@@ -1,0 +1,180 @@
+"""Perf events that run the sampling program: one a CPU, or one a thread of chosen processes."""
+
+import ctypes
+import errno
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from collector.kernel import cpus, syscalls
+from collector.kernel.program import refused
+from profiler.errors import ProfilerError, UsageError
+
+# linux/perf_event.h: bits of perf_event_attr, and requests of ioctl(2).
+_DISABLED, _INHERIT, _FREQUENCY, _ENABLE_ON_EXEC = 1 << 0, 1 << 1, 1 << 10, 1 << 12
+_ENABLE, _DISABLE, _SET_BPF = 0x2400, 0x2401, 0x40042408
+
+_NO_SUCH_EVENT = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP, errno.EINVAL)
+_MAX_RATE = Path("/proc/sys/kernel/perf_event_max_sample_rate")
+
+
+class _Attributes(ctypes.Structure):
+    """The first version of `struct perf_event_attr`, which every kernel takes."""
+
+    _fields_ = (
+        ("type", ctypes.c_uint32),
+        ("size", ctypes.c_uint32),
+        ("config", ctypes.c_uint64),
+        ("sample_frequency", ctypes.c_uint64),
+        ("sample_type", ctypes.c_uint64),
+        ("read_format", ctypes.c_uint64),
+        ("flags", ctypes.c_uint64),
+        ("wakeup_events", ctypes.c_uint32),
+        ("bp_type", ctypes.c_uint32),
+        ("config1", ctypes.c_uint64),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What the kernel counts until the next sample."""
+
+    name: str
+    type: int
+    config: int
+
+
+CYCLES = Event("cycles", type=0, config=0)
+"""The CPU's own counter. Its interrupts also reach code that has interrupts disabled. The kernel
+steers its period towards the frequency, so the time of one sample is an estimate."""
+
+CPU_CLOCK = Event("cpu-clock", type=1, config=0)
+"""A timer of each CPU with the exact period 10^9 // frequency ns; every machine has it."""
+
+EVENTS = {event.name: event for event in (CYCLES, CPU_CLOCK)}
+
+
+def choose(name: str, frequency_hz: int) -> Event:
+    """The event of this name; `auto` is `cycles` where this machine has it, else `cpu-clock`."""
+    if name in EVENTS:
+        return EVENTS[name]
+    if name != "auto":
+        raise UsageError(f"no event {name!r}: expected auto, {' or '.join(EVENTS)}")
+    return CYCLES if available(CYCLES, frequency_hz) else CPU_CLOCK
+
+
+def available(event: Event, frequency_hz: int) -> bool:
+    """Whether the machine has this event. Raises PrivilegeError where the kernel refuses all."""
+    try:
+        os.close(open_event(event, frequency_hz, pid=-1, cpu=cpus.online()[0]))
+    except OSError as error:
+        if error.errno in _NO_SUCH_EVENT:
+            return False
+        raise explained(error, event, frequency_hz) from error
+    return True
+
+
+def explained(error: OSError, event: Event, frequency_hz: int) -> ProfilerError:
+    """What a failed perf_event_open means."""
+    if error.errno in (errno.EPERM, errno.EACCES):
+        return refused("perf events")
+    if error.errno == errno.EMFILE:
+        return ProfilerError("too many open files: raise the limit (ulimit -n)")
+    limit = int(_MAX_RATE.read_text()) if _MAX_RATE.exists() else frequency_hz
+    if frequency_hz > limit:
+        return UsageError(
+            f"frequency {frequency_hz} Hz is above kernel.perf_event_max_sample_rate = {limit}: "
+            "choose a lower one, or raise the sysctl"
+        )
+    return ProfilerError(f"no {event.name} event at {frequency_hz} Hz: {error.strerror}")
+
+
+def open_event(event: Event, frequency_hz: int, pid: int, cpu: int, flags: int = 0) -> int:
+    """A disabled event's descriptor; pid -1 is every process, cpu -1 every CPU."""
+    attributes = _Attributes(
+        type=event.type,
+        size=ctypes.sizeof(_Attributes),
+        config=event.config,
+        sample_frequency=frequency_hz,
+        flags=_DISABLED | _FREQUENCY | flags,
+    )
+    return syscalls.perf_event_open(attributes, pid, cpu)
+
+
+class Events:
+    """Events that run one program; from entry to exit. Keyed by CPU, or by thread."""
+
+    def __init__(self, program_fd: int, event: Event, frequency_hz: int) -> None:
+        self._program_fd = program_fd
+        self._event = event
+        self._frequency_hz = frequency_hz
+        self._fds: dict[int, int] = {}
+        self._enabled = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number in list(self._fds):
+            os.close(self._fds.pop(number))
+
+    def follow_cpus(self) -> None:
+        """An event on every CPU that is online now: CPUs come and go. For the whole system."""
+        online = cpus.online()
+        for gone in self._fds.keys() - online:
+            os.close(self._fds.pop(gone))
+        for cpu in online:
+            if cpu not in self._fds:
+                # ENODEV: it went offline just now.
+                self._open(cpu, pid=-1, cpu=cpu, vanished=errno.ENODEV)
+
+    def follow_process(self, pid: int, *, on_exec: bool = False) -> None:
+        """An event on every thread of a process, which its later threads and children inherit.
+
+        With `on_exec`, sampling begins when the process executes another program, and `enable`
+        must not be called. A thread born between our listing and its parent's event is missed.
+        """
+        flags = _INHERIT | (_ENABLE_ON_EXEC if on_exec else 0)
+        for tid in _threads(pid):
+            # ESRCH: the thread ended just now.
+            self._open(tid, pid=tid, cpu=-1, flags=flags, vanished=errno.ESRCH)
+
+    def enable(self) -> None:
+        self._enabled = True
+        self._control(_ENABLE)
+
+    def disable(self) -> None:
+        """After it no program runs nor starts: the kernel asks the event's CPU, and waits."""
+        self._enabled = False
+        self._control(_DISABLE)
+
+    def _control(self, request: int) -> None:
+        for fd in self._fds.values():
+            fcntl.ioctl(fd, request, 0)
+
+    def _open(self, number: int, pid: int, cpu: int, vanished: int, flags: int = 0) -> None:
+        try:
+            fd = open_event(self._event, self._frequency_hz, pid, cpu, flags)
+        except OSError as error:
+            if error.errno == vanished:
+                return
+            raise explained(error, self._event, self._frequency_hz) from error
+        self._fds[number] = fd
+        fcntl.ioctl(fd, _SET_BPF, self._program_fd)
+        if self._enabled:
+            fcntl.ioctl(fd, _ENABLE, 0)
+
+
+def _threads(pid: int) -> list[int]:
+    try:
+        return [int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir()]
+    except FileNotFoundError:
+        raise UsageError(f"no process {pid}") from None

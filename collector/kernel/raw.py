@@ -1,0 +1,88 @@
+"""Samples that did not fit into the maps, read from the ring and added up as they come.
+
+The ring is small and a drain is rare, so a thread empties the ring in between. Equal samples
+become one entry at once, which bounds what they take.
+"""
+
+import threading
+from collections import Counter
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from collector.kernel import abi
+from collector.kernel.ring import Ring
+
+# 10 times a second: the default ring holds 500 samples, so it takes 5,000 a second.
+_INTERVAL_S = 0.1
+
+Addresses = tuple[int, ...]
+
+
+class Key(NamedTuple):
+    """What makes samples equal. Addresses leaf first, `comm` without its padding; `truncated`
+    as in RawSample."""
+
+    tgid: int
+    comm: bytes
+    user: Addresses
+    kernel: Addresses
+    truncated: str
+
+
+def key(tgid: int, comm: bytes, user: Addresses, kernel: Addresses, depth: int) -> Key:
+    """The key of a sample whose stacks are walked down to `depth` frames."""
+    # The kernel does not say whether it stopped; a stack of just this depth may be whole.
+    truncated = "depth" if max(len(user), len(kernel)) >= depth else ""
+    return Key(tgid, comm, user[:depth], kernel[:depth], truncated)
+
+
+class RawSamples:
+    """Reads `ring` from entry to exit. Stacks are cut to `depth`, as those in the maps are."""
+
+    def __init__(self, ring: Ring, depth: int) -> None:
+        self._ring = ring
+        self._depth = depth
+        self._lock = threading.Lock()
+        self._pending: list[Counter[Key]] = [Counter() for _ in range(abi.SETS)]
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="raw-samples", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def take(self, set_number: int) -> Counter[Key]:
+        """The samples of a set to which no program writes any more."""
+        with self._lock:
+            self._add(self._ring.read_all())
+            samples = self._pending[set_number]
+            self._pending[set_number] = Counter()
+        return samples
+
+    def _run(self) -> None:
+        while not self._stopped.wait(_INTERVAL_S):
+            with self._lock:
+                self._add(self._ring.read())
+
+    def _add(self, records: list[bytes]) -> None:
+        for record in records:
+            raw = abi.RawSample.from_buffer_copy(record)
+            user = addresses(bytes(raw.user)[: max(raw.user_size, 0)])
+            kernel = addresses(bytes(raw.kernel)[: max(raw.kernel_size, 0)])
+            sample = key(raw.tgid, raw.comm, user, kernel, self._depth)
+            self._pending[raw.set][sample] += 1
+
+
+def addresses(data: bytes) -> Addresses:
+    """The addresses in an array of u64 that zeros follow."""
+    length = -(-len(data.rstrip(b"\0")) // 8) * 8
+    return tuple(memoryview(data[:length]).cast("Q"))

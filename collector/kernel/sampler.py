@@ -1,0 +1,124 @@
+"""Sampling from entry to exit: the program, its events and its two sets of maps."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from collector.kernel import perf_event
+from collector.kernel.abi import LOSSES, Counter
+from collector.kernel.loader import load
+from collector.kernel.perf_event import Events
+from collector.kernel.program import Sizes
+from collector.kernel.raw import Key
+from collector.kernel.sets import Sets
+from collector.sources.raw import RawDrain, RawSample
+from profiler.clock import Clock, SystemClock
+from profiler.errors import UsageError
+
+_NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    unix_ns: int
+    monotonic_ns: int
+
+
+class Sampler:
+    """Samples the whole machine, or the processes `target` and what they start from now on.
+
+    `frequency_hz` is per CPU; 99 avoids lockstep with timers of 100 Hz. `loader` is `auto`,
+    `libbpf` or `bcc`; `event` is `auto`, `cycles` or `cpu-clock`; once entered, the attributes of
+    these names say what was chosen. With `on_exec`, sampling begins when the target executes a
+    program (see `command.Command`).
+
+    Entering raises PrivilegeError, UsageError or UnavailableError. A sampler serves one thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        frequency_hz: int = 99,
+        target: Sequence[int] | None = None,
+        on_exec: bool = False,
+        loader: str = "auto",
+        event: str = "auto",
+        sizes: Sizes | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        if frequency_hz < 1:
+            raise UsageError(f"frequency must be at least 1 Hz, got {frequency_hz}")
+        self.frequency_hz = frequency_hz
+        self.loader = loader
+        self.event = event
+        self._target = target
+        self._on_exec = on_exec
+        self._sizes = sizes
+        self._clock = clock or SystemClock()
+        self._open = ExitStack()
+        self._end: _Moment | None = None
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opened:
+            event = perf_event.choose(self.event, self.frequency_hz)
+            loaded = opened.enter_context(load(self.loader, self._sizes))
+            self._sets = opened.enter_context(Sets(loaded))
+            events = Events(loaded.program_fd, event, self.frequency_hz)
+            self._events = opened.enter_context(events)
+            self._attach()
+            self._open = opened.pop_all()
+        self.loader, self.event = loaded.loader, event.name
+        return self
+
+    def _attach(self) -> None:
+        if self._target is None:
+            self._events.follow_cpus()
+        for pid in self._target or ():
+            self._events.follow_process(pid, on_exec=self._on_exec)
+        self._start = self._now()
+        if not self._on_exec:
+            self._events.enable()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def stop(self) -> None:
+        """Ends the sampling; the next drain is the last and misses nothing."""
+        if self._end is None:
+            self._events.disable()
+            self._end = self._now()
+
+    def drain(self) -> RawDrain:
+        """What was sampled since entry or the drain before; the sampling goes on meanwhile."""
+        if self._target is None and self._end is None:
+            self._events.follow_cpus()
+        self._sets.swap()
+        start, end = self._start, self._end or self._now()
+        self._start = end
+        contents = self._sets.take()
+        counted = contents.counters
+        return RawDrain(
+            start_ns=start.unix_ns,
+            duration_ns=end.monotonic_ns - start.monotonic_ns,
+            # As the kernel computes the period of its timer.
+            period_ns=_NS_PER_S // self.frequency_hz,
+            taken=counted[Counter.TAKEN],
+            idle=counted[Counter.IDLE],
+            losses={cause.name.lower(): counted[cause] for cause in LOSSES if counted[cause]},
+            samples=tuple(_sample(key, count) for key, count in contents.samples.items()),
+        )
+
+    def _now(self) -> _Moment:
+        return _Moment(self._clock.now_ns(), self._clock.monotonic_ns())
+
+
+def _sample(key: Key, count: int) -> RawSample:
+    name = key.comm.decode("utf-8", "backslashreplace")
+    return RawSample(key.tgid, name, key.user, key.kernel, count, key.truncated)
