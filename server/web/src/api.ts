@@ -1,0 +1,117 @@
+/** The HTTP API: the only module that knows its URLs. Contract: docs/reference/http-api.md. */
+
+import { decode, type FlamegraphAnswer } from "./lib/payload";
+import type { FunctionRow } from "./lib/table";
+
+/** What every question is about; times are Unix milliseconds. */
+export interface Selection {
+  readonly query: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface ProfileType {
+  readonly name: string;
+  readonly unit: string;
+}
+
+export interface TimelineAnswer {
+  readonly unit: string;
+  readonly from: number;
+  readonly to: number;
+  /** milliseconds of a bucket */
+  readonly step: number;
+  readonly times: readonly number[];
+  readonly values: readonly number[];
+  readonly samples: readonly number[];
+}
+
+export interface TopAnswer {
+  readonly unit: string;
+  readonly total: { readonly value: number; readonly samples: number };
+  readonly functions: readonly FunctionRow[];
+  readonly functions_total: number;
+}
+
+export const EXPORT_FORMATS = ["pprof", "folded", "speedscope"] as const;
+
+/** The server refused; `position` is the character of a selector at which the mistake stands. */
+export class ApiError extends Error {
+  constructor(
+    message: string,
+    readonly status: number,
+    readonly position: number | null,
+  ) {
+    super(message);
+  }
+}
+
+/** There was no answer at all. */
+export class UnreachableError extends Error {}
+
+const address = (path: string, parameters: Record<string, string | number>): URL => {
+  const url = new URL(`api/v1/${path}`, document.baseURI);
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, String(value));
+  return url;
+};
+
+const parameters = ({ query, from, to }: Selection) => ({ query, from, to });
+
+async function get<T>(url: URL, signal: AbortSignal): Promise<T> {
+  const response = await fetch(url, { signal }).catch((error: Error) => {
+    if (error.name === "AbortError") throw error;
+    throw new UnreachableError(`no answer from ${url.origin}`);
+  });
+  noteServerClock(response.headers.get("date"));
+  if (!response.ok) throw await refusal(response);
+  return (await response.json()) as T;
+}
+
+async function refusal(response: Response): Promise<ApiError> {
+  const problem = await response.json().catch(() => ({}));
+  const message = problem.detail ?? problem.title ?? `the server answered ${response.status}`;
+  return new ApiError(message, response.status, problem.position ?? null);
+}
+
+// Ranges like "the last hour" are resolved here, once, so that all parts of the page speak of the
+// same one; by the server's clock, because the browser's may be hours off. The header has whole
+// seconds, so smaller differences mean nothing.
+const CLOCK_NOISE_MS = 2000;
+let clockOffset = 0;
+
+function noteServerClock(date: string | null): void {
+  const offset = Date.parse(date ?? "") - Date.now();
+  if (!Number.isNaN(offset)) clockOffset = Math.abs(offset) > CLOCK_NOISE_MS ? offset : 0;
+}
+
+/** Unix milliseconds by the server's clock, as far as an answer has told it. */
+export const serverNow = (): number => Date.now() + clockOffset;
+
+export const getProfileTypes = async (signal: AbortSignal): Promise<ProfileType[]> =>
+  (await get<{ profile_types: ProfileType[] }>(address("profile-types", {}), signal)).profile_types;
+
+export const getLabels = async (of: Selection, signal: AbortSignal): Promise<string[]> =>
+  (await get<{ labels: string[] }>(address("labels", parameters(of)), signal)).labels;
+
+export const getLabelValues = async (
+  of: Selection,
+  name: string,
+  signal: AbortSignal,
+): Promise<string[]> => {
+  const url = address(`labels/${encodeURIComponent(name)}/values`, parameters(of));
+  return (await get<{ values: string[] }>(url, signal)).values;
+};
+
+export const getTimeline = (of: Selection, signal: AbortSignal): Promise<TimelineAnswer> =>
+  get(address("timeline", parameters(of)), signal);
+
+export const getFlamegraph = async (
+  of: Selection,
+  signal: AbortSignal,
+): Promise<FlamegraphAnswer> => decode(await get(address("flamegraph", parameters(of)), signal));
+
+export const getTop = (of: Selection, signal: AbortSignal): Promise<TopAnswer> =>
+  get(address("top", parameters(of)), signal);
+
+export const exportAddress = (of: Selection, format: (typeof EXPORT_FORMATS)[number]): string =>
+  address("profiles", { ...parameters(of), format }).href;

@@ -1,0 +1,29 @@
+/** What a flamegraph shows and what it tells: its whole interface with the page around it. */
+
+import type { Colouring, Theme } from "../lib/colour";
+import type { Found } from "../lib/search";
+import type { FrameTree } from "../lib/tree";
+
+export type Orientation = "icicle" | "flame";
+
+/** A value: to change what is shown, show another one. */
+export interface Scene {
+  readonly tree: FrameTree;
+  /** unit of the values, for the tooltip */
+  readonly unit: string;
+  /** the node that takes the whole width, under its ancestors */
+  readonly focus: number;
+  /** the node under the keyboard's cursor */
+  readonly selected: number;
+  readonly found: Found | null;
+  /** icicle: root on top; flame: root at the bottom */
+  readonly orientation: Orientation;
+  readonly colouring: Colouring;
+  readonly theme: Theme;
+}
+
+/** What the user asks for; the page answers with another scene. */
+export interface Listener {
+  focus(node: number): void;
+  select(node: number): void;
+}

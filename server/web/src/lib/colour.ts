@@ -1,0 +1,79 @@
+/**
+ * Colours of frames. Hue says the kind or the binary, the shade (from the name) keeps neighbours
+ * apart, and the lightness is one per theme, so that text on any frame has AA contrast: colours
+ * are mixed in OKLCH, where equal lightness looks equal.
+ */
+
+import { basename } from "./format";
+import type { Frame, Kind } from "./tree";
+
+export type Colouring = "kind" | "binary";
+export type Theme = "light" | "dark";
+
+/** Degrees of hue and chroma. Apart in lightness-free deuteranopia too: blue, amber, grey. */
+const KINDS: Record<Kind, readonly [hue: number, chroma: number]> = {
+  native: [75, 0.12],
+  kernel: [25, 0.13],
+  python: [250, 0.1],
+  jit: [155, 0.1],
+  thread: [260, 0.015],
+  marker: [320, 0.02],
+};
+const UNKNOWN = [75, 0.03] as const;
+const HUES = 24;
+const SHADES = 4;
+/** Lightness of the first shade, and the way to the next. */
+const LIGHTNESS: Record<Theme, readonly [number, number]> = {
+  light: [0.88, -0.028],
+  dark: [0.47, -0.024],
+};
+
+export const isUnknown = (frame: Frame): boolean => frame.function.startsWith("[unknown]");
+
+/** What a frame is coloured by: its kind, or the name of its binary. */
+export function group(frame: Frame, colouring: Colouring): string {
+  if (isUnknown(frame) && colouring === "kind") return "unknown";
+  const coded = frame.kind !== "thread" && frame.kind !== "marker";
+  return colouring === "binary" && coded && frame.binary ? basename(frame.binary) : frame.kind;
+}
+
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  return (value ^ (value >>> 15)) >>> 0;
+}
+
+/** CSS colour of a group; shade 0 is the one for legends. */
+export function groupColour(name: string, theme: Theme, shade = 0): string {
+  const [hue, chroma] =
+    name === "unknown"
+      ? UNKNOWN
+      : (KINDS[name as Kind] ?? [(hash(name) % HUES) * (360 / HUES), 0.1]);
+  const [lightness, step] = LIGHTNESS[theme];
+  return oklch(lightness + step * shade, chroma, hue);
+}
+
+export const frameColour = (frame: Frame, colouring: Colouring, theme: Theme): string =>
+  groupColour(group(frame, colouring), theme, hash(frame.function) % SHADES);
+
+/** sRGB `#rrggbb` of an OKLCH colour; B. Ottosson, "A perceptual color space", 2020. */
+export function oklch(lightness: number, chroma: number, hue: number): string {
+  const a = chroma * Math.cos((hue * Math.PI) / 180);
+  const b = chroma * Math.sin((hue * Math.PI) / 180);
+  const l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3;
+  const m = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3;
+  const s = (lightness - 0.0894841775 * a - 1.291485548 * b) ** 3;
+  return `#${[
+    4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
+    -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
+    -0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s,
+  ]
+    .map((linear) => channel(linear).toString(16).padStart(2, "0"))
+    .join("")}`;
+}
+
+function channel(linear: number): number {
+  const clipped = Math.min(1, Math.max(0, linear));
+  const gamma = clipped <= 0.0031308 ? 12.92 * clipped : 1.055 * clipped ** (1 / 2.4) - 0.055;
+  return Math.round(255 * gamma);
+}

@@ -1,0 +1,29 @@
+/** Function names in little room: what tells most stays longest. */
+
+/**
+ * `name` in at most `room` characters, "" where that would say nothing.
+ *
+ *     std::vector<int>::push_back(int const&)  →  std::vector::push_back  →  push_back  →  push_b…
+ */
+export function shorten(name: string, room: number): string {
+  if (name.length <= room) return name;
+  if (room < 3) return "";
+  const bare = withoutArguments(name);
+  if (bare.length <= room) return bare;
+  const last = bare.split("::").pop() || bare;
+  return last.length <= room ? last : `${last.slice(0, room - 1)}…`;
+}
+
+/** Drops what stands in <…> and (…), but not a name that begins with it: `<module>`, `[unknown] …`. */
+function withoutArguments(name: string): string {
+  if (!name.includes("::") && !name.includes("(")) return name;
+  let depth = 0;
+  let kept = "";
+  for (const letter of name) {
+    const opens = letter === "<" || letter === "(";
+    if (opens) depth++;
+    if (depth === 0) kept += letter;
+    if (letter === ">" || letter === ")") depth = Math.max(0, depth - 1);
+  }
+  return kept.replace(/\s*const$/, "") || name;
+}

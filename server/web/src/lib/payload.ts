@@ -1,0 +1,117 @@
+/** The answer of `/api/v1/flamegraph`, read with suspicion: columns must fit each other. */
+
+import { buildTree, type Frame, type FrameTree, type Kind, type NodeColumns } from "./tree";
+
+export interface Loss {
+  readonly cause: string;
+  readonly samples: number;
+}
+
+/** What the collectors of the selected hosts took, and where it went. */
+export interface Accounts {
+  readonly taken: number;
+  readonly stored: number;
+  readonly losses: readonly Loss[];
+}
+
+export interface Coverage {
+  readonly hosts: number;
+  readonly series: number;
+  readonly profiles: number;
+  readonly recorded: boolean;
+}
+
+export interface FlamegraphAnswer {
+  readonly profileType: string;
+  readonly unit: string;
+  readonly tree: FrameTree;
+  /** nodes that the limit of nodes cut off */
+  readonly hidden: number;
+  readonly samples: number;
+  readonly accounts: Accounts;
+  readonly coverage: Coverage;
+}
+
+export class PayloadError extends Error {}
+
+const VERSION = 1;
+
+interface FrameColumns {
+  function: number[];
+  file: number[];
+  line: number[];
+  binary: number[];
+  build_id: number[];
+  address: string[];
+  kind: Kind[];
+}
+
+interface Payload {
+  version: number;
+  profile_type: string;
+  unit: string;
+  strings: string[];
+  frames: FrameColumns;
+  nodes: NodeColumns;
+  hidden: { nodes: number };
+  total: { value: number; samples: number };
+  accounts: Accounts;
+  coverage: Coverage;
+}
+
+/** Throws PayloadError where the answer is not what docs/reference/http-api.md promises. */
+export function decode(json: unknown): FlamegraphAnswer {
+  const payload = json as Payload;
+  if (payload?.version !== VERSION) {
+    throw new PayloadError(
+      `flamegraph: expected version ${VERSION}, got ${payload?.version}; reload the page`,
+    );
+  }
+  const frames = readFrames(payload);
+  sameLength("nodes", payload.nodes);
+  checkDepths(payload.nodes.depth);
+  checkFrames(payload.nodes.frame, frames.length);
+  return {
+    profileType: payload.profile_type,
+    unit: payload.unit,
+    tree: buildTree(frames, payload.nodes),
+    hidden: payload.hidden.nodes,
+    samples: payload.total.samples,
+    accounts: payload.accounts,
+    coverage: payload.coverage,
+  };
+}
+
+function readFrames({ frames, strings }: Payload): Frame[] {
+  sameLength("frames", frames);
+  return frames.function.map((name, i) => ({
+    function: strings[name] ?? "",
+    file: strings[frames.file[i]] ?? "",
+    line: frames.line[i],
+    binary: strings[frames.binary[i]] ?? "",
+    buildId: strings[frames.build_id[i]] ?? "",
+    address: frames.address[i],
+    kind: frames.kind[i],
+  }));
+}
+
+function sameLength(name: string, columns: object): void {
+  const lengths = Object.values(columns).map((column) => column.length);
+  if (new Set(lengths).size > 1) {
+    throw new PayloadError(`flamegraph: columns of ${name} differ in length: ${lengths}`);
+  }
+}
+
+function checkDepths(depth: ArrayLike<number>): void {
+  for (let node = 0, before = -1; node < depth.length; before = depth[node++]) {
+    const fits = node === 0 ? depth[0] === 0 : depth[node] >= 1 && depth[node] <= before + 1;
+    if (!fits) throw new PayloadError(`flamegraph: nodes.depth[${node}] is ${depth[node]}`);
+  }
+}
+
+function checkFrames(frame: ArrayLike<number>, count: number): void {
+  for (let node = 1; node < frame.length; node++) {
+    const fits = frame[node] >= 0 && frame[node] < count;
+    if (!fits) throw new PayloadError(`flamegraph: nodes.frame[${node}] is ${frame[node]}`);
+  }
+}

@@ -1,0 +1,171 @@
+/** The one screen: selection on top, timeline, flamegraph and table, accounts at the bottom. */
+
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { UnreachableError } from "../api";
+import type { Scene } from "../flamegraph/scene";
+import { findPath, pathName } from "../lib/path";
+import type { FlamegraphAnswer } from "../lib/payload";
+import { compile, type Found, find } from "../lib/search";
+import { toText } from "../lib/time";
+import { type FrameTree, ROOT } from "../lib/tree";
+import { Breadcrumb } from "./breadcrumb";
+import { useData } from "./data";
+import { FlamePanel } from "./flame_panel";
+import { Help } from "./help";
+import { Icon } from "./icons";
+import { NothingSelected, NothingYet, Problem, RecordedBanner, StaleBanner } from "./notices";
+import { usePageState } from "./page_state";
+import { QueryBar } from "./query_bar";
+import { SearchBox } from "./search_box";
+import { Status } from "./status";
+import { useTheme } from "./theme";
+import { TimeRange } from "./time_range";
+import { Timeline } from "./timeline";
+import { Export, Look, Tabs } from "./toolbar";
+import { TopTable } from "./top_table";
+
+export function App() {
+  const [state, navigate] = usePageState();
+  const [theme, toggleTheme] = useTheme();
+  const [help, setHelp] = useState(false);
+  const data = useData(state);
+  usePageKeys(() => setHelp(true));
+  useEffect(() => {
+    document.title = `${state.query} · profiler`;
+  }, [state.query]);
+  const answer = data.flamegraph.value;
+  const tree = answer?.tree ?? null;
+  const search = useSearch(tree, state.search);
+  return (
+    <div class="page" data-waiting={data.waiting}>
+      <header class="topbar">
+        <h1 class="brand">profiler</h1>
+        <QueryBar
+          selection={data.selection}
+          query={state.query}
+          types={data.types}
+          error={data.error}
+          onQuery={(query) => navigate({ query })}
+        />
+        <TimeRange state={state} range={data.range} navigate={navigate} />
+        <div class="corner">
+          <button type="button" class="ghost" aria-label="Light or dark" onClick={toggleTheme}>
+            <Icon name={theme === "dark" ? "sun" : "moon"} />
+          </button>
+          <button type="button" class="ghost" aria-label="Help" onClick={() => setHelp(true)}>
+            <Icon name="help" />
+          </button>
+        </div>
+      </header>
+      {answer?.coverage.recorded && <RecordedBanner />}
+      {data.range && (
+        <Timeline
+          answer={data.timeline.value}
+          range={data.range}
+          theme={theme}
+          onRange={({ from, to }) => navigate({ from: toText(from), to: toText(to), live: false })}
+        />
+      )}
+      <div class="toolbar">
+        <Tabs tab={state.tab} navigate={navigate} />
+        <SearchBox
+          search={state.search}
+          found={search.found}
+          tree={tree}
+          error={search.error}
+          onSearch={(text) => navigate({ search: text }, "replace")}
+        />
+        <Look state={state} tree={tree} theme={theme} navigate={navigate} />
+        <Export selection={data.selection} />
+      </div>
+      <Main {...{ data, state, theme, navigate, found: search.found }} />
+      <Status answer={answer} />
+      <Help open={help} onClose={() => setHelp(false)} />
+    </div>
+  );
+}
+
+interface MainProps {
+  readonly data: ReturnType<typeof useData>;
+  readonly state: ReturnType<typeof usePageState>[0];
+  readonly navigate: ReturnType<typeof usePageState>[1];
+  readonly theme: Scene["theme"];
+  readonly found: Found | null;
+}
+
+/** The answer, or why there is none. */
+function Main({ data, state, theme, navigate, found }: MainProps) {
+  const answer = data.flamegraph.value;
+  const stale = data.error instanceof UnreachableError && answer !== null;
+  if (data.error && !stale) {
+    return <Problem error={data.error} navigate={navigate} onRetry={data.retry} />;
+  }
+  if (data.nothing) return <NothingYet />;
+  if (!answer) return <div class="skeleton" />;
+  if (answer.samples === 0) return <NothingSelected navigate={navigate} />;
+  return (
+    <>
+      {stale && data.error && <StaleBanner error={data.error} />}
+      <main class={`views views-${state.tab}`}>
+        <Graph {...{ answer, state, theme, navigate, found }} />
+        {data.top.value && <TopTable {...{ answer: data.top.value, state, theme, navigate }} />}
+      </main>
+    </>
+  );
+}
+
+type GraphProps = Omit<MainProps, "data"> & { readonly answer: FlamegraphAnswer };
+
+function Graph({ answer: { tree, unit }, state, theme, navigate, found }: GraphProps) {
+  const { zoom, orientation, colour: colouring } = state;
+  const path = useMemo(() => findPath(tree, zoom), [tree, zoom]);
+  const focus = Math.max(path, ROOT);
+  const [cursor, setCursor] = useState({ tree, node: focus });
+  const selected = cursor.tree === tree ? cursor.node : focus;
+  const scene = useMemo<Scene>(
+    () => ({ tree, unit, focus, selected, found, orientation, colouring, theme }),
+    [tree, unit, focus, selected, found, orientation, colouring, theme],
+  );
+  const select = (node: number) => setCursor({ tree, node });
+  const zoomTo = (node: number) => {
+    select(node);
+    navigate({ zoom: pathName(tree, node) });
+  };
+  return (
+    <div class="flame-column">
+      {path < 0 && (
+        <p class="banner" role="status">
+          The frame that this link zooms to has no samples here: this is the whole.
+        </p>
+      )}
+      <Breadcrumb tree={tree} focus={focus} onFocus={zoomTo} />
+      <FlamePanel scene={scene} listener={{ focus: zoomTo, select }} />
+    </div>
+  );
+}
+
+function useSearch(tree: FrameTree | null, text: string): { found: Found | null; error: string } {
+  return useMemo(() => {
+    try {
+      const predicate = compile(text);
+      return { found: tree && predicate && find(tree, predicate), error: "" };
+    } catch (error) {
+      return { found: null, error: (error as Error).message };
+    }
+  }, [tree, text]);
+}
+
+/** "/" and "?" work wherever nothing is being typed. */
+function usePageKeys(onHelp: () => void): void {
+  useEffect(() => {
+    const hear = (event: KeyboardEvent) => {
+      if ((event.target as Element).closest?.("input, select, textarea, dialog")) return;
+      if (event.key === "?") onHelp();
+      else if (event.key === "/") document.getElementById("search")?.focus();
+      else return;
+      event.preventDefault();
+    };
+    addEventListener("keydown", hear);
+    return () => removeEventListener("keydown", hear);
+  }, []);
+}

@@ -1,0 +1,71 @@
+/** What the page asks the server, and when. */
+
+import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import {
+  getFlamegraph,
+  getProfileTypes,
+  getTimeline,
+  getTop,
+  type Selection,
+  serverNow,
+} from "../api";
+import { parseRange, type Range } from "../lib/time";
+import type { PageState } from "../lib/url";
+import { useAnswer } from "./answer";
+
+/** As often as collectors drain. */
+const LIVE_MS = 10_000;
+/** While there is nothing at all, the first samples are worth a shorter wait. */
+const FIRST_MS = 2_000;
+
+/** Counts up every `ms` while the page is looked at; 0 stands still. */
+function useTicks(ms: number): [number, () => void] {
+  const [ticks, setTicks] = useState(0);
+  const tick = useCallback(() => setTicks((n) => n + 1), []);
+  useEffect(() => {
+    if (ms === 0) return;
+    const timer = setInterval(() => {
+      if (document.visibilityState === "visible") tick();
+    }, ms);
+    return () => clearInterval(timer);
+  }, [ms, tick]);
+  return [ticks, tick];
+}
+
+interface Resolved {
+  readonly range: Range | null;
+  readonly error: Error | null;
+}
+
+function resolve(from: string, to: string): Resolved {
+  try {
+    return { range: parseRange(from, to, serverNow()), error: null };
+  } catch (error) {
+    return { range: null, error: error as Error };
+  }
+}
+
+export function useData({ query, from, to, live }: PageState) {
+  const [empty, setEmpty] = useState(false);
+  const [tick, retry] = useTicks(live ? LIVE_MS : empty ? FIRST_MS : 0);
+  const types = useAnswer(String(empty ? tick : 0), getProfileTypes);
+  const greeted = types.value !== null || types.error !== null; // the server's clock is known
+  // a tick moves what "now" means
+  const { range, error } = useMemo(() => resolve(from, to), [from, to, tick, greeted]);
+  const selection = useMemo<Selection | null>(
+    () => (range && greeted ? { query, ...range } : null),
+    [query, range, greeted],
+  );
+  const key = selection && `${query} ${selection.from} ${selection.to} ${tick}`;
+  const about = selection as Selection;
+  const timeline = useAnswer(key, (signal) => getTimeline(about, signal));
+  const flamegraph = useAnswer(key, (signal) => getFlamegraph(about, signal));
+  const top = useAnswer(key, (signal) => getTop(about, signal));
+  const nothing = types.value?.length === 0;
+  useEffect(() => setEmpty(nothing), [nothing]);
+  return {
+    ...{ types: types.value ?? [], nothing, range, selection, timeline, flamegraph, top, retry },
+    error: error ?? flamegraph.error ?? timeline.error ?? top.error,
+    waiting: timeline.waiting || flamegraph.waiting || top.waiting,
+  };
+}

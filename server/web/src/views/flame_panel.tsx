@@ -1,0 +1,51 @@
+/** The flamegraph in the page, with the line that says where the keyboard's cursor stands. */
+
+import { useEffect, useRef } from "preact/hooks";
+import { Flamegraph } from "../flamegraph/flamegraph";
+import type { Listener, Scene } from "../flamegraph/scene";
+import { share, value } from "../lib/format";
+import { ancestors, ROOT } from "../lib/tree";
+import { nodeName } from "./breadcrumb";
+
+interface Props {
+  readonly scene: Scene;
+  readonly listener: Listener;
+}
+
+export function FlamePanel({ scene, listener }: Props) {
+  const host = useRef<HTMLDivElement>(null);
+  const graph = useRef<Flamegraph | null>(null);
+  const latest = useRef(listener);
+  latest.current = listener;
+  useEffect(() => {
+    const made = new Flamegraph(host.current as HTMLDivElement, {
+      focus: (node) => latest.current.focus(node),
+      select: (node) => latest.current.select(node),
+    });
+    graph.current = made;
+    return () => made.destroy();
+  }, []);
+  useEffect(() => graph.current?.show(scene), [scene]);
+  return (
+    <section class="flame-panel" aria-label="Flamegraph">
+      <div class="flame-host" ref={host} />
+      <SelectedLine scene={scene} />
+    </section>
+  );
+}
+
+function SelectedLine({ scene: { tree, selected, unit } }: { scene: Scene }) {
+  const path = ancestors(tree, selected).map((node) => nodeName(tree, node));
+  const total = value(tree.total[selected], unit);
+  return (
+    <p class="selected" aria-live="polite">
+      <span class="selected-path">
+        <bdi>{path.join(" › ")}</bdi>
+      </span>
+      <span class="selected-numbers">
+        self {value(tree.self[selected], unit)} · total {total} ·{" "}
+        {share(tree.total[selected], tree.total[ROOT])}
+      </span>
+    </p>
+  );
+}

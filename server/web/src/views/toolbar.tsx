@@ -1,0 +1,127 @@
+/** What is shown of the selection, and how. */
+
+import { useMemo, useState } from "preact/hooks";
+import { EXPORT_FORMATS, exportAddress, type Selection } from "../api";
+import { group, groupColour, type Theme } from "../lib/colour";
+import type { FrameTree } from "../lib/tree";
+import { type PageState, TABS } from "../lib/url";
+import { Icon } from "./icons";
+import type { Navigate } from "./page_state";
+import { Popover } from "./popover";
+
+const TAB_NAMES = { both: "Both", flamegraph: "Flamegraph", table: "Table" };
+
+export function Tabs({ tab, navigate }: { tab: PageState["tab"]; navigate: Navigate }) {
+  return (
+    <fieldset class="segments tabs" aria-label="View">
+      {TABS.map((each) => (
+        <button
+          key={each}
+          type="button"
+          class={`tab-${each}`}
+          aria-pressed={tab === each}
+          onClick={() => navigate({ tab: each })}
+        >
+          {TAB_NAMES[each]}
+        </button>
+      ))}
+    </fieldset>
+  );
+}
+
+interface LookProps {
+  readonly state: PageState;
+  readonly tree: FrameTree | null;
+  readonly theme: Theme;
+  readonly navigate: Navigate;
+}
+
+export function Look({ state: { orientation, colour }, tree, theme, navigate }: LookProps) {
+  const other = orientation === "icicle" ? "flame" : "icicle";
+  return (
+    <div class="look">
+      {tree && <Legend tree={tree} colour={colour} theme={theme} />}
+      <fieldset class="segments" aria-label="Colour by">
+        {(["kind", "binary"] as const).map((each) => (
+          <button
+            key={each}
+            type="button"
+            aria-pressed={colour === each}
+            title={`Colour frames by their ${each}`}
+            onClick={() => navigate({ colour: each }, "replace")}
+          >
+            {each === "kind" ? "Kind" : "Binary"}
+          </button>
+        ))}
+      </fieldset>
+      <button
+        type="button"
+        aria-pressed={orientation === "flame"}
+        title={other === "flame" ? "Root at the bottom" : "Root on top"}
+        onClick={() => navigate({ orientation: other }, "replace")}
+      >
+        <Icon name="flip" /> Flame
+      </button>
+    </div>
+  );
+}
+
+const LEGEND = 6;
+
+function Legend({
+  tree,
+  colour,
+  theme,
+}: { tree: FrameTree; theme: Theme } & Pick<PageState, "colour">) {
+  const names = useMemo(() => groupsBySelf(tree, colour), [tree, colour]);
+  return (
+    <ul class="legend" aria-label="Colours">
+      {names.slice(0, LEGEND).map((name) => (
+        <li key={name}>
+          <span class="swatch" style={{ background: groupColour(name, theme) }} />
+          {name}
+        </li>
+      ))}
+      {names.length > LEGEND && <li>+{names.length - LEGEND}</li>}
+    </ul>
+  );
+}
+
+/** Groups of frames, the busiest first. */
+function groupsBySelf(tree: FrameTree, colour: PageState["colour"]): string[] {
+  const self = new Float64Array(tree.frames.length);
+  for (let node = 1; node < tree.count; node++) self[tree.frame[node]] += tree.self[node];
+  const sums = new Map<string, number>();
+  tree.frames.forEach((frame, i) => {
+    const name = group(frame, colour);
+    sums.set(name, (sums.get(name) ?? 0) + self[i]);
+  });
+  return [...sums].sort((a, b) => b[1] - a[1]).map(([name]) => name);
+}
+
+export function Export({ selection }: { selection: Selection | null }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <Popover
+      open={open}
+      side="right"
+      onClose={() => setOpen(false)}
+      button={
+        <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>
+          <Icon name="download" /> Export
+        </button>
+      }
+    >
+      <ul class="menu">
+        {selection &&
+          EXPORT_FORMATS.map((format) => (
+            <li key={format}>
+              <a href={exportAddress(selection, format)} download onClick={() => setOpen(false)}>
+                {format}
+              </a>
+            </li>
+          ))}
+      </ul>
+    </Popover>
+  );
+}
