@@ -17,7 +17,7 @@ from typing import Literal
 from profiler.analysis import tree
 from profiler.errors import FormatError
 from profiler.formats import limits
-from profiler.model import Frame, Profile, ProfileBuilder, ProfileType
+from profiler.model import Frame, Profile, ProfileType
 
 TYPE = ProfileType("samples", "count")
 """What a folded file counts, as far as it says."""
@@ -49,41 +49,34 @@ def loads(data: bytes) -> Profile:
     Bytes that are not UTF-8 are shown as \\xNN.
     """
     limits.check_size(data)
-    builder = ProfileBuilder()
+    builder = limits.BoundedBuilder()
     frames: dict[str, Frame] = {}
-    first_mistake, mistakes, total = "", 0, 0
+    first_mistake, mistakes = "", 0
     for number, raw in enumerate(io.BytesIO(data), 1):
         line = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
         if not line or line.isspace():
             continue
-        parsed = _parse(line)
-        if isinstance(parsed, str):
-            first_mistake = first_mistake or f"line {number}: {parsed}"
+        try:
+            names, count = _parse(line)
+        except FormatError as error:
+            first_mistake = first_mistake or f"line {number}: {error}"
             mistakes += 1
             continue
-        names, count = parsed
-        total += count
-        builder.add([_frame(name, frames) for name in names], count, count)
-        if len(builder) > limits.MAX_NODES:
-            raise FormatError(f"line {number}: more than {limits.MAX_NODES:,} different nodes")
+        builder.add_bounded([_frame(name, frames) for name in names], count, count)
     if mistakes:
         others = f" (and {mistakes - 1:,} more unreadable lines)" if mistakes > 1 else ""
         raise FormatError(first_mistake + others)
-    if total > limits.MAX_COUNT:
-        raise FormatError(f"the counts add up to {total}, more than {limits.MAX_COUNT}")
     return builder.build(TYPE, period=1)
 
 
-def _parse(line: str) -> tuple[list[str], int] | str:
-    """The names and the count of a line, or what is wrong with it."""
+def _parse(line: str) -> tuple[list[str], int]:
+    """The names and the count of a line."""
     stack, _, count = line.rpartition(" ")
     if not (count.isascii() and count.isdecimal() and len(count) <= 19):
-        return f"expected a count after the last space, got {_shown(line)}"
+        raise FormatError(f"expected a count after the last space, got {_shown(line)}")
     names = stack.split(";") if stack else []
-    if len(names) > limits.MAX_DEPTH:
-        return f"{len(names):,} frames, more than {limits.MAX_DEPTH:,}"
     if "" in names:
-        return f"a frame without a name in {_shown(line)}"
+        raise FormatError(f"a frame without a name in {_shown(line)}")
     return names, int(count)
 
 

@@ -1,0 +1,288 @@
+"""pprof: the gzipped protobuf of `go tool pprof`, which most tools for profiles read.
+
+    $ profiler export cpu --format pprof -o cpu.pb.gz && go tool pprof -top cpu.pb.gz
+
+How a profile is written:
+
+- Two numbers a sample, `samples` in `count` and the profile's type in its unit (`cpu` in
+  `nanoseconds`), the last being what tools show first.
+- A binary is a mapping over the whole address space, which tells tools that addresses are those
+  of the file. The frames that were inlined into one, and that one, are the lines of one location.
+- The thread's name is the sample label `thread` and no location; the labels of the series are
+  sample labels as well.
+
+Reading back knows these conventions and those of Go's and C++'s profilers. Kinds are told by
+names: pprof has no place for them. Specification: https://github.com/google/pprof/tree/main/proto
+"""
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from google.protobuf.message import DecodeError
+
+from profiler.analysis import tree
+from profiler.errors import FormatError
+from profiler.formats import limits
+from profiler.formats.pprof_pb import profile_pb2 as pb
+from profiler.model import Frame, Kind, Labels, Profile, ProfileType
+
+THREAD_LABEL = "thread"
+SAMPLES = ProfileType("samples", "count")
+
+WHOLE_ADDRESS_SPACE = 2**64 - 1
+"""The limit of a mapping from 0: pprof takes such addresses as already those of the file."""
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_KERNEL_BINARY = re.compile(r"\[(?!vdso|vsyscall|vvar|heap|stack|anon|unknown).*\]|.*/vmlinux[^/]*")
+_JIT_BINARY = re.compile(r".*/perf-\d+\.map|\[anon.*\]")
+_MARKER = re.compile(r"\[truncated: .*\]")
+
+
+def dumps(profile: Profile) -> bytes:
+    """The profile as a gzipped Profile message; equal profiles give equal bytes."""
+    writer = _Writer(profile)
+    samples, values = profile.samples.tolist(), profile.values.tolist()
+    for node, stack in tree.paths(profile, range(len(profile.frames))):
+        writer.add(stack, samples[node], values[node])
+    return gzip.compress(writer.message.SerializeToString(deterministic=True), mtime=0)
+
+
+def loads(data: bytes) -> Profile:
+    """The profile in a pprof file, gzipped or not.
+
+    Its type is the file's default, or else the last; its samples are the nearest column before
+    that whose unit is `count`, or 0 where there is none. Text labels that all samples share
+    become the profile's labels, other labels are not kept. Raises FormatError.
+    """
+    message = pb.Profile()
+    try:
+        message.ParseFromString(_unpacked(data))
+    except DecodeError as error:
+        raise FormatError(f"not a pprof profile: {error}") from None
+    return _Reader(message).profile()
+
+
+class _Writer:
+    """The message, and the numbers of what it already holds."""
+
+    def __init__(self, profile: Profile) -> None:
+        self._frames = profile.frames
+        self._texts = {"": 0}
+        self._functions: dict[tuple[str, str], int] = {}
+        self._mappings: dict[tuple[str, str], int] = {}
+        self._locations: dict[tuple[int, ...], int] = {}
+        self.message = message = pb.Profile(string_table=[""])
+        message.sample_type.add(type=self._text("samples"), unit=self._text("count"))
+        value_type = {"type": self._text(profile.type.name), "unit": self._text(profile.type.unit)}
+        message.sample_type.add(**value_type)
+        message.period_type.CopyFrom(pb.ValueType(**value_type))
+        message.period = profile.period
+        message.time_nanos, message.duration_nanos = profile.start_ns, profile.duration_ns
+        self._labels = [self._label(name, value) for name, value in profile.labels]
+
+    def add(self, stack: Sequence[int], samples: int, value: int) -> None:
+        """Adds a stack of frame numbers, root first."""
+        labels = self._labels
+        if stack and self._frames[stack[0]].kind is Kind.THREAD:
+            labels = [self._label(THREAD_LABEL, self._frames[stack[0]].function), *labels]
+            stack = stack[1:]
+        locations = [self._location(group) for group in self._calls(stack)]
+        locations.reverse()
+        self.message.sample.add(location_id=locations, value=[samples, value], label=labels)
+
+    def _calls(self, stack: Sequence[int]) -> Iterator[tuple[int, ...]]:
+        """The stack by physical frames, each with the frames that were inlined into it."""
+        group: tuple[int, ...] = ()
+        for number in stack:
+            if group and not self._frames[number].inlined:
+                yield group
+                group = ()
+            group += (number,)
+        if group:
+            yield group
+
+    def _location(self, group: tuple[int, ...]) -> int:
+        known = self._locations.get(group)
+        if known is None:
+            known = self._locations[group] = len(self._locations) + 1
+            outer = self._frames[group[0]]
+            self.message.location.add(
+                id=known,
+                mapping_id=self._mapping(outer),
+                address=outer.address,
+                line=[self._line(self._frames[number]) for number in reversed(group)],
+            )
+        return known
+
+    def _line(self, frame: Frame) -> pb.Line:
+        key = (frame.function, frame.file)
+        if key not in self._functions:
+            self._functions[key] = len(self._functions) + 1
+            self.message.function.add(
+                id=self._functions[key],
+                name=self._text(frame.function),
+                system_name=self._text(frame.function),
+                filename=self._text(frame.file),
+            )
+        return pb.Line(function_id=self._functions[key], line=frame.line)
+
+    def _mapping(self, frame: Frame) -> int:
+        key = (frame.binary, frame.build_id)
+        if key == ("", ""):
+            return 0
+        if key not in self._mappings:
+            self._mappings[key] = len(self._mappings) + 1
+            self.message.mapping.add(
+                id=self._mappings[key],
+                memory_limit=WHOLE_ADDRESS_SPACE,
+                filename=self._text(frame.binary),
+                build_id=self._text(frame.build_id),
+                has_functions=True,
+                has_filenames=True,
+                has_line_numbers=True,
+                has_inline_frames=True,
+            )
+        return self._mappings[key]
+
+    def _label(self, name: str, value: str) -> pb.Label:
+        return pb.Label(key=self._text(name), str=self._text(value))
+
+    def _text(self, text: str) -> int:
+        number = self._texts.setdefault(text, len(self._texts))
+        if number == len(self.message.string_table):
+            self.message.string_table.append(text.encode("utf-8", "backslashreplace").decode())
+        return number
+
+
+class _Reader:
+    """A message whose numbers are looked up with names for what does not exist."""
+
+    def __init__(self, message: pb.Profile) -> None:
+        self._message = message
+        lines = sum(max(1, len(location.line)) for location in message.location)
+        if lines > limits.MAX_NODES:
+            raise FormatError(f"{lines:,} lines in all locations, more than {limits.MAX_NODES:,}")
+        self._functions = {function.id: function for function in message.function}
+        self._mappings = {mapping.id: mapping for mapping in message.mapping}
+        self._locations = {location.id: self._frames(location) for location in message.location}
+
+    def profile(self) -> Profile:
+        message = self._message
+        types = [self._type(value_type) for value_type in message.sample_type]
+        value_column, samples_column = self._columns(types)
+        builder = limits.BoundedBuilder()
+        shared: set[tuple[str, str]] | None = None
+        for number, sample in enumerate(message.sample):
+            if len(sample.value) != len(types):
+                raise FormatError(
+                    f"sample {number}: {len(sample.value)} values for {len(types)} sample types"
+                )
+            labels = {self._text(label.key): self._text(label.str) for label in sample.label}
+            samples = 0 if samples_column is None else sample.value[samples_column]
+            stack = self._stack(sample, labels.pop(THREAD_LABEL, ""))
+            builder.add_bounded(stack, samples, sample.value[value_column])
+            pairs = {pair for pair in labels.items() if all(pair)}
+            shared = pairs if shared is None else shared & pairs
+        return builder.build(
+            types[value_column],
+            period=self._period(types[value_column]),
+            start_ns=max(message.time_nanos, 0),
+            duration_ns=max(message.duration_nanos, 0),
+            labels=_sorted(shared or set()),
+        )
+
+    def _columns(self, types: Sequence[ProfileType]) -> tuple[int, int | None]:
+        """Where a sample's value stands, and where its number of samples."""
+        if not types:
+            raise FormatError("a pprof profile without sample types")
+        default = self._text(self._message.default_sample_type)
+        names = [type.name for type in types]
+        value = names.index(default) if default in names else len(types) - 1
+        counts = [column for column in range(value + 1) if types[column].unit == "count"]
+        return value, counts[-1] if counts else None
+
+    def _period(self, type: ProfileType) -> int:
+        message = self._message
+        fits = message.period > 0 and self._type(message.period_type) == type
+        return message.period if fits else 0
+
+    def _stack(self, sample: pb.Sample, thread: str) -> list[Frame]:
+        if len(sample.location_id) > limits.MAX_DEPTH:
+            raise FormatError(f"a stack of more than {limits.MAX_DEPTH:,} locations")
+        stack = [Frame(thread, kind=Kind.THREAD)] if thread else []
+        for number in reversed(sample.location_id):
+            if number not in self._locations:
+                raise FormatError(f"a sample at location {number}, which the profile does not have")
+            stack += self._locations[number]
+            if len(stack) > limits.MAX_DEPTH:
+                raise FormatError(f"a stack of more than {limits.MAX_DEPTH:,} frames")
+        return stack
+
+    def _frames(self, location: pb.Location) -> list[Frame]:
+        """The frames of a location, outermost first; all but that are inlined."""
+        binary, build_id = self._binary(location)
+        if not location.line:
+            name = f"[unknown] {PurePosixPath(binary).name}+{location.address:#x}"
+            return [Frame(name, "", 0, binary, build_id, location.address, _kind("", "", binary))]
+        frames: list[Frame] = []
+        for line in reversed(location.line):
+            function = self._functions.get(line.function_id)
+            if function is None:
+                raise FormatError(f"location {location.id}: no function {line.function_id}")
+            name = self._text(function.name) or self._text(function.system_name) or "[unknown]"
+            file = self._text(function.filename)
+            kind, number = _kind(name, file, binary), max(line.line, 0)
+            frames.append(
+                Frame(name, file, number, binary, build_id, location.address, kind, bool(frames))
+            )
+        return frames
+
+    def _binary(self, location: pb.Location) -> tuple[str, str]:
+        if not location.mapping_id:
+            return "", ""
+        mapping = self._mappings.get(location.mapping_id)
+        if mapping is None:
+            raise FormatError(f"location {location.id}: no mapping {location.mapping_id}")
+        return self._text(mapping.filename), self._text(mapping.build_id)
+
+    def _type(self, value_type: pb.ValueType) -> ProfileType:
+        return ProfileType(self._text(value_type.type), self._text(value_type.unit))
+
+    def _text(self, number: int) -> str:
+        table = self._message.string_table
+        if number == 0:
+            return ""
+        if not 0 <= number < len(table):
+            raise FormatError(f"string {number} of a table of {len(table)}")
+        return str(table[number])
+
+
+def _unpacked(data: bytes) -> bytes:
+    limits.check_size(data)
+    if not data.startswith(_GZIP_MAGIC):
+        return data
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            unpacked = file.read(limits.MAX_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise FormatError(f"not a gzip file: {error}") from None
+    limits.check_size(unpacked)
+    return unpacked
+
+
+def _kind(function: str, file: str, binary: str) -> Kind:
+    if _MARKER.fullmatch(function):
+        return Kind.MARKER
+    if _JIT_BINARY.fullmatch(binary):
+        return Kind.JIT
+    if _KERNEL_BINARY.fullmatch(binary):
+        return Kind.KERNEL
+    return Kind.PYTHON if file.endswith(".py") else Kind.NATIVE
+
+
+def _sorted(labels: set[tuple[str, str]]) -> Labels:
+    return tuple(sorted(labels))
