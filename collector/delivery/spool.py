@@ -162,9 +162,7 @@ class Spool:
         if entry is None:
             return 0
         for path in (self._directory / entry.name, *entry.replaces):
-            # A file that stays is sent again after the next start, and stored once.
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+            _remove(path)
         return losses.held(entry.accounts)
 
     def refuse(self, sequence: int) -> None:
@@ -254,14 +252,14 @@ class Spool:
     def _found(self) -> list[Entry]:
         """What an earlier process left, in order; without what a merged file speaks for."""
         for leftover in self._directory.glob(f"*{durable.SUFFIX}"):
-            leftover.unlink(missing_ok=True)
+            _remove(leftover)
         names = filter(None, (_NAME.fullmatch(path.name) for path in self._directory.iterdir()))
         ranges = [(int(name[1]), int(name[2]), name[0]) for name in names]
         kept: list[Entry] = []
         for first, sequence, name in sorted(ranges, key=lambda found: (-found[1], found[0])):
             path = self._directory / name
             if kept and sequence >= kept[-1].first:
-                path.unlink(missing_ok=True)
+                _remove(path)
             elif entry := self._load(first, sequence, path):
                 kept.append(entry)
         return kept[::-1]
@@ -274,9 +272,14 @@ class Spool:
         except (OSError, FormatError) as error:
             logger.warning("%s: %s; how many samples it held is not known", path.name, error)
             self.damaged += 1
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+            _remove(path)
             return None
+
+
+def _remove(path: Path) -> None:
+    """A file that stays is found again at the next start: then sent again, and stored once."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _lock(directory: Path) -> IO[str]:
