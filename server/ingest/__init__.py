@@ -1,0 +1,1 @@
+"""From gRPC streams to the store: `stream` numbers, `ingester` writes, `service` answers."""

@@ -1,0 +1,89 @@
+"""The parameters of a request. What cannot be meant is refused with the name of the parameter.
+
+A parameter that a path does not know is refused too: a filter with a typing mistake must not
+answer with the numbers of everything.
+"""
+
+from collections.abc import Callable, Collection
+from typing import TypeVar
+
+from flask import request
+
+from profiler import selector, timerange
+from profiler.errors import SelectorError, UsageError
+from profiler.selector import Selector
+from server.api.backend import backend
+from server.store.catalog import TimeRange
+
+T = TypeVar("T")
+
+SELECTION = ("query", "from", "to")
+"""What chooses samples, on every path that answers with some."""
+
+_DEFAULTS = {"query": "cpu", "from": "now-1h", "to": "now"}
+
+
+class ParameterError(UsageError):
+    """A mistake in `parameter`, at the character `position` where that is known."""
+
+    def __init__(self, parameter: str, message: str, position: int | None = None) -> None:
+        super().__init__(f"{parameter}: {message}")
+        self.parameter = parameter
+        self.position = position
+
+
+class Arguments:
+    """The parameters of the request that is being answered; `known` names all that it takes."""
+
+    def __init__(self, *known: str) -> None:
+        takes = f"this path takes {', '.join(known)}" if known else "this path takes none"
+        for name, values in request.args.lists():
+            if name not in known:
+                raise ParameterError(name[:64], f"unknown parameter; {takes}")
+            if len(values) > 1:
+                raise ParameterError(name, f"given {len(values)} times; give it once")
+        self._given = request.args.to_dict()
+        self._now_ns = backend().clock.now_ns()
+
+    def selector(self) -> Selector:
+        text = self._given.get("query", _DEFAULTS["query"])
+        try:
+            return selector.parse(text)
+        except SelectorError as error:
+            raise ParameterError("query", str(error), error.position) from None
+
+    def within(self) -> TimeRange:
+        """Raises ParameterError for a range that holds nothing."""
+        start, end = (self._time(name) for name in ("from", "to"))
+        if start >= end:
+            raise ParameterError("from", "the range is empty; choose a time before `to`")
+        return TimeRange(start, end)
+
+    def duration(self, name: str) -> int | None:
+        """Nanoseconds."""
+        return self._parsed(name, timerange.parse_duration) if name in self._given else None
+
+    def integer(self, name: str, default: int, least: int, most: int) -> int:
+        text = self._given.get(name, str(default))
+        if not text.isascii() or not text.isdecimal() or not least <= int(text[:20]) <= most:
+            raise ParameterError(name, f"{text[:64]!r}, expected a number from {least} to {most}")
+        return int(text)
+
+    def choice(self, name: str, choices: Collection[str]) -> str:
+        """One of `choices`, the first where none is given."""
+        text = self._given.get(name, next(iter(choices)))
+        if text not in choices:
+            raise ParameterError(name, f"{text[:64]!r}, choose from {', '.join(choices)}")
+        return text
+
+    def _time(self, name: str) -> int:
+        def parse(text: str) -> int:
+            return timerange.parse_time(text, self._now_ns)
+
+        return self._parsed(name, parse)
+
+    def _parsed(self, name: str, parse: Callable[[str], T]) -> T:
+        try:
+            return parse(self._given.get(name, _DEFAULTS.get(name, "")))
+        except UsageError as error:
+            raise ParameterError(name, str(error)) from None

@@ -1,0 +1,55 @@
+"""What there is to select: profile types, labels and their values, series."""
+
+from flask import Blueprint, Response
+
+from server.api import urls
+from server.api.arguments import SELECTION, Arguments
+from server.api.backend import backend
+from server.api.responses import answer
+from server.query import selection
+from server.query.selection import Selection
+from server.store import catalog
+
+blueprint = Blueprint("catalog", __name__)
+
+
+@blueprint.get(urls.PROFILE_TYPES)
+def profile_types() -> Response:
+    Arguments()
+    with backend().database.read() as transaction:
+        types = catalog.profile_types(transaction, backend().tenant)
+    return answer({"profile_types": [{"name": type.name, "unit": type.unit} for type in types]})
+
+
+@blueprint.get(urls.LABELS)
+def labels() -> Response:
+    return answer({"labels": _selected().label_names})
+
+
+@blueprint.get(urls.LABEL_VALUES)
+def label_values(name: str) -> Response:
+    return answer({"label": name, "values": _selected().label_values(name)})
+
+
+@blueprint.get(urls.SERIES)
+def series() -> Response:
+    given = Arguments(*SELECTION)
+    with backend().database.read() as transaction:
+        chosen = selection.select(transaction, backend().tenant, given.selector(), given.within())
+        summed = selection.totals(transaction, chosen)
+    rows = [
+        {
+            "profile_type": chosen.selector.profile_type,
+            "labels": dict(one.labels),
+            "samples": total.samples,
+            "value": total.value,
+        }
+        for one, total in summed
+    ]
+    return answer({"series": rows})
+
+
+def _selected() -> Selection:
+    given = Arguments(*SELECTION)
+    with backend().database.read() as transaction:
+        return selection.select(transaction, backend().tenant, given.selector(), given.within())

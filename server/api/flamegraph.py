@@ -1,0 +1,90 @@
+"""The flamegraph in columns, with what it is made of and what was lost on the way."""
+
+from collections.abc import Sequence
+
+from flask import Blueprint, Response
+
+from profiler.analysis import flamegraph
+from profiler.analysis.flamegraph import MAX_NODES, Flamegraph
+from profiler.model import Frame, Profile
+from server.api import urls
+from server.api.arguments import SELECTION, Arguments
+from server.api.backend import backend
+from server.api.responses import answer
+from server.query import selection
+from server.query.profile import merged_profile
+from server.query.selection import Coverage
+from server.store.accounts import Accounts
+
+VERSION = 1
+"""Of the answer's form. Grows when a reader of the old form would misread the new one."""
+
+MOST_NODES = 1_000_000
+
+blueprint = Blueprint("flamegraph", __name__)
+
+
+@blueprint.get(urls.FLAMEGRAPH)
+def show() -> Response:
+    given = Arguments(*SELECTION, "max_nodes")
+    selector, within = given.selector(), given.within()
+    max_nodes = given.integer("max_nodes", MAX_NODES, 1, MOST_NODES)
+    with backend().database.read() as transaction:
+        chosen = selection.select(transaction, backend().tenant, selector, within)
+        profile = merged_profile(transaction, backend().symbols, chosen)
+        coverage = selection.coverage(selection.totals(transaction, chosen))
+        accounts = selection.account(transaction, chosen)
+    graph = flamegraph.build(profile, max_nodes)
+    return answer(_columns(graph, profile) | _context(accounts, coverage))
+
+
+def _columns(graph: Flamegraph, profile: Profile) -> dict[str, object]:
+    strings: dict[str, int] = {"": 0}
+    return {
+        "version": VERSION,
+        "profile_type": graph.type.name,
+        "unit": graph.type.unit,
+        "frames": _frames(graph.frames, strings),
+        "strings": list(strings),
+        "nodes": {
+            "depth": graph.depth.tolist(),
+            "frame": graph.frame.tolist(),
+            "self": graph.self_values.tolist(),
+            "total": graph.totals.tolist(),
+            "samples": graph.samples.tolist(),
+        },
+        "hidden": {"nodes": graph.hidden_nodes},
+        "total": {"value": profile.total_value, "samples": profile.total_samples},
+    }
+
+
+def _frames(frames: Sequence[Frame], strings: dict[str, int]) -> dict[str, object]:
+    def numbers(texts: list[str]) -> list[int]:
+        return [strings.setdefault(text, len(strings)) for text in texts]
+
+    return {
+        "function": numbers([frame.function for frame in frames]),
+        "file": numbers([frame.file for frame in frames]),
+        "line": [frame.line for frame in frames],
+        "binary": numbers([frame.binary for frame in frames]),
+        "build_id": numbers([frame.build_id for frame in frames]),
+        "address": [hex(frame.address) for frame in frames],
+        "kind": [frame.kind.name.lower() for frame in frames],
+    }
+
+
+def _context(accounts: Accounts, coverage: Coverage) -> dict[str, object]:
+    losses = sorted(accounts.losses.items(), key=lambda loss: (-loss[1], loss[0]))
+    return {
+        "accounts": {
+            "taken": accounts.taken,
+            "stored": accounts.stored,
+            "losses": [{"cause": cause, "samples": count} for cause, count in losses],
+        },
+        "coverage": {
+            "hosts": coverage.hosts,
+            "series": coverage.series,
+            "profiles": coverage.profiles,
+            "recorded": coverage.recorded,
+        },
+    }

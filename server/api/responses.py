@@ -1,0 +1,64 @@
+"""What every response has: security headers, compression, its time in the metrics."""
+
+import gzip
+import time
+
+from flask import Flask, Response, g, json, request
+
+from server.api.backend import backend
+
+_GZIP_FROM = 1024  # smaller ones fit into a packet as they are
+
+_GZIP_LEVEL = 5  # a flamegraph of 20,000 nodes: 6 % larger than at 9, in a third of the time
+
+_HEADERS = {
+    # The page is built without inline script and style, so nothing injected can run.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def install(app: Flask) -> None:
+    app.before_request(_begin)
+    app.after_request(_finish)
+
+
+def answer(body: object) -> Response:
+    """`body` as JSON, in the order in which it was written."""
+    text = json.dumps(body, ensure_ascii=False, sort_keys=False, separators=(",", ":"))
+    return Response(text, content_type="application/json")
+
+
+def _begin() -> None:
+    g.began = time.perf_counter()
+
+
+def _finish(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+    _compress(response)
+    route = request.url_rule.rule if request.url_rule else "none"
+    seconds = time.perf_counter() - g.began
+    backend().metrics.request_seconds.labels(route, str(response.status_code)).observe(seconds)
+    return response
+
+
+def _compress(response: Response) -> None:
+    response.vary.add("Accept-Encoding")
+    if (
+        response.direct_passthrough
+        or "Content-Encoding" in response.headers
+        or not request.accept_encodings["gzip"]
+        or (response.calculate_content_length() or 0) < _GZIP_FROM
+    ):
+        return
+    response.set_data(gzip.compress(response.get_data(), _GZIP_LEVEL, mtime=0))
+    response.headers["Content-Encoding"] = "gzip"

@@ -1,0 +1,20 @@
+"""Every path that the server answers."""
+
+API = "/api/v1"
+
+PROFILE_TYPES = f"{API}/profile-types"
+LABELS = f"{API}/labels"
+LABEL_VALUES = f"{API}/labels/<name>/values"
+SERIES = f"{API}/series"
+TIMELINE = f"{API}/timeline"
+FLAMEGRAPH = f"{API}/flamegraph"
+TOP = f"{API}/top"
+PROFILES = f"{API}/profiles"
+OPENAPI = f"{API}/openapi.json"
+
+HEALTH = "/healthz"
+READY = "/readyz"
+METRICS = "/metrics"
+
+PAGE = "/"
+ASSETS = "/assets/<path:name>"

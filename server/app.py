@@ -1,0 +1,134 @@
+"""The composition root: a database, the listener for collectors, the HTTP server, one `Server`.
+
+with Server(Config(database="sqlite:///profiler.db")) as server:
+    print(server.http_address, server.grpc_address)
+"""
+
+import threading
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+import waitress
+from waitress import wasyncore
+
+from profiler.clock import Clock, SystemClock
+from profiler.errors import UnavailableError
+from server.api import create_app
+from server.api.backend import Backend
+from server.config import Config, host_and_port
+from server.ingest.ingester import Ingester
+from server.ingest.listener import IngestListener
+from server.ingest.service import IngestService
+from server.metrics import Metrics
+from server.store import migrations
+from server.store.database import Database
+from server.store.symbols import SymbolReader
+
+HTTP_THREADS = 8
+"""Requests that are answered at once; each has at most one connection to the database."""
+
+
+class Server:
+    """Serves from entry to exit. Raises UnavailableError where an address or the database is not
+    to be had."""
+
+    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._parts = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as parts:
+            self._start(parts)
+            self._parts = parts.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stops taking work and returns when what was begun is committed and answered."""
+        self._parts.close()
+
+    @property
+    def http_address(self) -> str:
+        return self._http.address
+
+    @property
+    def grpc_address(self) -> str:
+        host, _ = host_and_port("--grpc", self._config.grpc)
+        return f"{host}:{self._ingest.port}"
+
+    @property
+    def database_name(self) -> str:
+        """The database's URL without its password."""
+        return self._database.name
+
+    def _start(self, parts: ExitStack) -> None:
+        config, metrics = self._config, Metrics()
+        self._database = database = Database(config.database, connections=HTTP_THREADS + 2)
+        parts.callback(database.close)
+        if config.migrate:
+            migrations.migrate(database)
+        migrations.check(database)
+
+        ingester = Ingester(database, config.tenant)
+        symbols = SymbolReader()
+        metrics.watch(
+            "profiler_ingest_cached_nodes",
+            "Memory of the writer's symbol cache, in nodes.",
+            lambda: ingester.cached_nodes,
+        )
+        metrics.watch(
+            "profiler_query_cached_nodes",
+            "Memory of the readers' symbol cache, in nodes.",
+            lambda: symbols.cached_nodes,
+        )
+        app = create_app(Backend(database, symbols, metrics, self._clock, config.tenant))
+        self._http = parts.enter_context(_HttpListener(config.http, app))
+        self._ingest = parts.enter_context(
+            IngestListener(config.grpc, IngestService(ingester, metrics))
+        )
+
+
+class _HttpListener:
+    """waitress in a thread of its own, from entry to exit."""
+
+    def __init__(self, address: str, app: Any) -> None:
+        self._address = address
+        self._app = app
+        self._sockets: dict[int, Any] = {}
+
+    @property
+    def address(self) -> str:
+        return f"{self._host}:{self._server.effective_port}"
+
+    def __enter__(self) -> Self:
+        self._host, port = host_and_port("--http", self._address)
+        try:
+            self._server = waitress.create_server(
+                self._app,
+                map=self._sockets,
+                host=self._host,
+                port=port,
+                threads=HTTP_THREADS,
+                ident=None,
+                clear_untrusted_proxy_headers=True,
+            )
+        except OSError as error:
+            raise UnavailableError(
+                f"cannot listen on {self._address} for browsers ({error.strerror}): "
+                "is another server running? Name another address with --http"
+            ) from None
+        self._thread = threading.Thread(target=self._server.run, name="http")
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Closes in the loop's own thread, which ends when it has no socket left."""
+        self._server.task_dispatcher.shutdown()
+        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
+        self._thread.join()

@@ -1,0 +1,88 @@
+"""The gRPC server in a thread of its own, with its event loop."""
+
+import asyncio
+import threading
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Self
+
+import grpc
+import grpc.aio
+
+from profiler.errors import UnavailableError
+from profiler.wire.limits import MESSAGE_BYTES
+from server.ingest.service import IngestService
+
+MAX_STREAMS = 2048
+
+GRACE_SECONDS = 1.0
+"""How long a stopping server goes on, so that the batches in its hands are answered."""
+
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.so_reuseport", 0),  # else a second server would share the port instead of failing
+    ("grpc.keepalive_time_ms", 60_000),  # finds the senders that vanished without a word
+)
+
+
+class IngestListener:
+    """Listens from entry to exit; `address` is HOST:PORT, port 0 any that is free."""
+
+    def __init__(self, address: str, service: IngestService) -> None:
+        self._address = address
+        self._service = service
+        self._bound = Future[int]()
+        self._thread = threading.Thread(target=self._run, name="grpc")
+
+    @property
+    def port(self) -> int:
+        return self._bound.result()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        try:
+            self._bound.result()
+        except BaseException:
+            self._thread.join()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Takes no more batches, and returns when those in hand are committed."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join()
+        self._service.close()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except Exception as error:
+            if self._bound.done():
+                raise
+            self._bound.set_exception(error)
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_STREAMS)
+        server.add_generic_rpc_handlers((self._service.handler(),))
+        port = _bind(server, self._address)
+        await server.start()
+        self._bound.set_result(port)
+        await self._stopping.wait()
+        await server.stop(GRACE_SECONDS)
+
+
+def _bind(server: grpc.aio.Server, address: str) -> int:
+    try:
+        return server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise UnavailableError(
+            f"cannot listen on {address} for collectors ({error}): "
+            "is another server running? Name another address with --grpc"
+        ) from None

@@ -1,0 +1,131 @@
+"""Answers the streams of collectors, and is bounded in every direction.
+
+A stream's next message is read when the last one has been answered, so gRPC's flow control holds
+the sender back. The messages of all streams wait for the one thread that writes; it parses them
+too, so that what does not parse ends its stream and nothing else.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn
+
+import grpc
+import grpc.aio
+
+from profiler import wire
+from profiler.errors import FormatError, ProfilerError, UnavailableError
+from profiler.v1 import ingest_pb2 as pb
+from profiler.wire import StreamFullError
+from server.ingest.ingester import Ingester
+from server.ingest.stream import Stream
+from server.metrics import Metrics
+from server.store.database import DatabaseFullError
+
+MAX_WAITING_BYTES = 256 << 20
+"""Messages that wait to be stored: half a minute of work."""
+
+MAX_HELD_BYTES = 1 << 30
+"""What all streams have numbered. A collector's stream holds some MiB."""
+
+_SERVICE = pb.DESCRIPTOR.services_by_name["IngestService"]
+
+_STATUSES: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
+    (FormatError, grpc.StatusCode.INVALID_ARGUMENT),
+    (StreamFullError, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (DatabaseFullError, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    (UnavailableError, grpc.StatusCode.UNAVAILABLE),
+)
+
+_log = logging.getLogger(__name__)
+
+Context = grpc.aio.ServicerContext[bytes, pb.Ack]
+
+
+class IngestService:
+    """Its coroutines run in one event loop and share their counts without a lock."""
+
+    def __init__(self, ingester: Ingester, metrics: Metrics) -> None:
+        self._ingester = ingester
+        self._metrics = metrics
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="ingest")
+        self._waiting_bytes = 0
+        self._held_bytes: dict[Stream, int] = {}
+        metrics.watch("profiler_ingest_streams", "Open streams.", lambda: len(self._held_bytes))
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """For a server; takes messages as bytes."""
+        ingest: grpc.RpcMethodHandler[bytes, pb.Ack] = grpc.stream_stream_rpc_method_handler(
+            self.ingest, response_serializer=pb.Ack.SerializeToString
+        )
+        return grpc.method_handlers_generic_handler(_SERVICE.full_name, {"Ingest": ingest})
+
+    async def ingest(
+        self, messages: AsyncIterator[bytes], context: Context
+    ) -> AsyncIterator[pb.Ack]:
+        """One stream, to its end."""
+        stream = Stream()
+        self._held_bytes[stream] = 0
+        try:
+            async for message in messages:
+                try:
+                    sequence = await self._stored(stream, message)
+                except Exception as error:
+                    await self._refuse(context, error)
+                yield pb.Ack(sequence=sequence)
+        finally:
+            del self._held_bytes[stream]
+
+    def close(self) -> None:
+        """Waits for the batch that is being written."""
+        self._writer.shutdown(wait=True, cancel_futures=True)
+
+    async def _stored(self, stream: Stream, message: bytes) -> int:
+        """The sequence number of the batch, once it is committed."""
+        self._check_bounds(stream, len(message))
+        self._waiting_bytes += len(message)
+        try:
+            loop = asyncio.get_running_loop()
+            sequence = await loop.run_in_executor(self._writer, self._store, stream, message)
+        finally:
+            self._waiting_bytes -= len(message)
+        self._held_bytes[stream] = stream.bytes
+        return sequence
+
+    def _check_bounds(self, stream: Stream, size: int) -> None:
+        if self._waiting_bytes and self._waiting_bytes + size > MAX_WAITING_BYTES:
+            raise UnavailableError(
+                f"{self._waiting_bytes} bytes of batches wait to be stored: try again later"
+            )
+        fair_share = MAX_HELD_BYTES // len(self._held_bytes)
+        if (
+            self._held_bytes[stream] > fair_share
+            and sum(self._held_bytes.values()) > MAX_HELD_BYTES
+        ):
+            raise StreamFullError(
+                f"this stream's numbering takes {self._held_bytes[stream]} bytes, "
+                f"its share is {fair_share}: begin a new stream"
+            )
+
+    def _store(self, stream: Stream, message: bytes) -> int:
+        """Runs in the writing thread."""
+        batch = stream.decoder.decode(wire.parse(message))
+        with self._metrics.store_seconds.time():
+            outcome = self._ingester.store(stream, batch)
+        self._metrics.batches.labels("duplicate" if outcome.duplicate else "stored").inc()
+        self._metrics.samples.inc(outcome.samples)
+        self._metrics.entries.inc(outcome.entries)
+        self._metrics.count_losses(outcome.losses)
+        return batch.sequence
+
+    async def _refuse(self, context: Context, error: Exception) -> NoReturn:
+        """Ends the stream with the status that says what its sender can do."""
+        status = next((code for kind, code in _STATUSES if isinstance(error, kind)), None)
+        if status is None:
+            _log.error("a batch could not be stored", exc_info=error)
+            status = grpc.StatusCode.INTERNAL
+        self._metrics.batches.labels(status.name.lower()).inc()
+        known = isinstance(error, ProfilerError)
+        await context.abort(status, str(error) if known else "the server's log says more")
+        raise AssertionError("abort returned")  # it never does; its type does not say so

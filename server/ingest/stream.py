@@ -1,0 +1,127 @@
+"""What one stream has numbered, and which numbers its nodes have in the scopes.
+
+A stream's nodes are looked up in a scope's log once, when they are first used there. From then on
+`ScopeNodes` translates whole columns of them.
+"""
+
+from array import array
+
+import numpy as np
+from numpy.typing import NDArray
+
+from profiler.errors import FormatError
+from profiler.model import ROOT, Frame, Kind
+from profiler.wire import Additions, StreamDecoder
+
+MAX_DEPTH = 4096
+"""Frames in a stack. The kernel records 127, runtimes with deep recursion some thousand; work on
+trees is done level by level, so the deepest stack bounds it."""
+
+_FRAME_COLUMNS = {
+    "frame_function": np.uint32,
+    "frame_file": np.uint32,
+    "frame_line": np.uint32,
+    "frame_binary": np.uint32,
+    "frame_build_id": np.uint32,
+    "frame_address": np.uint64,
+    "frame_kind": np.uint8,
+    "frame_inlined": np.uint8,
+}
+
+
+class ScopeNodes:
+    """Node numbers of a stream, ascending, and their numbers in one epoch of a scope."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.known = np.array([ROOT], np.uint32)
+        self._numbers = np.array([ROOT], np.int32)
+
+    def look_up(self, nodes: NDArray[np.uint32]) -> NDArray[np.int32]:
+        """The number of each node in the scope, -1 where it is not known."""
+        at = np.searchsorted(self.known, nodes)
+        at[at == len(self.known)] = 0
+        return np.where(self.known[at] == nodes, self._numbers[at], np.int32(-1))
+
+    def learn(self, nodes: NDArray[np.uint32], numbers: NDArray[np.int32]) -> None:
+        """Adds nodes that are not yet known, ascending."""
+        at = np.searchsorted(self.known, nodes)
+        self.known = np.insert(self.known, at, nodes)
+        self._numbers = np.insert(self._numbers, at, numbers)
+
+    @property
+    def bytes(self) -> int:
+        return self.known.nbytes + self._numbers.nbytes
+
+
+class Stream:
+    """The state of one stream. When storing a batch of it fails, the stream must end."""
+
+    def __init__(self) -> None:
+        self.decoder = StreamDecoder()
+        self.parents = np.array([ROOT], np.uint32)
+        self.node_frames = np.array([0], np.uint32)  # the root's is never asked for
+        self._depths = array("H", [0])
+        self._strings = [""]
+        self._string_bytes = 0
+        self._frames = {name: np.array([], dtype) for name, dtype in _FRAME_COLUMNS.items()}
+        self._scopes: dict[str, ScopeNodes] = {}
+
+    @property
+    def bytes(self) -> int:
+        """About the memory that the stream holds."""
+        columns = [self.parents, self.node_frames, *self._frames.values()]
+        scopes = sum(nodes.bytes for nodes in self._scopes.values())
+        return self._string_bytes + sum(column.nbytes for column in columns) + scopes
+
+    def extend(self, new: Additions) -> None:
+        """Takes up what a batch adds; raises FormatError for a stack that is too deep."""
+        self._strings += new.strings
+        self._string_bytes += sum(64 + len(text) for text in new.strings)
+        if len(new.frame_kind):
+            for name, column in self._frames.items():
+                self._frames[name] = np.concatenate([column, getattr(new, name)])
+        if len(new.node_parent):
+            self._measure(new)
+            self.parents = np.concatenate([self.parents, new.node_parent])
+            self.node_frames = np.concatenate([self.node_frames, new.node_frame])
+
+    def _measure(self, new: Additions) -> None:
+        depths = self._depths
+        for number, parent in enumerate(new.node_parent.tolist(), new.first_node):
+            depth = depths[parent] + 1
+            if depth > MAX_DEPTH:
+                raise FormatError(
+                    f"additions.node_parent: the stack of node {number} has more than "
+                    f"{MAX_DEPTH} frames"
+                )
+            depths.append(depth)
+
+    def scope(self, service: str, epoch: int) -> ScopeNodes:
+        """What is known of the stream's nodes in the scope's present epoch."""
+        nodes = self._scopes.get(service)
+        if nodes is None or nodes.epoch != epoch:
+            nodes = self._scopes[service] = ScopeNodes(epoch)
+        return nodes
+
+    def unknown_paths(self, leaves: NDArray[np.uint32], nodes: ScopeNodes) -> NDArray[np.uint32]:
+        """The nodes from `leaves` up that `nodes` does not know, ascending."""
+        seen = np.zeros(len(self.parents), np.uint8)
+        seen[nodes.known] = 1  # the root is always known
+        mark, parents = seen.data, self.parents.data
+        found = []
+        for node in leaves.tolist():
+            while not mark[node]:
+                mark[node] = 1
+                found.append(node)
+                node = parents[node]
+        return np.sort(np.array(found, np.uint32))
+
+    def frames(self, numbers: NDArray[np.uint32]) -> list[Frame]:
+        """The frames of these numbers."""
+        columns = [self._frames[name][numbers].tolist() for name in _FRAME_COLUMNS]
+        text = self._strings
+        return [
+            Frame(text[fn], text[file], line, text[binary], text[build], at, Kind(kind), bool(inl))
+            for fn, file, line, binary, build, at, kind, inl in zip(*columns, strict=True)
+        ]

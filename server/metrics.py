@@ -1,0 +1,65 @@
+"""What the server counts about itself, for `/metrics` in Prometheus' text format."""
+
+from collections.abc import Callable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+_CAUSES = frozenset(
+    ("ring_full", "stack_collision", "counts_full", "spool_full", "refused", "unaccounted")
+)
+"""The causes of docs/architecture.md. Any other that a sender may invent is counted as `other`,
+so that no sender can grow the number of time series."""
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """One registry a server, so that several can live in a process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.batches = Counter(
+            "profiler_ingest_batches",
+            "Batches that were answered, by what became of them: stored, duplicate, or the "
+            "gRPC status of their refusal.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.samples = Counter("profiler_ingest_samples", "Samples stored.", registry=self.registry)
+        self.entries = Counter(
+            "profiler_ingest_entries",
+            "Entries stored: a stack of a series in a batch.",
+            registry=self.registry,
+        )
+        self.losses = Counter(
+            "profiler_ingest_lost_samples",
+            "Samples that stored batches report as lost.",
+            ["cause"],
+            registry=self.registry,
+        )
+        self.store_seconds = Histogram(
+            "profiler_ingest_store_seconds",
+            "From the start of a batch's transaction to the end of its commit.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "profiler_http_request_seconds",
+            "HTTP requests, by route and status.",
+            ["route", "status"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+
+    def count_losses(self, losses: Mapping[str, int]) -> None:
+        for cause, samples in losses.items():
+            # Accounts that hold more than was taken have a negative rest; counters only grow.
+            self.losses.labels(cause if cause in _CAUSES else "other").inc(max(samples, 0))
+
+    def watch(self, name: str, help: str, value: Callable[[], float]) -> None:
+        """Reports the present `value` of something under `name`."""
+        Gauge(name, help, registry=self.registry).set_function(value)
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)
