@@ -47,6 +47,7 @@ def _load_with(python: str, sizes: Sizes) -> Loaded | None:
             return None
         if done.returncode != 0:
             raise _explained(done.stdout + done.stderr)
+        ours.setblocking(False)  # the child has ended: what it sent is there
         count = 1 + len(sizes.map_names)
         _, fds, _, _ = socket.recv_fds(ours, 1, count, socket.MSG_CMSG_CLOEXEC)
     return Loaded(NAME, fds[0], dict(zip(sizes.map_names, fds[1:], strict=True)), sizes)

@@ -7,14 +7,13 @@ descriptors are duplicated, so that nothing of it stays in memory.
 import contextlib
 import ctypes
 import errno
-import fcntl
 import os
 import resource
 from collections.abc import Iterator
 from typing import Any
 
 from collector.kernel import files
-from collector.kernel.program import Loaded, Sizes, refused
+from collector.kernel.program import Loaded, Sizes, duplicates, refused
 from profiler.errors import ProfilerError, UnavailableError
 
 NAME = "libbpf"
@@ -152,12 +151,10 @@ def _resize(library: Library, bpf_object: int, sizes: Sizes) -> None:
 
 
 def _descriptors(library: Library, bpf_object: int, sizes: Sizes) -> Loaded:
-    def duplicate(kind: str, find: str, name: str) -> int:
-        pointer = library.call(find, bpf_object, name.encode())
-        return fcntl.fcntl(library.call(f"bpf_{kind}__fd", pointer), fcntl.F_DUPFD_CLOEXEC, 0)
+    def find(kind: str, name: str) -> int:
+        found = library.call(f"bpf_object__find_{kind}_by_name", bpf_object, name.encode())
+        return library.call(f"bpf_{kind}__fd", found)
 
-    program = duplicate("program", "bpf_object__find_program_by_name", "sample")
-    maps = {
-        name: duplicate("map", "bpf_object__find_map_by_name", name) for name in sizes.map_names
-    }
-    return Loaded(NAME, program, maps, sizes)
+    found = [find("program", "sample"), *(find("map", name) for name in sizes.map_names)]
+    program, *maps = duplicates(found)
+    return Loaded(NAME, program, dict(zip(sizes.map_names, maps, strict=True)), sizes)

@@ -4,6 +4,7 @@ import ctypes
 import errno
 import fcntl
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +22,7 @@ _NO_SUCH_EVENT = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP, errno.EINVAL)
 _MAX_RATE = Path("/proc/sys/kernel/perf_event_max_sample_rate")
 
 
-class _Attributes(ctypes.Structure):
+class Attributes(ctypes.Structure):
     """The first version of `struct perf_event_attr`, which every kernel takes."""
 
     _fields_ = (
@@ -94,9 +95,9 @@ def explained(error: OSError, event: Event, frequency_hz: int) -> ProfilerError:
 
 def open_event(event: Event, frequency_hz: int, pid: int, cpu: int, flags: int = 0) -> int:
     """A disabled event's descriptor; pid -1 is every process, cpu -1 every CPU."""
-    attributes = _Attributes(
+    attributes = Attributes(
         type=event.type,
-        size=ctypes.sizeof(_Attributes),
+        size=ctypes.sizeof(Attributes),
         config=event.config,
         sample_frequency=frequency_hz,
         flags=_DISABLED | _FREQUENCY | flags,
@@ -126,10 +127,9 @@ class Events:
         for number in list(self._fds):
             os.close(self._fds.pop(number))
 
-    def follow_cpus(self) -> None:
+    def follow_cpus(self, online: Sequence[int]) -> None:
         """An event on every CPU that is online now: CPUs come and go. For the whole system."""
-        online = cpus.online()
-        for gone in self._fds.keys() - online:
+        for gone in self._fds.keys() - set(online):
             os.close(self._fds.pop(gone))
         for cpu in online:
             if cpu not in self._fds:

@@ -2,7 +2,7 @@
 
 import mmap
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -78,6 +78,19 @@ class Loaded:
     def close(self) -> None:
         for fd in (self.program_fd, *self.maps.values()):
             os.close(fd)
+
+
+def duplicates(fds: Sequence[int]) -> list[int]:
+    """Descriptors of our own for what `fds` name; none stays open where one fails."""
+    copies: list[int] = []
+    try:
+        for fd in fds:
+            copies.append(os.dup(fd))
+    except OSError:
+        for copy in copies:
+            os.close(copy)
+        raise
+    return copies
 
 
 def refused(what: str) -> PrivilegeError:

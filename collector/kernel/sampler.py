@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from collector.kernel import perf_event
+from collector.kernel import cpus, perf_event
 from collector.kernel.abi import LOSSES, Counter
 from collector.kernel.loader import load
 from collector.kernel.perf_event import Events
@@ -18,6 +18,7 @@ from profiler.clock import Clock, SystemClock
 from profiler.errors import UsageError
 
 _NS_PER_S = 1_000_000_000
+_MAX_HZ = 100_000  # the kernel's timer event fires at most every 10 us
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ class Sampler:
         sizes: Sizes | None = None,
         clock: Clock | None = None,
     ) -> None:
-        if frequency_hz < 1:
-            raise UsageError(f"frequency must be at least 1 Hz, got {frequency_hz}")
+        if not 1 <= frequency_hz <= _MAX_HZ:
+            raise UsageError(f"frequency must be from 1 to {_MAX_HZ} Hz, got {frequency_hz}")
         self.frequency_hz = frequency_hz
         self.loader = loader
         self.event = event
@@ -74,7 +75,7 @@ class Sampler:
 
     def _attach(self) -> None:
         if self._target is None:
-            self._events.follow_cpus()
+            self._events.follow_cpus(cpus.online())
         for pid in self._target or ():
             self._events.follow_process(pid, on_exec=self._on_exec)
         self._start = self._now()
@@ -98,7 +99,7 @@ class Sampler:
     def drain(self) -> RawDrain:
         """What was sampled since entry or the drain before; the sampling goes on meanwhile."""
         if self._target is None and self._end is None:
-            self._events.follow_cpus()
+            self._events.follow_cpus(cpus.online())
         self._sets.swap()
         start, end = self._start, self._end or self._now()
         self._start = end

@@ -1,0 +1,170 @@
+"""What this node offers the collector, what it lacks, and the step that mends it.
+
+Found by trying rather than from version numbers, since distributions backport and containers
+forbid. `inspect` looks, `render` prints:
+
+    ok       kernel                  6.1.0-18-amd64
+    MISSING  capabilities to sample  without CAP_BPF
+                                     -> run as root, or give the service these capabilities
+    -        cycles                  not on this machine; cpu-clock serves instead
+"""
+
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.kernel import perf_event, ring
+from collector.kernel.loader import LOADERS, fit
+from collector.kernel.perf_event import CPU_CLOCK, CYCLES, Event
+from collector.kernel.program import Loaded, Sizes
+from profiler.errors import ProfilerError
+
+# Bits of CapEff in /proc/PID/status, from linux/capability.h, and what each is for.
+CAPABILITIES = {
+    "CAP_DAC_READ_SEARCH": 2,
+    "CAP_SYS_PTRACE": 19,
+    "CAP_SYS_ADMIN": 21,
+    "CAP_SYSLOG": 34,
+    "CAP_PERFMON": 38,
+    "CAP_BPF": 39,
+}
+_TO_SAMPLE = ("CAP_BPF", "CAP_PERFMON")
+_TO_NAME = ("CAP_SYSLOG", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")
+_GIVE = "run as root, or give the service these capabilities"
+
+# Small maps: this is a try, and memory is not what it is for.
+_PROBE = Sizes(stacks=16, counts=16, ring_bytes=1 << 16)
+_PROBE_HZ = 99
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked for. Without a thing that is `needed`, nothing can be sampled."""
+
+    name: str
+    value: str
+    works: bool = True
+    needed: bool = False
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeReport:
+    findings: tuple[Finding, ...]
+
+    @property
+    def ready(self) -> bool:
+        """Whether this node can be sampled."""
+        return all(finding.works or not finding.needed for finding in self.findings)
+
+
+def inspect() -> NodeReport:
+    """Looks at the running node; loads the program once by each loader, which takes a second."""
+    return NodeReport(tuple(_findings()))
+
+
+def render(report: NodeReport) -> str:
+    width = max(len(finding.name) for finding in report.findings)
+    lines = []
+    for finding in report.findings:
+        state = "ok" if finding.works else "MISSING" if finding.needed else "-"
+        lines.append(f"{state:<8} {finding.name:<{width}}  {finding.value}")
+        if finding.mend and not finding.works:
+            lines.append(f"{'':<8} {'':<{width}}  -> {finding.mend}")
+    ending = "can be sampled" if report.ready else "cannot be sampled"
+    return "\n".join([*lines, f"This node {ending}."])
+
+
+def _findings() -> Iterator[Finding]:
+    yield Finding("kernel", platform.release())
+    yield _btf()
+    yield from capabilities(Path("/proc/self/status").read_text())
+    for setting in ("perf_event_paranoid", "kptr_restrict"):
+        yield Finding(setting, _setting(f"kernel/{setting}"))
+    yield kernel_symbols(Path("/proc/kallsyms"))
+    yield _event(CPU_CLOCK, needed=True, otherwise="")
+    yield _event(CYCLES, needed=False, otherwise="; cpu-clock serves instead")
+    yield _ring_buffer()
+    yield _jit()
+    yield from _loaders()
+
+
+def _setting(name: str) -> str:
+    try:
+        return (Path("/proc/sys") / name).read_text().strip()
+    except OSError as error:
+        return f"not readable ({error.strerror})"
+
+
+def _btf() -> Finding:
+    path = Path("/sys/kernel/btf/vmlinux")
+    if path.exists():
+        return Finding("BTF", str(path))
+    return Finding("BTF", "none; the sampling program does without", works=False)
+
+
+def capabilities(status: str) -> Iterator[Finding]:
+    """What the text of /proc/PID/status says of the capabilities in effect."""
+    effective = int(status.split("CapEff:", 1)[1].split(None, 1)[0], 16)
+    held = {name for name, bit in CAPABILITIES.items() if effective >> bit & 1}
+    if "CAP_SYS_ADMIN" in held:  # it was all of these before 5.8, and still is
+        held |= {*_TO_SAMPLE, "CAP_SYSLOG"}
+    for purpose, wanted in (("sample", _TO_SAMPLE), ("name", _TO_NAME)):
+        lacking = ", ".join(name for name in wanted if name not in held)
+        yield Finding(
+            f"capabilities to {purpose}",
+            f"without {lacking}" if lacking else ", ".join(wanted),
+            works=not lacking,
+            needed=wanted is _TO_SAMPLE,
+            mend=_GIVE,
+        )
+
+
+def kernel_symbols(path: Path) -> Finding:
+    """Whether addresses in /proc/kallsyms, at `path`, are shown: hidden ones are all zero."""
+    try:
+        with path.open() as symbols:
+            shown = int(symbols.readline().split()[0], 16) != 0
+    except (OSError, IndexError):
+        return Finding("kernel symbols", f"{path} is not readable", works=False)
+    value = "readable" if shown else "hidden: kernel frames stay [unknown]"
+    mend = "sysctl kernel.kptr_restrict=1, and CAP_SYSLOG"
+    return Finding("kernel symbols", value, works=shown, mend=mend)
+
+
+def _event(event: Event, *, needed: bool, otherwise: str) -> Finding:
+    try:
+        works = perf_event.available(event, _PROBE_HZ)
+    except ProfilerError as error:
+        return Finding(event.name, str(error), works=False, needed=needed)
+    value = "sampled" if works else f"not on this machine{otherwise}"
+    return Finding(event.name, value, works=works, needed=needed)
+
+
+def _ring_buffer() -> Finding:
+    works = ring.supported()
+    value = "kept samples that collide" if works else "none before Linux 5.8: collisions are lost"
+    return Finding("ring buffer", value, works=works, mend="a newer kernel")
+
+
+def _jit() -> Finding:
+    setting = _setting("net/core/bpf_jit_enable")
+    mend = "sysctl net.core.bpf_jit_enable=1"
+    return Finding("BPF JIT", setting, works=setting != "0", mend=mend)
+
+
+def _loaders() -> Iterator[Finding]:
+    """Only one of them is needed."""
+    failures = {name: _failure(load) for name, load in LOADERS.items()}
+    needed = all(failures.values())
+    for name, failure in failures.items():
+        yield Finding(f"loader {name}", failure or "loads", works=not failure, needed=needed)
+
+
+def _failure(load: Callable[[Sizes], Loaded]) -> str:
+    try:
+        load(fit(_PROBE)).close()
+    except ProfilerError as error:
+        return str(error)
+    return ""
