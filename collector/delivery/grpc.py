@@ -51,7 +51,7 @@ logger = logging.getLogger(__name__)
 def plain_channel(target: str) -> Callable[[], grpc.Channel]:
     """Opens connections without TLS to `target`, HOST:PORT; raises UsageError where it is none."""
     host, _, port = target.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+    if not host or "/" in host or not port.isdigit() or not 0 < int(port) < 65536:
         raise UsageError(f"server {target!r}: expected HOST:PORT, such as 127.0.0.1:8441")
     return lambda: grpc.insecure_channel(target, options=_OPTIONS)
 

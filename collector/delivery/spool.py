@@ -22,6 +22,7 @@ import re
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -137,7 +138,7 @@ class Spool:
 
     def due(self) -> list[int]:
         """The sequences of the batches to send now, oldest first, at most WINDOW."""
-        return [sequence for sequence, _ in zip(self._entries, range(WINDOW), strict=False)]
+        return list(islice(self._entries, WINDOW))
 
     def read(self, sequence: int) -> tuple[bytes, Drain] | None:
         """The collector's id and the drain, or what remains of it: a file that is damaged has
