@@ -101,6 +101,7 @@ test("matchers are added and taken away without touching the others", () => {
 test("times are read as the server reads them", () => {
   assert.equal(parseTime("now", NOW), NOW);
   assert.equal(parseTime("now-15m", NOW), NOW - 900_000);
+  assert.equal(parseTime("now-1h30m", NOW), NOW - 5_400_000);
   assert.equal(parseTime("now-2w", NOW), NOW - 14 * 86_400_000);
   assert.equal(parseTime("2026-01-31T12:00:00Z", 0), NOW);
   assert.equal(parseTime("2026-01-31T13:00:00+01:00", 0), NOW);

@@ -6,7 +6,7 @@
  *     graph.show({ tree, unit: "nanoseconds", focus: 0, selected: 0, ... });
  */
 
-import { boxAt, emptyBoxes, FRAME, layOut, THIN, UNSENT } from "../lib/layout";
+import { boxAt, emptyBoxes, layOut, THIN } from "../lib/layout";
 import { ROOT, type Step, step } from "../lib/tree";
 import { Painter, ROW } from "./painter";
 import type { Listener, Scene } from "./scene";
@@ -55,10 +55,9 @@ export class Flamegraph {
     host.append(this.scroller);
     this.tooltip = new Tooltip(host);
     const context = this.canvas.getContext("2d") as CanvasRenderingContext2D;
-    this.painter = new Painter(context, () => getComputedStyle(this.scroller).font);
+    this.painter = new Painter(context, () => fontOf(this.scroller));
     this.listen();
     this.observer.observe(this.scroller);
-    document.fonts.ready.then(() => this.refont());
   }
 
   destroy(): void {
@@ -198,6 +197,7 @@ export class Flamegraph {
   private listen(): void {
     const { scroller } = this;
     const options = { signal: this.life.signal };
+    document.fonts.addEventListener("loadingdone", () => this.refont(), options);
     scroller.addEventListener("scroll", () => this.scrolled(), options);
     scroller.addEventListener("pointermove", (event) => this.point(event), options);
     scroller.addEventListener("pointerleave", () => this.leave(), options);
@@ -220,7 +220,7 @@ export class Flamegraph {
     return boxAt(this.boxes, event.clientX - left, this.depthAt(event.clientY - top));
   }
 
-  private point(event: PointerEvent): void {
+  private point(event: MouseEvent): void {
     const i = this.boxUnder(event);
     if (i < 0 || !this.scene || this.zooming) {
       this.leave();
@@ -235,13 +235,18 @@ export class Flamegraph {
     const i = this.boxUnder(event);
     if (i < 0 || !this.scene) return;
     const node = this.boxes.node[i];
-    const { tree, focus } = this.scene;
-    if (this.boxes.kind[i] === FRAME) this.listener.focus(node);
-    // Markers grow with their parent; where that is as wide as it gets, with their own first node.
-    if (this.boxes.kind[i] === THIN) {
-      this.listener.focus(tree.parent[node] === focus ? node : tree.parent[node]);
-    }
-    if (this.boxes.kind[i] === UNSENT) this.listener.focus(node);
+    // A finger has no hover: the first tap tells what the second zooms to.
+    const touch = (event as PointerEvent).pointerType === "touch";
+    if (touch && node !== this.scene.selected) {
+      this.point(event);
+      this.listener.select(node);
+    } else this.listener.focus(this.boxes.kind[i] === THIN ? this.wayInto(node) : node);
+  }
+
+  /** Markers grow with their parent; where that has the whole width, with their first node. */
+  private wayInto(node: number): number {
+    const { tree, focus } = this.scene as Scene;
+    return tree.parent[node] === focus ? node : tree.parent[node];
   }
 
   private key(event: KeyboardEvent): void {
@@ -259,6 +264,12 @@ export class Flamegraph {
     else return;
     event.preventDefault();
   }
+}
+
+/** As the canvas takes it; the shorthand `font` is empty where it cannot say everything. */
+function fontOf(element: HTMLElement): string {
+  const { fontWeight, fontSize, fontFamily } = getComputedStyle(element);
+  return `${fontWeight} ${fontSize} ${fontFamily}`;
 }
 
 function spanOf({ tree, focus }: Scene): Span {

@@ -28,11 +28,11 @@ interface Inks {
 const INKS: Record<Theme, Inks> = {
   light: {
     ...{ text: "#1a1c22", faint: "#6b6f7a", found: oklch(0.62, 0.2, 305), foundText: "#ffffff" },
-    ...{ rest: "#eceef2", root: "#dfe2e8", thin: "#a9aeb9", veil: "rgb(255 255 255 / 0.5)" },
+    ...{ rest: "#eceef2", root: "#dfe2e8", thin: "#c3c8d2", veil: "rgb(255 255 255 / 0.5)" },
   },
   dark: {
     ...{ text: "#f4f5f7", faint: "#8d93a1", found: oklch(0.55, 0.21, 305), foundText: "#ffffff" },
-    ...{ rest: "#24272f", root: "#333844", thin: "#5b6170", veil: "rgb(16 17 20 / 0.45)" },
+    ...{ rest: "#24272f", root: "#333844", thin: "#4d5361", veil: "rgb(16 17 20 / 0.45)" },
   },
 };
 

@@ -1,5 +1,6 @@
 /** What is under the pointer, in words. Built from text nodes: names come from strangers' binaries. */
 
+import { isUnknown } from "../lib/colour";
 import { count, counted, share, value } from "../lib/format";
 import { type Boxes, THIN, UNSENT } from "../lib/layout";
 import { type Frame, frameOf, unsent } from "../lib/tree";
@@ -80,7 +81,8 @@ const amount = ({ tree, unit }: Scene, n: number): [string, string] => [
 function places(frame: Frame): string[] {
   const file = frame.file && (frame.line ? `${frame.file}:${frame.line}` : frame.file);
   const code = [frame.kind, frame.binary].filter(Boolean).join(" · ");
-  return [file, code].filter(Boolean);
+  const identity = isUnknown(frame) && `build-id ${frame.buildId || "none"} · ${frame.address}`;
+  return [file, code, identity].filter((text): text is string => Boolean(text));
 }
 
 function line(name: string, text: string): HTMLElement {

@@ -1,4 +1,4 @@
-/** Time ranges as users and URLs write them: `now-15m`, RFC 3339, Unix seconds or milliseconds. */
+/** Time ranges as users and URLs write them: `now-15m`, `now-1h30m`, RFC 3339, Unix seconds or milliseconds. */
 
 export class TimeError extends Error {}
 
@@ -9,16 +9,19 @@ export interface Range {
 }
 
 const UNIT_MS: Record<string, number> = {
-  ...{ s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 },
+  ...{ ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 },
 };
+const PART = /(\d+)(ms|[smhdw])/g;
 /** Unix seconds until the year 5138, milliseconds from 1973 on. */
 const SECONDS_BELOW = 1e11;
 
 /** Unix milliseconds of `text` when it is `now`; throws TimeError. */
 export function parseTime(text: string, now: number): number {
   const trimmed = text.trim();
-  const relative = /^now(?:\s*-\s*(\d+(?:\.\d+)?)([smhdw]))?$/.exec(trimmed);
-  if (relative) return Math.round(now - Number(relative[1] ?? 0) * (UNIT_MS[relative[2]] ?? 0));
+  if (/^now(-(\d+(ms|[smhdw]))+)?$/.test(trimmed)) {
+    const parts = [...trimmed.matchAll(PART)];
+    return parts.reduce((time, [, size, unit]) => time - Number(size) * UNIT_MS[unit], now);
+  }
   if (/^\d+(\.\d+)?$/.test(trimmed)) {
     const number = Number(trimmed);
     return Math.round(number < SECONDS_BELOW ? number * 1000 : number);
@@ -55,17 +58,33 @@ export function lastOf({ from, to }: Range): string {
 /** RFC 3339 in UTC, without a fraction where there is none. */
 export const toText = (ms: number): string => new Date(ms).toISOString().replace(".000Z", "Z");
 
-/** `21 Nov 10:05 – 10:20`, in the zone of the browser, for people. */
-export function describe(range: Range): string {
-  const from = new Date(range.from);
-  const to = new Date(range.to);
-  const seconds = range.to - range.from < 120_000 || range.from % 60_000 !== 0;
-  const time = new Intl.DateTimeFormat("en-GB", {
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const clockOf = (seconds: boolean) =>
+  new Intl.DateTimeFormat("en-GB", {
     ...{ hour: "2-digit", minute: "2-digit" },
     ...(seconds ? { second: "2-digit" } : {}),
   });
-  const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+
+/** A tick of a time axis over `range`: seconds where they differ, the day at midnight. */
+export function axisLabel(ms: number, range: Range): string {
+  const date = new Date(ms);
+  const midnight = date.getHours() + date.getMinutes() + date.getSeconds() === 0;
+  if (midnight) return DAY.format(date);
+  return clockOf(range.to - range.from < 600_000).format(date);
+}
+
+/** `Last 1h`, or the clock of the browser's zone: `21 Nov 10:05 – 10:20`. */
+export function describe(from: string, to: string, range: Range | null): string {
+  if (isRelative(from) && to === "now") return `Last ${from.trim().replace("now-", "")}`;
+  return range && !isRelative(from) ? describeFixed(range) : `${from} – ${to}`;
+}
+
+function describeFixed(range: Range): string {
+  const from = new Date(range.from);
+  const to = new Date(range.to);
+  const seconds = range.to - range.from < 120_000 || range.from % 60_000 !== 0;
+  const clock = clockOf(seconds);
   const sameDay = from.toDateString() === to.toDateString();
-  const end = sameDay ? time.format(to) : `${day.format(to)} ${time.format(to)}`;
-  return `${day.format(from)} ${time.format(from)} – ${end}`;
+  const end = sameDay ? clock.format(to) : `${DAY.format(to)} ${clock.format(to)}`;
+  return `${DAY.format(from)} ${clock.format(from)} – ${end}`;
 }

@@ -1,20 +1,20 @@
 /** The one screen: selection on top, timeline, flamegraph and table, accounts at the bottom. */
 
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { UnreachableError } from "../api";
 import type { Scene } from "../flamegraph/scene";
 import { findPath, pathName } from "../lib/path";
 import type { FlamegraphAnswer } from "../lib/payload";
 import { compile, type Found, find } from "../lib/search";
 import { toText } from "../lib/time";
 import { type FrameTree, ROOT } from "../lib/tree";
+import type { PageState } from "../lib/url";
 import { Breadcrumb } from "./breadcrumb";
 import { useData } from "./data";
 import { FlamePanel } from "./flame_panel";
 import { Help } from "./help";
 import { Icon } from "./icons";
 import { NothingSelected, NothingYet, Problem, RecordedBanner, StaleBanner } from "./notices";
-import { usePageState } from "./page_state";
+import { type Navigate, usePageState } from "./page_state";
 import { QueryBar } from "./query_bar";
 import { SearchBox } from "./search_box";
 import { Status } from "./status";
@@ -28,7 +28,8 @@ export function App() {
   const [state, navigate] = usePageState();
   const [theme, toggleTheme] = useTheme();
   const [help, setHelp] = useState(false);
-  const data = useData(state);
+  const tab = useTab(state.tab);
+  const data = useData(state, tab !== "flamegraph");
   usePageKeys(() => setHelp(true));
   useEffect(() => {
     document.title = `${state.query} · profiler`;
@@ -67,7 +68,7 @@ export function App() {
         />
       )}
       <div class="toolbar">
-        <Tabs tab={state.tab} navigate={navigate} />
+        <Tabs tab={tab} navigate={navigate} />
         <SearchBox
           search={state.search}
           found={search.found}
@@ -78,7 +79,7 @@ export function App() {
         <Look state={state} tree={tree} theme={theme} navigate={navigate} />
         <Export selection={data.selection} />
       </div>
-      <Main {...{ data, state, theme, navigate, found: search.found }} />
+      <Main {...{ data, state, tab, theme, navigate, found: search.found }} />
       <Status answer={answer} />
       <Help open={help} onClose={() => setHelp(false)} />
     </div>
@@ -87,26 +88,27 @@ export function App() {
 
 interface MainProps {
   readonly data: ReturnType<typeof useData>;
-  readonly state: ReturnType<typeof usePageState>[0];
-  readonly navigate: ReturnType<typeof usePageState>[1];
+  readonly state: PageState;
+  readonly navigate: Navigate;
+  readonly tab: PageState["tab"];
   readonly theme: Scene["theme"];
   readonly found: Found | null;
 }
 
 /** The answer, or why there is none. */
-function Main({ data, state, theme, navigate, found }: MainProps) {
+function Main({ data, state, tab, theme, navigate, found }: MainProps) {
   const answer = data.flamegraph.value;
-  const stale = data.error instanceof UnreachableError && answer !== null;
-  if (data.error && !stale) {
+  if (data.error && !answer) {
     return <Problem error={data.error} navigate={navigate} onRetry={data.retry} />;
   }
   if (data.nothing) return <NothingYet />;
   if (!answer) return <div class="skeleton" />;
-  if (answer.samples === 0) return <NothingSelected navigate={navigate} />;
+  if (answer.samples === 0 && answer.tree.total[ROOT] === 0)
+    return <NothingSelected navigate={navigate} />;
   return (
     <>
-      {stale && data.error && <StaleBanner error={data.error} />}
-      <main class={`views views-${state.tab}`}>
+      {data.error && <StaleBanner error={data.error} />}
+      <main class={`views views-${tab}`}>
         <Graph {...{ answer, state, theme, navigate, found }} />
         {data.top.value && <TopTable {...{ answer: data.top.value, state, theme, navigate }} />}
       </main>
@@ -114,7 +116,7 @@ function Main({ data, state, theme, navigate, found }: MainProps) {
   );
 }
 
-type GraphProps = Omit<MainProps, "data"> & { readonly answer: FlamegraphAnswer };
+type GraphProps = Omit<MainProps, "data" | "tab"> & { readonly answer: FlamegraphAnswer };
 
 function Graph({ answer: { tree, unit }, state, theme, navigate, found }: GraphProps) {
   const { zoom, orientation, colour: colouring } = state;
@@ -142,6 +144,19 @@ function Graph({ answer: { tree, unit }, state, theme, navigate, found }: GraphP
       <FlamePanel scene={scene} listener={{ focus: zoomTo, select }} />
     </div>
   );
+}
+
+const narrow = matchMedia("(width < 900px)");
+
+/** Both views side by side need room; without it the flamegraph stands alone. */
+function useTab(tab: PageState["tab"]): PageState["tab"] {
+  const [alone, setAlone] = useState(narrow.matches);
+  useEffect(() => {
+    const look = () => setAlone(narrow.matches);
+    narrow.addEventListener("change", look);
+    return () => narrow.removeEventListener("change", look);
+  }, []);
+  return tab === "both" && alone ? "flamegraph" : tab;
 }
 
 function useSearch(tree: FrameTree | null, text: string): { found: Found | null; error: string } {

@@ -45,10 +45,11 @@ function resolve(from: string, to: string): Resolved {
   }
 }
 
-export function useData({ query, from, to, live }: PageState) {
+/** `table`: whether the table is in view; its numbers are of the whole profile and cost time. */
+export function useData({ query, from, to, live }: PageState, table: boolean) {
   const [empty, setEmpty] = useState(false);
   const [tick, retry] = useTicks(live ? LIVE_MS : empty ? FIRST_MS : 0);
-  const types = useAnswer(String(empty ? tick : 0), getProfileTypes);
+  const types = useAnswer(String(tick), getProfileTypes);
   const greeted = types.value !== null || types.error !== null; // the server's clock is known
   // a tick moves what "now" means
   const { range, error } = useMemo(() => resolve(from, to), [from, to, tick, greeted]);
@@ -60,7 +61,7 @@ export function useData({ query, from, to, live }: PageState) {
   const about = selection as Selection;
   const timeline = useAnswer(key, (signal) => getTimeline(about, signal));
   const flamegraph = useAnswer(key, (signal) => getFlamegraph(about, signal));
-  const top = useAnswer(key, (signal) => getTop(about, signal));
+  const top = useAnswer(table ? key : null, (signal) => getTop(about, signal));
   const nothing = types.value?.length === 0;
   useEffect(() => setEmpty(nothing), [nothing]);
   return {

@@ -57,34 +57,42 @@ interface ProblemProps {
   onRetry(): void;
 }
 
+/** A mistake in the selector stands under the selector: here is only the way out. */
 export function Problem({ error, navigate, onRetry }: ProblemProps) {
-  const reset = (
-    <button type="button" onClick={() => navigate({ from: DEFAULTS.from, to: DEFAULTS.to })}>
-      Last hour
-    </button>
-  );
-  const retry = (
-    <button type="button" onClick={onRetry}>
-      Try again
-    </button>
-  );
+  const mistake = isMistake(error);
   return (
     <Notice title={titleOf(error)} alert>
-      <p>{error.message}</p>
+      {!mistake && <p>{error.message}</p>}
       {error instanceof UnreachableError && (
         <p class="hint">
           Is <code>profiler serve</code> (or <code>profiler up</code>) still running?
         </p>
       )}
-      <div class="notice-actions">{error instanceof TimeError ? reset : retry}</div>
+      <div class="notice-actions">
+        {mistake ? (
+          <button type="button" onClick={() => navigate({ query: DEFAULTS.query })}>
+            Without filters
+          </button>
+        ) : error instanceof TimeError ? (
+          <button type="button" onClick={() => navigate({ from: DEFAULTS.from, to: DEFAULTS.to })}>
+            Last hour
+          </button>
+        ) : (
+          <button type="button" onClick={onRetry}>
+            Try again
+          </button>
+        )}
+      </div>
     </Notice>
   );
 }
 
+const isMistake = (error: Error): boolean => error instanceof ApiError && error.position !== null;
+
 function titleOf(error: Error): string {
   if (error instanceof UnreachableError) return "The server does not answer";
   if (error instanceof TimeError) return "This range cannot be read";
-  if (error instanceof ApiError && error.position !== null) return "This selector has a mistake";
+  if (isMistake(error)) return "This selector has a mistake";
   if (error instanceof ApiError && error.status < 500) return "The server refused the question";
   return "The answer did not come";
 }

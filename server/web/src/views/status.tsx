@@ -1,7 +1,11 @@
 /** Where every sample went: always in view, and 0 lost is said too. */
 
+import type { ComponentChildren } from "preact";
+import { useMemo } from "preact/hooks";
 import { count, counted, share, value } from "../lib/format";
 import type { FlamegraphAnswer } from "../lib/payload";
+import { find } from "../lib/search";
+import { type Frame, ROOT } from "../lib/tree";
 import { Icon } from "./icons";
 
 /** Causes as docs/architecture.md lists them. */
@@ -14,14 +18,21 @@ const CAUSES: Record<string, string> = {
   unaccounted: "the accounts of a batch did not close: a bug, please report it",
 };
 
+const isTruncated = (frame: Frame): boolean =>
+  frame.kind === "marker" && frame.function.startsWith("[truncated");
+
 export function Status({ answer }: { answer: FlamegraphAnswer | null }) {
-  if (!answer) return <footer class="status" />;
+  return <footer class="status">{answer && <Figures answer={answer} />}</footer>;
+}
+
+function Figures({ answer }: { answer: FlamegraphAnswer }) {
   const { accounts, coverage, tree, unit, samples, hidden } = answer;
+  const cut = useMemo(() => find(tree, isTruncated), [tree]);
   const lost = accounts.losses.reduce((sum, loss) => sum + loss.samples, 0);
   return (
-    <footer class="status">
+    <>
       <Figure name="Shown" title="Samples of the selection, and their value">
-        {counted(samples, "sample")} · {value(tree.total[0], unit)}
+        {counted(samples, "sample")} · {value(tree.total[ROOT], unit)}
       </Figure>
       <Figure name="Taken" title="By the collectors of these hosts in this range, every service">
         {count(accounts.taken)}
@@ -40,6 +51,11 @@ export function Status({ answer }: { answer: FlamegraphAnswer | null }) {
           </span>
         ))}
       </span>
+      {cut.samples > 0 && (
+        <Figure name="Cut short" title="Stacks that do not reach their root: search kind:marker">
+          {counted(cut.samples, "sample")} ({share(cut.value, tree.total[ROOT])})
+        </Figure>
+      )}
       {hidden > 0 && (
         <Figure name="Not sent" title="Frames beyond the limit: in every total, but not drawn">
           {counted(hidden, "frame")}
@@ -49,14 +65,14 @@ export function Status({ answer }: { answer: FlamegraphAnswer | null }) {
         {counted(coverage.hosts, "host")} · {counted(coverage.series, "series", "series")} ·{" "}
         {counted(coverage.profiles, "profile")}
       </span>
-    </footer>
+    </>
   );
 }
 
 interface FigureProps {
   readonly name: string;
   readonly title: string;
-  readonly children: preact.ComponentChildren;
+  readonly children: ComponentChildren;
 }
 
 function Figure({ name, title, children }: FigureProps) {

@@ -52,7 +52,7 @@ export function TimeRange({ state, range, navigate }: Props) {
             onClick={() => setOpen(!open)}
           >
             <Icon name="clock" />
-            <span>{isRelative(from) || !range ? `${from} – ${to}` : describe(range)}</span>
+            <span>{describe(from, to, range)}</span>
             <Icon name="down" />
           </button>
         }

@@ -5,7 +5,7 @@ import uPlot from "uplot";
 import type { TimelineAnswer } from "../api";
 import type { Theme } from "../lib/colour";
 import { count, digits } from "../lib/format";
-import type { Range } from "../lib/time";
+import { axisLabel, type Range } from "../lib/time";
 
 interface Props {
   readonly answer: TimelineAnswer | null;
@@ -86,18 +86,16 @@ function options(
   onCursor: (index: number | null) => void,
   onRange: (range: Range) => void,
 ): uPlot.Options {
-  const style = getComputedStyle(element);
-  const colour = (name: string) => style.getPropertyValue(name).trim();
   const axis: uPlot.Axis = {
-    stroke: colour("--muted-ink"),
-    font: `11px ${style.fontFamily}`,
-    grid: { stroke: colour("--grid"), width: 1 },
+    stroke: colour(element, "--muted-ink"),
+    font: `11px ${getComputedStyle(element).fontFamily}`,
+    grid: { stroke: colour(element, "--grid"), width: 1 },
     ticks: { show: false },
   };
   return {
     width: element.clientWidth,
     height: HEIGHT,
-    padding: [6, 0, 0, 0],
+    padding: [10, 0, 0, 0],
     legend: { show: false },
     cursor: {
       drag: { x: true, y: false, setScale: false },
@@ -106,14 +104,17 @@ function options(
     },
     scales: { x: { time: true, auto: false }, y: { range: (_, __, max) => [0, max * 1.1 || 1] } },
     axes: [
-      { ...axis, size: 24, gap: 4, space: 70, grid: { show: false } },
+      {
+        ...{ ...axis, size: 24, gap: 4, space: 70, grid: { show: false } },
+        values: (chart, ticks) => ticks.map((tick) => axisLabel(tick * 1000, shownRange(chart))),
+      },
       { ...axis, size: 40, gap: 6, space: 26, values: (_, ticks) => ticks.map(digitsOrZero) },
     ],
     series: [
       {},
       {
-        stroke: colour("--accent"),
-        fill: colour("--accent-wash"),
+        stroke: colour(element, "--accent"),
+        fill: colour(element, "--accent-wash"),
         width: 1.5,
         paths: uPlot.paths.stepped?.({ align: 1 }) as uPlot.Series.PathBuilder,
         points: { show: false },
@@ -125,6 +126,19 @@ function options(
     },
   };
 }
+
+/** A colour of the style sheet as the canvas takes it: for a canvas, var() means nothing. */
+function colour(element: HTMLElement, name: string): string {
+  const probe = element.appendChild(document.createElement("i"));
+  probe.style.color = `var(${name})`;
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
+const shownRange = ({ scales }: uPlot): Range => ({
+  ...{ from: (scales.x.min ?? 0) * 1000, to: (scales.x.max ?? 0) * 1000 },
+});
 
 const digitsOrZero = (tick: number): string => (tick === 0 ? "0" : String(Number(tick.toFixed(3))));
 

@@ -36,11 +36,11 @@ interface LookProps {
   readonly navigate: Navigate;
 }
 
-export function Look({ state: { orientation, colour }, tree, theme, navigate }: LookProps) {
+export function Look({ state: { orientation, colour, search }, tree, theme, navigate }: LookProps) {
   const other = orientation === "icicle" ? "flame" : "icicle";
   return (
     <div class="look">
-      {tree && <Legend tree={tree} colour={colour} theme={theme} />}
+      {tree && search === "" && <Legend tree={tree} colour={colour} theme={theme} />}
       <fieldset class="segments" aria-label="Colour by">
         {(["kind", "binary"] as const).map((each) => (
           <button

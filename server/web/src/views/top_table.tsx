@@ -176,8 +176,8 @@ function Amount({ name, amount, answer: { total, unit } }: AmountProps) {
   return (
     <td class={`top-${name}`}>
       <div class="amount">
-        <span class="amount-value">{value(amount, unit)}</span>
         <span class="amount-share">{share(amount, total.value)}</span>
+        <span class="amount-value">{value(amount, unit)}</span>
         <span class="bar">
           <span style={{ width }} />
         </span>
