@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The walk from the innermost user frame to the thread's root, for one BPF program to include:
+ *
+ *   SEC("perf_event") int start(void *ctx)
+ *   {
+ *           struct unwind *u = unwind_begin(ctx);
+ *           ...
+ *           bpf_tail_call(ctx, &unwind_programs, 0);
+ *   }
+ *
+ *   SEC("perf_event") int walk(void *ctx)    (the collector puts it into unwind_programs)
+ *   {
+ *           struct unwind *u = unwind_current();
+ *
+ *           if (u && !unwind_frames(u))
+ *                   unwind_continue(ctx, u);
+ *           ... u->ips, u->count, u->cause
+ *   }
+ *
+ * Frame by frame, ELF code is left by the rows of its call frame information, code without a file
+ * (JIT compilers') by frame pointer.
+ */
+#ifndef UNWIND_WALK_H
+#define UNWIND_WALK_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "unwind_x86_64.h"
+
+struct unwind {
+	struct unwind_registers registers;
+	struct unwind_process process;
+	struct unwind_mapping mapping; /* of the last frame: most callers are in the same */
+	__u32 tgid;
+	__u32 cause; /* enum unwind_cause */
+	__u32 count; /* frames in `ips` */
+	int exact;
+	__u64 hash; /* of `ips` */
+	/*
+	 * Innermost first. All but the first are return addresses, so the call is at one less; what
+	 * a signal interrupted is stored as one more than its address, so that this holds there too.
+	 */
+	__u64 ips[UNWIND_DEPTH];
+};
+
+struct unwind_table {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_INNER_MAP);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(union unwind_page));
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 8192);
+	__uint(key_size, sizeof(__u32));
+	__array(values, struct unwind_table);
+} unwind_tables SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, struct unwind_mapping);
+} unwind_mappings SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 8192);
+	__type(key, __u32);
+	__type(value, struct unwind_process);
+} unwind_processes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, struct unwind_want);
+	__type(value, __u64);
+} unwind_wanted SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct unwind);
+} unwind_state SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} unwind_programs SEC(".maps");
+
+/* Asks the collector for what a stack ended without; a full map only delays the answer. */
+static __always_inline enum unwind_cause unwind_want(struct unwind *u, __u32 table,
+						     enum unwind_cause cause)
+{
+	struct unwind_want want = {.tgid = u->tgid, .table = table};
+	__u64 one = 1, *count = bpf_map_lookup_elem(&unwind_wanted, &want);
+
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else
+		bpf_map_update_elem(&unwind_wanted, &want, &one, BPF_ANY);
+	return cause;
+}
+
+/* Finds the mapping with `pc` by binary search in the slice of the process. */
+static __always_inline enum unwind_cause find_mapping(struct unwind *u, __u64 pc)
+{
+	__u32 at = u->process.first, count = u->process.count, half, middle;
+	struct unwind_mapping *mapping;
+
+	if (pc - u->mapping.start < u->mapping.end - u->mapping.start)
+		return UNWIND_GOING_ON;
+	for (int i = 0; i < 16 && count > 1; i++) { /* 2^16 mappings in all */
+		half = count / 2;
+		middle = at + half;
+		mapping = bpf_map_lookup_elem(&unwind_mappings, &middle);
+		if (!mapping)
+			break;
+		if (mapping->start <= pc)
+			at = middle;
+		count -= half;
+	}
+	mapping = bpf_map_lookup_elem(&unwind_mappings, &at);
+	if (!mapping || !count || pc < mapping->start || pc >= mapping->end)
+		return unwind_want(u, 0, UNWIND_NO_MAPPING);
+	u->mapping = *mapping;
+	return UNWIND_GOING_ON;
+}
+
+/*
+ * The last of `size` sorted words, `stride` apart, that is not greater than `key`; the first where
+ * all are. Without branches, so that the verifier sees one path and not 2^10.
+ */
+static __always_inline __u32 last_not_above(const __u32 *words, __u32 size, __u32 stride, __u64 key)
+{
+	__u64 at = 0;
+
+	for (__u64 step = size / 2; step; step /= 2)
+		at += step * ((words[(at + step) * stride] - key - 1) >> 63);
+	return at;
+}
+
+static __always_inline enum unwind_cause find_row(struct unwind *u, __u64 pc, struct unwind_row *row)
+{
+	__u32 number = 0, table = u->mapping.table;
+	__u64 key = (u->mapping.at + (pc - u->mapping.start)) << 8 | 0xff;
+	void *pages = bpf_map_lookup_elem(&unwind_tables, &table);
+	union unwind_page *page;
+
+	if (!pages)
+		return unwind_want(u, table, UNWIND_NO_TABLE);
+	page = bpf_map_lookup_elem(pages, &number);
+	if (!page)
+		return UNWIND_NO_TABLE;
+	number = 1 + last_not_above(page->first, UNWIND_INDEX_SIZE, 1, key);
+	page = bpf_map_lookup_elem(pages, &number);
+	if (!page)
+		return UNWIND_NO_TABLE;
+	*row = page->rows[last_not_above(&page->rows[0].at_rule, UNWIND_PAGE_ROWS, 2, key)];
+	return UNWIND_GOING_ON;
+}
+
+static __always_inline void push_frame(struct unwind *u)
+{
+	__u64 ip = unwind_ip(&u->registers) + (u->exact && u->count);
+
+	u->ips[u->count & (UNWIND_DEPTH - 1)] = ip;
+	u->count++;
+	u->hash = (u->hash ^ ip) * 0x9e3779b97f4a7c15; /* 2^64 / golden ratio: spreads every bit up */
+	u->hash ^= u->hash >> 32;
+}
+
+/* Records the current frame and goes on to its caller. */
+static __always_inline enum unwind_cause unwind_frame(struct unwind *u)
+{
+	struct unwind_row row;
+	enum unwind_cause cause;
+	__u64 pc;
+
+	if (u->count >= UNWIND_DEPTH)
+		return UNWIND_TOO_DEEP;
+	push_frame(u);
+	pc = unwind_ip(&u->registers) - !u->exact;
+	cause = find_mapping(u, pc);
+	if (cause)
+		return cause;
+	if (!u->mapping.table)
+		return unwind_by_frame_pointer(&u->registers, &u->exact);
+	cause = find_row(u, pc, &row);
+	if (cause)
+		return cause;
+	return unwind_caller(&u->registers, row, &u->exact);
+}
+
+/* Up to UNWIND_FRAMES frames. 1: the stack has ended, and u->cause says why. */
+static __always_inline int unwind_frames(struct unwind *u)
+{
+	for (int i = 0; i < UNWIND_FRAMES && !u->cause; i++)
+		u->cause = unwind_frame(u);
+	return u->cause != UNWIND_GOING_ON;
+}
+
+/* Goes on in the next program; it only returns where that cannot be called. */
+static __always_inline void unwind_continue(void *ctx, struct unwind *u)
+{
+	bpf_tail_call(ctx, &unwind_programs, 0);
+	u->cause = u->count >= UNWIND_DEPTH ? UNWIND_TOO_DEEP : UNWIND_TAIL_CALL;
+}
+
+/* The walk that this CPU is at; NULL never happens. */
+static __always_inline struct unwind *unwind_current(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&unwind_state, &zero);
+}
+
+/* Starts a walk at the user registers of the current thread; without any, u->cause says why. */
+static __always_inline struct unwind *unwind_begin(void *ctx)
+{
+	struct unwind *u = unwind_current();
+	struct unwind_process *process;
+
+	if (!u)
+		return NULL;
+	u->tgid = bpf_get_current_pid_tgid() >> 32;
+	u->mapping = (struct unwind_mapping){};
+	u->count = 0;
+	u->hash = 0;
+	u->exact = 1;
+	u->cause = unwind_user_registers(ctx, &u->registers);
+	if (u->cause)
+		return u;
+	process = bpf_map_lookup_elem(&unwind_processes, &u->tgid);
+	if (process) {
+		u->process = *process;
+	} else {
+		push_frame(u);
+		u->cause = unwind_want(u, 0, UNWIND_NO_PROCESS);
+	}
+	return u;
+}
+
+#endif
