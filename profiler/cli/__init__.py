@@ -3,18 +3,26 @@
     [project.entry-points."profiler.commands"]
     serve = "server.cli.serve:serve"
 
-A command whose package is not installed (a node with only the `[collector]` extra) is not there.
+A command whose extra is not installed (on a node with only the `[collector]` extra) does not
+stand in the help, and says on one line what to install when it is called.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
 import click
 
-from profiler.errors import ProfilerError
+from profiler.cli import settings
+from profiler.cli.terminal import printable
+from profiler.errors import ProfilerError, UsageError
 
 GROUP = "profiler.commands"
+OURS = ("profiler", "collector", "server")
+ENVIRONMENT_PREFIX = "PROFILER"
+INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
 
 
 class Commands(click.Group):
@@ -25,28 +33,51 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         for entry in entry_points(group=GROUP, name=name):
-            command = _load(entry)
-            if command is not None:
-                return command
+            return _load(entry)
         return None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and name is not None:
+            settings.check(ctx.obj, entry_points(group=GROUP).names, command, name)
+        return name, command, rest
 
-def _load(entry: EntryPoint) -> click.Command | None:
+
+def _load(entry: EntryPoint) -> click.Command:
+    """The command; UsageError where a package that its extra brings is not installed."""
     try:
         command: click.Command = entry.load()
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] in ("profiler", "collector", "server"):
+        missing = (error.name or "").partition(".")[0]
+        if missing in OURS:
             raise
-        return None
+        extra = entry.value.partition(".")[0]
+        raise UsageError(
+            f"`{entry.name}` needs the {extra} extra ({missing} is not installed): "
+            f"pip install 'profiler[{extra}]'"
+        ) from None
     return command
 
 
 def _loads(entry: EntryPoint) -> bool:
-    return _load(entry) is not None
+    try:
+        _load(entry)
+    except UsageError:
+        return False
+    return True
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": ENVIRONMENT_PREFIX,
+    },
+)
 @click.version_option(package_name="profiler")
+@settings.option
 def cli() -> None:
     """A continuous profiler: eBPF samples, exact flamegraphs, weeks of history.
 
@@ -55,13 +86,27 @@ def cli() -> None:
       profiler up                                   profile this machine, open the page
       profiler record -o out.folded -- make         a flamegraph of one command
       profiler query 'cpu{host_name="a"}' --from now-1h
+
+    Every flag can also stand in the environment (PROFILER_COLLECT_FREQUENCY=199) or in a file;
+    `profiler config` shows what is in force.
     """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the command line; ends with a ProfilerError's own exit code and its one line."""
+    """Runs the command line; an error is one line on stderr and its own exit code."""
     try:
-        cli.main(args=None if arguments is None else list(arguments), standalone_mode=True)
+        given = None if arguments is None else list(arguments)
+        code = cli.main(args=given, prog_name="profiler", standalone_mode=False)
     except ProfilerError as error:
-        click.echo(f"profiler: {error}", err=True)
-        sys.exit(error.exit_code)
+        click.echo("profiler: " + "\n".join(map(printable, str(error).split("\n"))), err=True)
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # Who read our output has gone; nor shall the interpreter try to flush it when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)

@@ -1,0 +1,80 @@
+"""`profiler config`: what is in force, and where it came from."""
+
+import json
+import re
+
+import click
+from click.core import ParameterSource
+
+from profiler.cli import cli
+from profiler.cli.settings import Settings, check
+from profiler.errors import UsageError
+
+DEFAULT = "default"
+_PASSWORD = re.compile(r"(://[^:@/]*:)[^@/]*(?=@)")
+
+
+@click.command(short_help="show what is configured, and where")
+@click.argument("commands", metavar="[COMMAND]...", nargs=-1)
+@click.pass_context
+def config(context: click.Context, commands: tuple[str, ...]) -> None:
+    """Prints the options of every COMMAND (default: all) with their values and sources.
+
+    The output is a configuration file itself. Passwords in URLs are not shown.
+
+    \b
+    Examples:
+      profiler config
+      profiler config collect serve
+      PROFILER_COLLECT_FREQUENCY=199 profiler config collect
+      profiler config > profiler.toml && profiler --config profiler.toml serve
+    """
+    root = context.find_root()
+    settings: Settings = root.obj
+    file = str(settings.path) + ("" if settings.exists else " (not there)")
+    click.echo(f"# flags > environment > {file} > defaults")
+    for name in commands or cli.list_commands(root):
+        command = cli.get_command(root, name)
+        if command is None:
+            raise UsageError(f"no command is named {name}")
+        check(settings, cli.list_commands(root), command, name)
+        lines = list(_lines(command, name, root, settings))
+        if lines:
+            click.echo("\n".join(["", f"[{name}]", *lines]))
+
+
+def _lines(command: click.Command, name: str, root: click.Context, settings: Settings) -> list[str]:
+    context = command.make_context(name, [], parent=root, resilient_parsing=True)
+    lines = []
+    for option in command.params:
+        if not isinstance(option, click.Option) or not option.name or option.is_eager:
+            continue
+        value = context.params.get(option.name)
+        origin = _origin(context, option, settings)
+        if value is not None:
+            lines.append(f"{option.name} = {_toml(value)}  # {origin}")
+        elif origin == DEFAULT:
+            lines.append(f"# {option.name} is not set")
+        else:
+            lines.append(f"# {option.name} has no valid value  # {origin}")
+    return lines
+
+
+def _origin(context: click.Context, option: click.Option, settings: Settings) -> str:
+    match context.get_parameter_source(option.name or ""):
+        case ParameterSource.ENVIRONMENT:
+            names = option.envvar or f"{context.auto_envvar_prefix}_{option.name}".upper()
+            return "environment: " + (names if isinstance(names, str) else ", ".join(names))
+        case ParameterSource.DEFAULT_MAP:
+            return str(settings.path)
+        case _:
+            return DEFAULT
+
+
+def _toml(value: object) -> str:
+    """A value of an option as TOML has it; JSON's strings, numbers and lists are TOML's too."""
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(_PASSWORD.sub(r"\1***", str(value)), ensure_ascii=False)
