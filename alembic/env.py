@@ -23,5 +23,6 @@ given = context.config.attributes.get("connection")
 if given is not None:
     run(given)
 else:
-    with Database(os.environ.get("PROFILER_DATABASE", "sqlite:///profiler.db")).write() as opened:
-        run(opened)
+    url = os.environ.get("PROFILER_DATABASE", "sqlite:///profiler.db")
+    with Database(url) as database, database.write() as transaction:
+        run(transaction)

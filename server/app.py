@@ -69,8 +69,8 @@ class Server:
 
     def _start(self, parts: ExitStack) -> None:
         config, metrics = self._config, Metrics()
-        self._database = database = Database(config.database, connections=HTTP_THREADS + 2)
-        parts.callback(database.close)
+        database = Database(config.database, connections=HTTP_THREADS + 2)
+        self._database = parts.enter_context(database)
         if config.migrate:
             migrations.migrate(database)
         migrations.check(database)

@@ -27,13 +27,10 @@ def migrate(database: str, revision: str, check: bool) -> None:
       profiler migrate --check
       profiler migrate --revision base          removes every table
     """
-    opened = Database(database)
-    try:
+    with Database(database) as opened:
         if check:
             migrations.check(opened)
             click.echo(f"profiler: {opened.name} is at revision {migrations.head()}", err=True)
         else:
             before, after = migrations.migrate(opened, revision)
             click.echo(f"profiler: {opened.name} went from {before} to {after}", err=True)
-    finally:
-        opened.close()

@@ -39,7 +39,7 @@ class _Zstd(threading.local):
     """zstd contexts, one pair a thread: two threads in one context crash the process."""
 
     def __init__(self) -> None:
-        self.compressor = zstandard.ZstdCompressor(level=_LEVEL)
+        self.compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
         self.decompressor = zstandard.ZstdDecompressor()
 
 

@@ -1,7 +1,6 @@
 """Opens the database and gives transactions; the differences of SQLite and PostgreSQL stay here.
 
-    database = Database("sqlite:///profiler.db")
-    with database.read() as transaction: ...
+    with Database("sqlite:///profiler.db") as database, database.read() as transaction: ...
 
 A reader sees one snapshot from its first statement to its end and waits for nobody. On SQLite
 there is one writer at a time, which takes its lock at the beginning (`BEGIN IMMEDIATE`), so that
@@ -14,7 +13,8 @@ survive a killed process, but lose the last commits with the power.
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import psycopg
 import sqlalchemy as sa
@@ -46,7 +46,7 @@ class DatabaseFullError(UnavailableError):
 
 
 class Database:
-    """A pool of connections. Safe to share between threads."""
+    """A pool of connections, closed at the exit. Safe to share between threads."""
 
     def __init__(self, url: str, *, connections: int = 16) -> None:
         """Opens nothing yet; raises UsageError where `url` names no database we know."""
@@ -106,7 +106,15 @@ class Database:
             )
         return UnavailableError(f"database {self.name} does not answer as it should: {reason}")
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._engine.dispose()
 
 

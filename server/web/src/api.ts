@@ -102,8 +102,15 @@ export const getLabelValues = async (
   return (await get<{ values: string[] }>(url, signal)).values;
 };
 
-export const getTimeline = (of: Selection, signal: AbortSignal): Promise<TimelineAnswer> =>
-  get(address("timeline", parameters(of)), signal);
+/** Collectors drain every 10 s: in shorter buckets a steady load would look like a comb. */
+const SHORTEST_STEP_MS = 10_000;
+const USUAL_BUCKETS = 200;
+
+export const getTimeline = (of: Selection, signal: AbortSignal): Promise<TimelineAnswer> => {
+  const short = of.to - of.from < SHORTEST_STEP_MS * USUAL_BUCKETS;
+  const step = short ? { step: `${SHORTEST_STEP_MS / 1000}s` } : {};
+  return get(address("timeline", { ...parameters(of), ...step }), signal);
+};
 
 export const getFlamegraph = async (
   of: Selection,

@@ -76,7 +76,7 @@ export function App() {
           error={search.error}
           onSearch={(text) => navigate({ search: text }, "replace")}
         />
-        <Look state={state} tree={tree} theme={theme} navigate={navigate} />
+        {tab !== "table" && <Look {...{ state, tree, theme, navigate }} />}
         <Export selection={data.selection} />
       </div>
       <Main {...{ data, state, tab, theme, navigate, found: search.found }} />

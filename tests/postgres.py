@@ -1,0 +1,117 @@
+"""A PostgreSQL server of the tests' own: in a temporary folder, on a free port, gone at the end.
+
+Debian keeps its programs away from PATH, in /usr/lib/postgresql/VERSION/bin, and none of them
+runs as root: then they run as the user `postgres`, or `nobody`.
+"""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+
+_USERS = ("postgres", "nobody")
+
+
+class PostgresMissingError(Exception):
+    """There is no PostgreSQL to start; says what is missing."""
+
+
+class Postgres:
+    """A running server."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._numbers = count(1)
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres@127.0.0.1:{self._port}/{database}"
+
+    def create_database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"test_{next(self._numbers)}"
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+
+def programs() -> Path:
+    """The folder of initdb and pg_ctl; the newest version where there are several."""
+    found = shutil.which("initdb")
+    folders = [Path(found).parent] if found else []
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)
+    for folder in folders:
+        if (folder / "initdb").exists() and (folder / "pg_ctl").exists():
+            return folder
+    raise PostgresMissingError("PostgreSQL is not installed (apt-get install postgresql)")
+
+
+@contextmanager
+def running() -> Iterator[Postgres]:
+    """A server from entry to exit; raises PostgresMissingError."""
+    bin, user, port = programs(), _user(), _free_port()
+    # Not in pytest's folders: those are closed to other users, such as `postgres`.
+    with TemporaryDirectory(prefix="profiler-postgres-") as name:
+        folder = Path(name)
+        if user is not None:
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        with _started(bin, folder, user, port):
+            yield Postgres(port)
+
+
+@contextmanager
+def _started(
+    bin: Path, folder: Path, user: pwd.struct_passwd | None, port: int
+) -> Iterator[None]:
+    # Without fsync: nothing here has to outlive the power.
+    options = f"-p {port} -h 127.0.0.1 -c fsync=off -k {folder}"
+
+    def run(program: str, *arguments: str) -> None:
+        subprocess.run(
+            [bin / program, "-D", folder / "data", *arguments],
+            check=True,
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            user=user.pw_uid if user else None,
+            group=user.pw_gid if user else None,
+            extra_groups=[] if user else None,
+        )
+
+    run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+    run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield
+    finally:
+        run("pg_ctl", "-w", "-m", "immediate", "stop")
+
+
+def _user() -> pwd.struct_passwd | None:
+    """Whom to run as: None for ourselves."""
+    if os.getuid() != 0:
+        return None
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    for name in _USERS:
+        if name in known:
+            return known[name]
+    raise PostgresMissingError(f"root may not run PostgreSQL, and there is no user {_USERS}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _version(folder: Path) -> float:
+    try:
+        return float(folder.parent.name)
+    except ValueError:
+        return 0
