@@ -65,7 +65,7 @@ static __always_inline struct raw_sample *reserve_raw(void)
 
 static __always_inline void submit_raw(struct raw_sample *raw)
 {
-	ring.ringbuf_submit(raw, BPF_RB_NO_WAKEUP);
+	ring.ringbuf_submit(raw, 0);
 }
 #else
 static __always_inline int has_ring(void)

@@ -89,7 +89,7 @@ static __always_inline struct raw_sample *reserve_raw(void)
 
 static __always_inline void submit_raw(struct raw_sample *raw)
 {
-	bpf_ringbuf_submit(raw, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(raw, 0);
 }
 
 #include "sample.h"

@@ -12,7 +12,7 @@
  *   long insert_count(__u32 set, struct count_key *key);   1, unless the key is there
  *   int has_ring(void);
  *   struct raw_sample *reserve_raw(void);
- *   void submit_raw(struct raw_sample *raw);               wakes nobody: the reader polls
+ *   void submit_raw(struct raw_sample *raw);
  */
 #ifndef SAMPLE_H
 #define SAMPLE_H

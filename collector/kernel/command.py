@@ -1,11 +1,12 @@
 """A command that is sampled from its first instruction.
 
-with Command(["make", "-j4"]) as command:
-    with Sampler(target=[command.pid], on_exec=True) as sampler:
+    with Command(argv) as command, Sampler(target=[command.pid], on_exec=True) as sampler:
         command.resume()
         command.wait()
         sampler.stop()
         drain = sampler.drain()
+
+Its standard streams, its place in the terminal's foreground and its environment are ours.
 """
 
 import os
@@ -21,6 +22,8 @@ from profiler.errors import ProfilerError, UsageError
 # A shell that stops itself is a process whose events can be opened before its exec.
 _STOP_THEN_EXEC = 'kill -STOP $$; exec "$@"'
 
+_PATIENCE_S = 5  # between SIGTERM and SIGKILL for a command that is left running
+
 
 class Command:
     """A child process that waits for `resume` before it executes `arguments`; ends with exit."""
@@ -35,7 +38,6 @@ class Command:
         return self._process.pid
 
     def __enter__(self) -> Self:
-        # The end of the standard input and the signals of the terminal reach the command as usual.
         self._process = subprocess.Popen(["/bin/sh", "-c", _STOP_THEN_EXEC, "sh", *self._arguments])
         _, status = os.waitpid(self.pid, os.WUNTRACED)
         if not os.WIFSTOPPED(status):
@@ -51,7 +53,11 @@ class Command:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             self.resume()
-            self._process.wait()
+            try:
+                self._process.wait(_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
 
     def resume(self) -> None:
         self._process.send_signal(signal.SIGCONT)

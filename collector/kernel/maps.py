@@ -109,6 +109,8 @@ class Map:
         self._value = ctypes.create_string_buffer(size * copies)
         self._next = ctypes.create_string_buffer(self.shape.key_size)
         self._on_value = _Element(fd, ctypes.addressof(self._key), ctypes.addressof(self._value))
+        # Deleting looks at the value too: what a command does not use must be zero.
+        self._on_key = _Element(fd, ctypes.addressof(self._key))
         self._on_next = _Element(fd, ctypes.addressof(self._key), ctypes.addressof(self._next))
         self._fd = fd
         self._takes_batches = True
@@ -200,7 +202,7 @@ class Map:
                 self._takes_one = False
         value = self._read(LOOKUP, key)
         if value is not None:
-            self._bpf(DELETE, self._on_value)
+            self._bpf(DELETE, self._on_key)
         return value
 
     def _read(self, command: int, key: bytes) -> bytes | None:

@@ -33,9 +33,10 @@ def supported() -> bool:
 
 
 class Ring:
-    """The consumer's side of one ring buffer of `size` bytes."""
+    """The consumer's side of one ring buffer of `size` bytes. `fd` can be polled for records."""
 
     def __init__(self, fd: int, size: int) -> None:
+        self.fd = fd
         page = mmap.PAGESIZE
         self._mask = size - 1
         self._consumer = mmap.mmap(fd, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)

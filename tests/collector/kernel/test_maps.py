@@ -1,0 +1,78 @@
+"""Reading and emptying maps, with the calls of this kernel and with those of older ones."""
+
+import ctypes
+import errno
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from collector.kernel import maps, syscalls
+from collector.kernel.maps import Bpf, Map, Shape
+
+HASH = 1
+ENTRIES = {number.to_bytes(4, "little"): (number * 7).to_bytes(8, "little") for number in range(50)}
+
+# What the kernel answers to a command that it does not know, or not for this type of map.
+KERNELS = {
+    "this kernel": set[int](),
+    "before 5.6, no batches": {maps.LOOKUP_AND_DELETE_BATCH},
+    "before 4.20, no lookup-and-delete": {maps.LOOKUP_AND_DELETE_BATCH, maps.LOOKUP_AND_DELETE},
+}
+
+
+def without(commands: set[int], number: int = errno.EINVAL) -> Bpf:
+    """bpf(2) as a kernel without these commands has it."""
+
+    def bpf(command: int, attributes: ctypes.Structure) -> int:
+        if command in commands:
+            raise OSError(number, os.strerror(number))
+        return syscalls.bpf(command, attributes)
+
+    return bpf
+
+
+@pytest.fixture
+def hash_fd() -> Iterator[int]:
+    fd = maps.create(Shape(HASH, key_size=4, value_size=8, max_entries=100))
+    filled = Map(fd)
+    for key, value in ENTRIES.items():
+        filled.update(key, value)
+    yield fd
+    os.close(fd)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_hash_is_read_whole_and_left_empty(hash_fd: int, kernel: str) -> None:
+    entries = Map(hash_fd, bpf=without(KERNELS[kernel]))
+    assert dict(entries.take_all()) == ENTRIES
+    assert dict(Map(hash_fd).take_all()) == {}
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EOPNOTSUPP, 524])
+def test_every_way_to_say_unknown_is_understood(hash_fd: int, number: int) -> None:
+    unknown = {maps.LOOKUP_AND_DELETE_BATCH, maps.LOOKUP_AND_DELETE}
+    assert dict(Map(hash_fd, bpf=without(unknown, number)).take_all()) == ENTRIES
+
+
+@pytest.mark.kernel
+def test_another_error_is_not_taken_for_unknown(hash_fd: int) -> None:
+    refusing = Map(hash_fd, bpf=without({maps.LOOKUP_AND_DELETE_BATCH}, errno.EPERM))
+    with pytest.raises(PermissionError):
+        list(refusing.take_all())
+
+
+@pytest.mark.kernel
+def test_a_key_or_value_of_another_size_is_refused(hash_fd: int) -> None:
+    entries = Map(hash_fd)
+    with pytest.raises(ValueError, match="key of 5 bytes for one of 4"):
+        entries.lookup(bytes(5))
+    with pytest.raises(ValueError, match="value of 7 bytes for one of 8"):
+        entries.update(bytes(4), bytes(7))
+
+
+@pytest.mark.kernel
+def test_the_shape_is_what_the_map_was_made_with(hash_fd: int) -> None:
+    assert Map(hash_fd).shape == Shape(HASH, key_size=4, value_size=8, max_entries=100)

@@ -1,0 +1,244 @@
+"""The sampler on the running kernel."""
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from collector.kernel.command import Command
+from collector.kernel.loader import LOADERS
+from collector.kernel.program import Sizes
+from collector.kernel.sampler import Sampler
+from collector.sources.raw import RawDrain, RawSample
+from profiler.errors import UsageError
+from tests.collector.kernel.conftest import Start
+
+pytestmark = pytest.mark.kernel
+
+FAST_HZ = 5_000
+TINY = Sizes(stacks=16)
+NS = 1_000_000_000
+
+
+def held(drain: RawDrain) -> int:
+    return sum(sample.count for sample in drain.samples)
+
+
+def closes(drain: RawDrain) -> bool:
+    """Whether the accounts of a drain do, to the last sample."""
+    return drain.taken == held(drain) + sum(drain.losses.values())
+
+
+def sampled(sampler: Sampler, seconds: float) -> RawDrain:
+    """Everything of some seconds: the first drain and the last one are one."""
+    with sampler:
+        time.sleep(seconds)
+        sampler.stop()
+        return sampler.drain()
+
+
+def of(drain: RawDrain, pid: int) -> list[RawSample]:
+    return [sample for sample in drain.samples if sample.pid == pid]
+
+
+def functions(binary: Path) -> dict[str, range]:
+    """Names and addresses of a program's functions, by nm."""
+    listed = subprocess.run(["nm", "-S", binary], check=True, capture_output=True, text=True)
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    return {
+        row[3]: range(int(row[0], 16), int(row[0], 16) + int(row[1], 16))
+        for row in rows
+        if len(row) == 4 and row[2] in "tT"
+    }
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_time_spent_three_to_one_is_sampled_three_to_one(
+    loader: str, start: Start, build: Callable[[str], Path]
+) -> None:
+    process = start("split")
+    drain = sampled(Sampler(loader=loader, frequency_hz=1999), seconds=2)
+    addresses = functions(build("split"))
+    leaves = Counter[str]()
+    for sample in of(drain, process.pid):
+        for name in ("three_quarters", "one_quarter"):
+            if any(address in addresses[name] for address in sample.user[:2]):
+                leaves[name] += sample.count
+    assert leaves.total() > 1000
+    assert leaves["three_quarters"] / leaves.total() == pytest.approx(0.75, abs=0.03)
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize(
+    "sizes", [Sizes(), Sizes(stacks=64, counts=8)], ids=["roomy maps", "tiny maps"]
+)
+def test_every_sample_is_accounted_for_over_many_fast_drains(
+    loader: str, sizes: Sizes, start: Start
+) -> None:
+    start("stacks"), start("stacks")
+    with Sampler(loader=loader, frequency_hz=FAST_HZ, sizes=sizes) as sampler:
+        drains = [sampler.drain() for _ in range(60)]
+        sampler.stop()
+        drains.append(sampler.drain())
+    assert all(closes(drain) for drain in drains)
+    assert sum(drain.taken for drain in drains) > 1000
+
+
+def test_stacks_that_collide_come_through_the_ring_and_none_is_lost(start: Start) -> None:
+    process = start("stacks")
+    drain = sampled(Sampler(frequency_hz=FAST_HZ, sizes=TINY), seconds=0.5)
+    assert closes(drain)
+    assert not drain.losses
+    assert len({sample.user for sample in of(drain, process.pid)}) > TINY.stacks
+
+
+def test_a_count_without_room_comes_through_the_ring(start: Start) -> None:
+    start("stacks")
+    drain = sampled(Sampler(frequency_hz=FAST_HZ, sizes=Sizes(counts=4)), seconds=0.5)
+    assert closes(drain)
+    assert not drain.losses
+    assert len(drain.samples) > 100
+
+
+def test_what_the_ring_has_no_room_for_is_counted(start: Start) -> None:
+    start("stacks"), start("stacks")
+    sizes = Sizes(stacks=16, ring_bytes=4096)
+    drain = sampled(Sampler(frequency_hz=FAST_HZ, sizes=sizes), seconds=0.3)
+    assert closes(drain)
+    assert set(drain.losses) == {"ring_full"}
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_without_a_ring_collisions_and_full_counts_are_counted(loader: str, start: Start) -> None:
+    start("stacks"), start("stacks")
+    causes = set()
+    for sizes in (Sizes(stacks=16, ring_bytes=0), Sizes(counts=4, ring_bytes=0)):
+        drain = sampled(Sampler(loader=loader, frequency_hz=FAST_HZ, sizes=sizes), seconds=0.3)
+        assert closes(drain)
+        causes |= set(drain.losses)
+    assert causes == {"stack_collision", "counts_full"}
+
+
+@pytest.mark.parametrize("sizes", [Sizes(), Sizes(counts=1)], ids=["by the map", "by the ring"])
+def test_a_stack_as_deep_as_the_kernel_walks_is_marked_as_truncated(
+    sizes: Sizes, start: Start
+) -> None:
+    process, other = start("deep"), start("split")
+    drain = sampled(Sampler(frequency_hz=FAST_HZ, sizes=sizes), seconds=0.2)
+    assert {(len(s.user), s.truncated) for s in of(drain, process.pid)} == {(127, "depth")}
+    assert {s.truncated for s in of(drain, other.pid)} == {""}
+
+
+def test_the_kernel_part_of_a_system_call_is_sampled() -> None:
+    copying = "import os\nwith open('/dev/zero','rb',0) as zero:\n while 1: zero.read(1 << 24)"
+    with subprocess.Popen([sys.executable, "-c", copying]) as process:
+        drain = sampled(Sampler(frequency_hz=FAST_HZ), seconds=0.5)
+        process.kill()
+    in_kernel = sum(s.count for s in of(drain, process.pid) if s.kernel)
+    assert in_kernel > held(drain) / 10
+    assert any(s.kernel and s.user for s in of(drain, process.pid))
+
+
+def test_kernel_threads_are_kept_and_idle_is_left_out(tmp_path: Path) -> None:
+    with Sampler(frequency_hz=FAST_HZ) as sampler:
+        threads = set[str]()
+        for round_ in range(50):
+            (tmp_path / "file").write_bytes(bytes(1 << 24))
+            subprocess.run(["sync", tmp_path / "file"], check=True)
+            drain = sampler.drain()
+            assert all(sample.pid != 0 for sample in drain.samples)
+            threads |= {s.thread_name for s in drain.samples if s.kernel and not s.user}
+            if threads and round_ > 3:
+                break
+    assert threads
+
+
+def test_a_target_is_sampled_with_its_threads_and_nothing_else(start: Start) -> None:
+    process, _ = start("threads"), start("split")
+    while len(list(Path(f"/proc/{process.pid}/task").iterdir())) < 2:
+        time.sleep(0.01)
+    time.sleep(0.1)  # until both have their names
+    drain = sampled(Sampler(target=[process.pid], frequency_hz=999), seconds=0.5)
+    assert closes(drain)
+    assert {sample.pid for sample in drain.samples} == {process.pid}
+    assert {sample.thread_name for sample in drain.samples} == {"left", "right"}
+
+
+def test_a_command_is_sampled_from_its_exec_with_its_children_and_nothing_else(
+    start: Start, build: Callable[[str], Path]
+) -> None:
+    start("split")
+    script = f"timeout 0.4 {build('stacks')}; timeout 0.4 {build('threads')}; exit 7"
+    with (
+        Command(["sh", "-c", script]) as command,
+        Sampler(target=[command.pid], on_exec=True, frequency_hz=999) as sampler,
+    ):
+        before = sampler.drain()
+        command.resume()
+        exit_code = command.wait()
+        sampler.stop()
+        drain = sampler.drain()
+    assert before.taken == 0
+    assert exit_code == 7
+    assert closes(drain)
+    names = {sample.thread_name for sample in drain.samples}
+    assert {"stacks", "left", "right"} <= names <= {"stacks", "left", "right", "timeout", "sh"}
+    assert drain.idle == 0
+
+
+def test_the_last_drain_ends_with_the_sampling(start: Start) -> None:
+    start("split")
+    with Sampler(frequency_hz=999) as sampler:
+        first = sampler.drain()
+        time.sleep(0.1)
+        sampler.stop()
+        last, empty = sampler.drain(), sampler.drain()
+    assert last.taken > 50
+    assert (empty.taken, empty.duration_ns) == (0, 0)
+    assert 0.09 * NS < last.duration_ns < 0.5 * NS
+    assert last.start_ns == pytest.approx(first.start_ns + first.duration_ns, abs=NS / 100)
+
+
+def test_samples_times_period_is_the_cpu_time_of_the_process(start: Start) -> None:
+    process = start("split")
+    clock = Path(f"/proc/{process.pid}/schedstat")  # nanoseconds on a CPU, first
+    with Sampler(target=[process.pid], frequency_hz=999) as sampler:
+        before = int(clock.read_text().split()[0])
+        time.sleep(1)
+        sampler.stop()
+        spent = int(clock.read_text().split()[0]) - before
+        drain = sampler.drain()
+    assert drain.period_ns == NS // 999
+    assert drain.taken * drain.period_ns == pytest.approx(spent, rel=0.05)
+
+
+def test_a_thread_name_that_is_not_utf8_is_shown_with_escapes() -> None:
+    naming = "open('/proc/self/comm', 'wb').write(b'caf\\xe9')\nwhile 1: pass"
+    with subprocess.Popen([sys.executable, "-c", naming]) as process:
+        time.sleep(0.2)
+        drain = sampled(Sampler(target=[process.pid], frequency_hz=999), seconds=0.1)
+        process.kill()
+    assert {sample.thread_name for sample in drain.samples} == {"caf\\xe9"}
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_nothing_stays_open_after_the_sampler(loader: str) -> None:
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir()))
+    sampled(Sampler(loader=loader), seconds=0)
+    with pytest.raises(UsageError, match="no process 4194305"):
+        sampled(Sampler(loader=loader, target=[4194305]), seconds=0)
+    assert len(list(descriptors.iterdir())) == before
+
+
+def test_mistakes_are_named_before_anything_is_loaded() -> None:
+    with pytest.raises(UsageError, match="frequency must be from 1 to 100000 Hz, got 0"):
+        Sampler(frequency_hz=0)
+    with pytest.raises(UsageError, match="no event 'brunches': expected auto, cycles or cpu-clock"):
+        Sampler(event="brunches").__enter__()
+    with pytest.raises(UsageError, match="no loader 'grub': expected auto, libbpf or bcc"):
+        Sampler(loader="grub").__enter__()
