@@ -12,7 +12,7 @@ are reduced: the server has them, then it stores nothing more, or it stores the 
 behind the window, which nobody has seen, are the ones that are merged.
 
 Where the disk takes no more, batches stay in memory, within a bound of their own, until it does.
-A Spool is not thread-safe: its owner holds a lock.
+A Spool is not thread-safe: its owner holds a lock. Reading the counts needs none.
 """
 
 import fcntl
@@ -118,7 +118,7 @@ class Spool:
 
     @property
     def size_bytes(self) -> int:
-        return sum(entry.size for entry in self._entries.values())
+        return sum(entry.size for entry in list(self._entries.values()))
 
     def append(self, drain: Drain) -> None:
         """Keeps `drain` until it is acknowledged; drops what no longer fits. Never raises

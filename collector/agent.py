@@ -1,0 +1,102 @@
+"""The collector's loop: drain, export, wait. Time and its end arrive as a Clock."""
+
+import signal
+from collections import Counter
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+from collector.delivery import Exporter
+from collector.sources import SampleSource
+from profiler.clock import Clock, SystemClock
+from profiler.timerange import SECOND
+
+FIRST_DRAIN_NS = 2 * SECOND
+"""Who starts a collector looks at the page at once: something is there before a whole interval."""
+
+
+class StoppableClock(Clock, Protocol):
+    """A clock whose `sleep` ends early, and from then on at once, when `stopped` becomes true."""
+
+    @property
+    def stopped(self) -> bool: ...
+
+
+class SignalClock(SystemClock):
+    """The machine's clock, stopped by the first SIGTERM or SIGINT; the second one kills."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+        # Its `put` may interrupt its `get`, in the same thread; the `set` of an Event may not.
+        self._signals = SimpleQueue[int]()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+
+    def _stop(self, number: int, _: object) -> None:
+        self.stopped = True
+        self._signals.put(number)
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_DFL)
+
+    def sleep(self, seconds: float) -> None:
+        if self.stopped:
+            return
+        with suppress(Empty):
+            self._signals.get(timeout=seconds)
+
+
+class Agent:
+    """Takes drains from `source` every `interval_ns` and gives them to `exporter`, which it closes.
+
+    With an interval of 0 it does not wait, which serves a recording. Beside that it counts:
+    samples taken and lost by cause, drains, and the time that they took.
+    """
+
+    def __init__(
+        self, source: SampleSource, exporter: Exporter, clock: StoppableClock, interval_ns: int
+    ) -> None:
+        self.taken = 0
+        self.losses: Counter[str] = Counter()
+        self.drains = 0
+        self.drain_ns = 0
+        self._source = source
+        self._exporter = exporter
+        self._clock = clock
+        self._interval_ns = interval_ns
+
+    def run(self) -> None:
+        """Returns when the source has finished or the clock was stopped, after a last drain."""
+        try:
+            with self._source:
+                self._loop()
+        finally:
+            self._exporter.close()
+
+    def _loop(self) -> None:
+        start_ns = self._clock.monotonic_ns()
+        due_ns = start_ns + min(FIRST_DRAIN_NS, self._interval_ns)
+        while True:
+            now_ns = self._clock.monotonic_ns()
+            if due_ns > now_ns:
+                self._clock.sleep((due_ns - now_ns) / SECOND)
+            self._drain()
+            if self._source.finished or self._clock.stopped:
+                return
+            due_ns = _next_due(start_ns, self._clock.monotonic_ns(), self._interval_ns)
+
+    def _drain(self) -> None:
+        start_ns = self._clock.monotonic_ns()
+        drain = self._source.drain()
+        self._exporter.export(drain)
+        self.drains += 1
+        self.drain_ns += self._clock.monotonic_ns() - start_ns
+        self.taken += drain.taken
+        self.losses.update(drain.losses)
+
+
+def _next_due(start_ns: int, now_ns: int, interval_ns: int) -> int:
+    """The next whole number of intervals after `start_ns`: a late drain makes none after it late,
+    and those that a suspended machine missed are not made up for."""
+    if interval_ns == 0:
+        return now_ns
+    return start_ns + ((now_ns - start_ns) // interval_ns + 1) * interval_ns

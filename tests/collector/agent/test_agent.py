@@ -1,0 +1,160 @@
+"""The loop: paced without drift, a last drain at the end, sums that an outsider can read."""
+
+import os
+import signal
+import urllib.request
+from types import TracebackType
+
+import pytest
+
+from collector import metrics
+from collector.agent import Agent, SignalClock
+from collector.metrics import NodeMetrics
+from profiler.errors import ProfilerError, UnavailableError, UsageError
+from profiler.model import Drain
+from tests.collector.clock import SECOND_NS, FakeClock
+from tests.collector.delivery.drains import drain
+from tests.processes import free_address
+
+
+class Source:
+    """Drains that take `seconds` each; finishes after `count` of them."""
+
+    def __init__(self, clock: FakeClock, seconds: float = 0, count: int = 1 << 30) -> None:
+        self.at: list[float] = []
+        self.open = False
+        self._clock = clock
+        self._seconds = seconds
+        self._count = count
+
+    @property
+    def finished(self) -> bool:
+        return len(self.at) >= self._count
+
+    def __enter__(self) -> "Source":
+        self.open = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.open = False
+
+    def drain(self) -> Drain:
+        assert self.open
+        self.at.append(self._clock.monotonic_ns() / SECOND_NS)
+        self._clock.pass_by(self._seconds)
+        return drain(len(self.at))
+
+
+class Exporter:
+    def __init__(self) -> None:
+        self.drains: list[Drain] = []
+        self.closed = False
+
+    def export(self, drain: Drain) -> None:
+        assert not self.closed
+        self.drains.append(drain)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def run(clock: FakeClock, source: Source, interval_ns: int = 10 * SECOND_NS) -> Agent:
+    exporter = Exporter()
+    agent = Agent(source, exporter, clock, interval_ns)
+    agent.run()
+    assert exporter.closed and not source.open
+    assert len(exporter.drains) == len(source.at)
+    return agent
+
+
+def test_the_first_drain_is_early_and_the_others_do_not_drift() -> None:
+    clock = FakeClock(stop_after=4)
+    source = Source(clock, seconds=0.3)
+    run(clock, source)
+    assert source.at == [2, 10, 20, 30, 40]
+
+
+def test_a_drain_that_takes_longer_than_the_interval_is_not_made_up_for() -> None:
+    clock = FakeClock(stop_after=3)
+    source = Source(clock, seconds=13)
+    run(clock, source)
+    assert source.at == [2, 20, 40, 60]
+
+
+def test_a_short_interval_is_not_stretched_by_the_first_drain() -> None:
+    clock = FakeClock(stop_after=2)
+    source = Source(clock)
+    run(clock, source, SECOND_NS)
+    assert source.at == [1, 2, 3]
+
+
+def test_a_recording_is_not_waited_for() -> None:
+    clock = FakeClock()
+    agent = run(clock, Source(clock, count=5), interval_ns=0)
+    assert clock.slept == []
+    assert (agent.taken, agent.drains, agent.losses) == (55, 5, {"ring_full": 5})
+
+
+def test_whatever_happens_the_exporter_is_closed() -> None:
+    class Broken(Source):
+        def drain(self) -> Drain:
+            raise ProfilerError("the maps are gone")
+
+    exporter = Exporter()
+    with pytest.raises(ProfilerError, match="the maps are gone"):
+        Agent(Broken(FakeClock()), exporter, FakeClock(), 0).run()
+    assert exporter.closed
+
+
+@pytest.fixture
+def handlers() -> object:
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield kept
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_sleep_and_the_second_one_kills(number: signal.Signals) -> None:
+    clock = SignalClock()
+    clock.sleep(0.001)
+    assert not clock.stopped
+    os.kill(os.getpid(), number)
+    before = clock.monotonic_ns()
+    clock.sleep(30)
+    assert clock.stopped
+    assert clock.monotonic_ns() - before < SECOND_NS
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+def test_the_numbers_are_there_for_prometheus() -> None:
+    clock = FakeClock()
+    source = Source(clock, count=5)
+    agent = Agent(source, Exporter(), clock, 0)
+    address = free_address()
+    stop = metrics.serve(NodeMetrics(agent, idle=lambda: 3), address)
+    try:
+        agent.run()
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as response:
+            lines = response.read().decode().splitlines()
+        with pytest.raises(UnavailableError, match="Address already in use"):
+            metrics.serve(NodeMetrics(agent), address)
+    finally:
+        stop()
+    assert "profiler_collector_samples_taken_total 55.0" in lines
+    assert "profiler_collector_samples_idle_total 3.0" in lines
+    assert 'profiler_collector_samples_lost_total{cause="ring_full"} 5.0' in lines
+    assert "profiler_collector_drain_seconds_count 5.0" in lines
+    assert any(line.startswith("process_resident_memory_bytes ") for line in lines)
+
+
+def test_an_address_that_is_none_is_a_usage_error() -> None:
+    agent = Agent(Source(FakeClock()), Exporter(), FakeClock(), 0)
+    with pytest.raises(UsageError, match="expected HOST:PORT"):
+        metrics.serve(NodeMetrics(agent), "nonsense")
