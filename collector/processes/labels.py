@@ -12,7 +12,9 @@ def process_labels(host_name: str, process: Process, thread_name: str) -> Labels
     Kernel threads are one service, `kernel`. A process that was gone before anyone looked has
     no executable's name left; the name of the sampled thread stands in for it.
     """
-    name = KERNEL if process.kernel_thread else process.executable or thread_name
+    name = process.executable or process.comm or thread_name
+    if process.kernel_thread:
+        name = KERNEL
     return (
         ("host_name", host_name),
         ("process_executable_name", name),

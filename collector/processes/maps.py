@@ -41,6 +41,11 @@ class Mapping:
         return self.inode == 0
 
     @property
+    def vdso(self) -> bool:
+        """The one ELF file that lies in memory only."""
+        return self.anonymous and self.path == b"[vdso]"
+
+    @property
     def name(self) -> str:
         """The base name of the file, `[vdso]` and the like, or `[anon]`."""
         return printable(self.path.rpartition(b"/")[2] or b"[anon]")

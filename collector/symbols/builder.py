@@ -29,6 +29,7 @@ class Builder:
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._patience_seconds = patience_seconds
+        self._used = False
         self._child: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
 
@@ -59,7 +60,14 @@ class Builder:
             self.close()
             raise Unreadable("no_room") from None
 
+    def rest(self) -> None:
+        """To be called once a drain: ends a child that was not needed since the last call."""
+        if not self._used:
+            self.close()
+        self._used = False
+
     def _ask(self, source: int, target: int) -> str:
+        self._used = True
         connection = self._connection()
         try:
             socket.send_fds(connection, [b"build"], [source, target])

@@ -19,7 +19,9 @@ def line_starts(text: NDArray[np.uint8]) -> NDArray[np.int64]:
 def hexadecimal(
     text: NDArray[np.uint8], begin: NDArray[np.int64], end: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """The numbers that stand at text[begin:end], and which of them are 1 to 16 digits."""
+    """The numbers that stand at text[begin:end], and which are 1 to 16 digits, with 0x or not."""
+    prefixed = (end - begin > 2) & (text[np.minimum(begin + 1, len(text) - 1)] == ord("x"))
+    begin = begin + 2 * prefixed
     length = end - begin
     valid = (length >= 1) & (length <= 16)
     values = np.zeros(len(begin), dtype=np.uint64)

@@ -68,6 +68,12 @@ class Elf:
         """The address of the first segment, from which `symbolic` counts its addresses."""
         return self.segments[0].vaddr if self.segments else 0
 
+    def holds_code(self, vaddr: int) -> bool:
+        """Whether an address lies in a section, and not in the padding between them, which
+        symbol tables give to the last function before it. True if sections are unknown."""
+        sections = self.sections
+        return not sections or any(0 <= vaddr - s.address < s.size for s in sections)
+
     def vaddr(self, offset: int) -> int | None:
         """The virtual address of a byte of the file that is mapped executable.
 

@@ -8,8 +8,7 @@ only then is opened for reading, without waiting.
 
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,57 +37,40 @@ class Identity:
     owner: int
 
 
-@contextmanager
-def open_mapped(root: Path, process: Process, mapping: Mapping) -> Iterator[tuple[int, Identity]]:
-    """A descriptor of the file behind a mapping, and its identity. Raises Unreadable.
+def open_mapped(root: Path, process: Process, mapping: Mapping) -> int:
+    """A descriptor of the file behind a mapping. Raises Unreadable.
 
     In order: the mapping itself (also of a file that was deleted or lies in another mount
     namespace; needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE), its path as the process sees it,
     its path as we see it, which may serve after the process has ended. A path must still lead to
     the inode that is mapped.
     """
-    where = root / str(process.pid)
-    exact = os.fsencode(where / "map_files" / f"{mapping.start:x}-{mapping.end:x}")
-    fd = _opened(exact, None)
+    where = os.fsencode(root / str(process.pid))
+    fd = open_regular(where + b"/map_files/%x-%x" % (mapping.start, mapping.end))
     if fd is None and mapping.path.startswith(b"/"):
-        fd = _opened(os.fsencode(where / "root") + mapping.path, mapping)
-        fd = _opened(mapping.path, mapping) if fd is None else fd
+        fd = open_regular(where + b"/root" + mapping.path, _is(mapping))
+        fd = open_regular(mapping.path, _is(mapping)) if fd is None else fd
     if fd is None:
-        raise Unreadable("file_gone" if not process.alive else "file_unreadable")
+        raise Unreadable("file_unreadable" if process.alive else "process_gone")
+    return fd
+
+
+def open_regular(
+    path: bytes,
+    accept: Callable[[os.stat_result], bool] = lambda found: True,
+    *,
+    directory: int | None = None,
+    follow: bool = True,
+) -> int | None:
+    """A descriptor for reading, if `path` leads to a regular file that is to be accepted."""
+    link = 0 if follow else os.O_NOFOLLOW
     try:
-        yield fd, _identity(fd)
-    finally:
-        os.close(fd)
-
-
-@contextmanager
-def open_regular(path: bytes) -> Iterator[tuple[int, Identity]]:
-    """A descriptor of a regular file and its identity. Raises Unreadable."""
-    fd = _opened(path, None)
-    if fd is None:
-        raise Unreadable("file_unreadable")
-    try:
-        yield fd, _identity(fd)
-    finally:
-        os.close(fd)
-
-
-def _identity(fd: int) -> Identity:
-    found = os.fstat(fd)
-    if found.st_size > MAX_FILE_BYTES:
-        raise Unreadable("file_too_large")
-    return Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_uid)
-
-
-def _opened(path: bytes, mapping: Mapping | None) -> int | None:
-    """A descriptor for reading, if there is a regular file (that of `mapping`, if given)."""
-    try:
-        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except (OSError, ValueError):
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC | link, dir_fd=directory)
+    except (OSError, ValueError):  # ValueError: a NUL in the path
         return None
     try:
         found = os.fstat(place)
-        if not stat.S_ISREG(found.st_mode) or (mapping and not _same(found, mapping)):
+        if not stat.S_ISREG(found.st_mode) or not accept(found):
             return None
         flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         return os.open(f"/proc/self/fd/{place}", flags)
@@ -98,7 +80,20 @@ def _opened(path: bytes, mapping: Mapping | None) -> int | None:
         os.close(place)
 
 
-def _same(found: os.stat_result, mapping: Mapping) -> bool:
-    """Overlay and btrfs show another device in stat (one with major 0) than in maps."""
-    device = (os.major(found.st_dev), os.minor(found.st_dev))
-    return found.st_ino == mapping.inode and (device == mapping.device or device[0] == 0)
+def identity(fd: int) -> Identity:
+    """Raises Unreadable for a file that is larger than any that we read."""
+    found = os.fstat(fd)
+    if found.st_size > MAX_FILE_BYTES:
+        raise Unreadable("file_too_large")
+    return Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_uid)
+
+
+def _is(mapping: Mapping) -> Callable[[os.stat_result], bool]:
+    """Whether a file is the one that is mapped. Overlay and btrfs show another device in stat
+    (one with major 0) than in maps."""
+
+    def accept(found: os.stat_result) -> bool:
+        device = (os.major(found.st_dev), os.minor(found.st_dev))
+        return found.st_ino == mapping.inode and (device == mapping.device or device[0] == 0)
+
+    return accept

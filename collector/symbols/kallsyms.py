@@ -48,6 +48,8 @@ class Kallsyms:
 
     def lookup(self, address: int) -> KernelSymbol | None:
         """The function that holds a runtime address."""
+        if not 0 <= address < 1 << 64:
+            return None
         index = int(np.searchsorted(self._addresses, np.uint64(address), side="right")) - 1
         if index < 0 or address - int(self._addresses[index]) >= MAX_REACH:
             return None

@@ -1,0 +1,82 @@
+"""The addresses of one process during one drain.
+
+What an unnamed address is shown as depends on whether anyone could name it later. In a file,
+yes: it keeps its exact address and the file's build-id. In memory without a file, or in a process
+that is gone, never: such an address is different in every process, so keeping it would fill the
+store with frames that say nothing. Code without a file is shown by the page that it lies in,
+counted from the start of its mapping, and all else as plain `[unknown]`.
+"""
+
+from collections.abc import Callable
+
+from collector.processes.cache import Process
+from collector.processes.maps import Mapping
+from collector.processes.text import printable
+from collector.symbols.answer import Answer, unnamed
+from collector.symbols.binaries import Binaries
+from collector.symbols.binary import Binary
+from collector.symbols.counters import Counters
+from collector.symbols.perfmap import PerfMap, PerfMaps
+from profiler.model import Frame, Kind
+
+JIT = "[jit]"
+PAGE = 4096
+
+
+class Addresses:
+    """Answers for runtime addresses of one process."""
+
+    def __init__(self, process: Process, binaries: Binaries, perf_maps: PerfMaps) -> None:
+        self._process = process
+        self._binaries = binaries
+        self._perf_maps = perf_maps
+        self._files: dict[int, Binary] = {}
+        self._perf_map: PerfMap | None = None
+
+    def answer(self, address: int) -> Answer:
+        mapping = self._process.mapping(address)
+        if mapping is None:
+            return unnamed("not_mapped" if self._process.mappings else "process_gone")
+        if mapping.anonymous and not mapping.vdso:
+            return self._compiled(mapping, address)
+        return self._in_file(mapping, address)
+
+    def _in_file(self, mapping: Mapping, address: int) -> Answer:
+        binary = self._files.get(mapping.start)
+        if binary is None:
+            binary = self._files[mapping.start] = self._binaries.find(self._process, mapping)
+        offset = address - mapping.start + mapping.offset
+        vaddr = binary.elf.vaddr(offset) if binary.elf else None
+        if vaddr is not None:
+            return binary.answer(vaddr)
+        if binary.cause == "bad_elf":  # some runtimes compile into a shared file
+            return self._compiled(mapping, address)
+        return unnamed(binary.cause or "no_symbol", binary.name, offset)
+
+    def _compiled(self, mapping: Mapping, address: int) -> Answer:
+        """Code that was written at run time: named by the runtime's perf-map, if at all."""
+        if self._perf_map is None:
+            self._perf_map = self._perf_maps.load(self._process)
+        name = self._perf_map.lookup(address)
+        if name:
+            return Answer((Frame(printable(name), binary=JIT, kind=Kind.JIT),))
+        page = (address - mapping.start) // PAGE * PAGE
+        return unnamed("anonymous", mapping.name, page, kind=Kind.JIT)
+
+
+class Memo(dict[int, tuple[Frame, ...]]):
+    """The frames of addresses, each asked for once and counted: memo[address]."""
+
+    def __init__(self, answer: Callable[[int], Answer], counters: Counters) -> None:
+        super().__init__()
+        self._answer = answer
+        self._counters = counters
+
+    def __missing__(self, address: int) -> tuple[Frame, ...]:
+        answer = self._answer(address)
+        if answer.cause:
+            self._counters.unnamed[answer.cause] += 1
+        else:
+            self._counters.named += 1
+        self[address] = answer.frames
+        return answer.frames

@@ -1,0 +1,26 @@
+"""What symbolization did since the start, for the collector's metrics."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Counters:
+    """Every number only grows.
+
+    `named` and `unnamed` count addresses, each once a drain and process. The causes of `unnamed`:
+    `process_gone` (it ended before anyone looked), `not_mapped` (outside its code: mostly what a
+    frame-pointer walk takes for an address), `anonymous` (memory without a file, and no perf-map
+    entry), `no_symbol` (its file names others but not it), `kernel_hidden` (kptr_restrict), and
+    those of `files`.
+
+    `files` counts files by what came of reading them: `ok`, or `no_symbols` (stripped), `bad_elf`,
+    `file_unreadable`, `file_too_large`, `timeout`, `crashed` (its reader died of it), `no_room`
+    (memory or disk). An address whose file is read in the next drain counts as `postponed`.
+    """
+
+    named: int = 0
+    unnamed: Counter[str] = field(default_factory=Counter)
+    files: Counter[str] = field(default_factory=Counter)
+    file_nanoseconds: int = 0
+    evicted_files: int = 0

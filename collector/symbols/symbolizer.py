@@ -1,0 +1,129 @@
+"""From what a kernel program counted to profiles: addresses become frames, samples find labels.
+
+    symbolizer = Symbolizer("node-a")
+    drain = symbolizer.symbolize(raw)
+
+Every sample of the raw drain is in one profile of the drain: what has no name is shown as
+`[unknown]`, with as much of its place as is known.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from collector.processes.cache import Process, ProcessCache
+from collector.processes.labels import process_labels
+from collector.processes.procfs import ProcFs
+from collector.processes.text import printable
+from collector.sources.raw import RawDrain, RawSample
+from collector.symbols.addresses import Addresses, Memo
+from collector.symbols.binaries import Binaries
+from collector.symbols.builder import Builder
+from collector.symbols.counters import Counters
+from collector.symbols.kernel import KernelSymbols
+from collector.symbols.perfmap import PerfMaps
+from collector.symbols.vdso import read_vdso
+from profiler.clock import Clock, SystemClock
+from profiler.model import CPU, Drain, Frame, Kind, Labels, ProfileBuilder
+
+PATIENCE_SECONDS = 5.0
+"""In one drain for files that were not read before. On a node with 30 libraries and a node.js
+that takes 1 s, once; what is left over is named from the next drain on."""
+
+
+class Symbolizer:
+    """Keeps what it has learnt of processes and files from drain to drain, within bounds."""
+
+    def __init__(
+        self,
+        host_name: str,
+        proc: Path = Path("/proc"),
+        *,
+        sys: Path = Path("/sys"),
+        debug: Path = Path("/usr/lib/debug"),
+        clock: Clock | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
+        self.counters = Counters()
+        self._host_name = host_name
+        self._clock = clock or SystemClock()
+        self._patience_ns = int(patience_seconds * 1e9)
+        procfs = ProcFs(proc)
+        self._processes = ProcessCache(procfs)
+        self._builder = Builder()
+        self._binaries = Binaries(
+            proc, debug, self._builder, self.counters, self._clock, read_vdso()
+        )
+        self._perf_maps = PerfMaps(procfs)
+        self._kernel = KernelSymbols(proc, sys, self._clock)
+
+    @property
+    def kernel_problem(self) -> str:
+        """Why kernel functions have no names, in one line with the next step; "" if they have."""
+        return self._kernel.problem
+
+    def observe(self, pids: Iterable[int]) -> None:
+        """Reads what these processes have mapped now, for samples that arrive after their end.
+
+        For use between drains; some 0.1 ms a process.
+        """
+        for pid in pids:
+            self._processes.refresh(pid)
+
+    def symbolize(self, raw: RawDrain) -> Drain:
+        """The profiles of a drain, one for each set of labels. Never raises for what processes
+        do, or have mapped."""
+        self._kernel.refresh()
+        self._binaries.deadline_ns = self._clock.monotonic_ns() + self._patience_ns
+        kernel = Memo(self._kernel.answer, self.counters)
+        builders: dict[Labels, ProfileBuilder] = {}
+        processes: dict[int, tuple[Process, Memo]] = {}
+        for sample in raw.samples:
+            if sample.pid not in processes:
+                processes[sample.pid] = self._look_at(sample.pid)
+            process, user = processes[sample.pid]
+            thread = printable(sample.thread_name)
+            labels = process_labels(self._host_name, process, thread)
+            builder = builders.get(labels)
+            if builder is None:
+                builder = builders[labels] = ProfileBuilder()
+            stack = _stack(sample, thread, user, kernel)
+            builder.add(stack, sample.count, sample.count * raw.period_ns)
+        self._builder.rest()
+        return _drain(self._host_name, raw, builders)
+
+    def close(self) -> None:
+        """Ends the child process that reads files, and forgets everything."""
+        self._builder.close()
+        self._binaries.clear()
+
+    def _look_at(self, pid: int) -> tuple[Process, Memo]:
+        process = self._processes.refresh(pid)
+        addresses = Addresses(process, self._binaries, self._perf_maps)
+        return process, Memo(addresses.answer, self.counters)
+
+
+def _stack(sample: RawSample, thread: str, user: Memo, kernel: Memo) -> list[Frame]:
+    """Root first. A caller's address is the one that it returns to, which may be the first of the
+    next line or function: its call lies before it. The leaf's address is where it stands."""
+    stack = [Frame(thread, kind=Kind.THREAD)]
+    if sample.truncated:
+        stack.append(Frame(f"[truncated: {sample.truncated}]", kind=Kind.MARKER))
+    for addresses, memo in ((sample.user, user), (sample.kernel, kernel)):
+        for address in addresses[:0:-1]:
+            stack += memo[address - 1]
+        stack += memo[addresses[0]] if addresses else ()
+    return stack
+
+
+def _drain(host_name: str, raw: RawDrain, builders: dict[Labels, ProfileBuilder]) -> Drain:
+    profiles = tuple(
+        builder.build(
+            CPU,
+            period=raw.period_ns,
+            start_ns=raw.start_ns,
+            duration_ns=raw.duration_ns,
+            labels=labels,
+        )
+        for labels, builder in builders.items()
+    )
+    return Drain(host_name, raw.start_ns, raw.duration_ns, raw.taken, raw.losses, profiles)
