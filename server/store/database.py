@@ -124,8 +124,8 @@ def insert_new(transaction: sa.Connection, table: sa.Table, **values: object) ->
     On PostgreSQL it waits for a transaction that has inserted such a row and not yet ended.
     """
     insert = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(table).on_conflict_do_nothing()
-    return transaction.execute(statement, values).rowcount == 1
+    statement = insert(table).on_conflict_do_nothing().returning(sa.literal_column("1"))
+    return transaction.execute(statement, values).first() is not None
 
 
 def _parse(text: str) -> sa.URL:
