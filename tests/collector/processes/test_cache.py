@@ -1,0 +1,118 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from collector.processes.cache import ProcessCache
+from collector.processes.labels import process_labels
+from collector.processes.procfs import ProcFs
+from tests.collector.processes.fake_proc import FakeProc, maps_line
+
+CODE = maps_line(0x1000, 0x3000, "[anon:jit]")
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> FakeProc:
+    return FakeProc(tmp_path)
+
+
+@pytest.fixture
+def cache(proc: FakeProc) -> ProcessCache:
+    return ProcessCache(ProcFs(proc.root))
+
+
+def test_a_running_process_is_read(proc: FakeProc, cache: ProcessCache) -> None:
+    proc.process(7, "main thread", "/srv/web (deleted)", CODE)
+    process = cache.refresh(7)
+    assert (process.comm, process.executable, process.alive) == ("main thread", "web", True)
+
+
+def test_an_address_is_found_in_its_mapping_and_not_beside_it(
+    proc: FakeProc, cache: ProcessCache
+) -> None:
+    proc.process(7, maps=CODE + maps_line(0x8000, 0x9000))
+    process = cache.refresh(7)
+    found = [process.mapping(at) for at in (0xFFF, 0x1000, 0x2FFF, 0x3000, 0x8000, -1, 1 << 64)]
+    assert [mapping.start if mapping else None for mapping in found] == [
+        None, 0x1000, 0x1000, None, 0x8000, None, None,
+    ]  # fmt: skip
+
+
+def test_a_process_that_has_ended_stays_as_it_was_last_seen(
+    proc: FakeProc, cache: ProcessCache
+) -> None:
+    proc.process(7, maps=CODE)
+    seen = cache.refresh(7)
+    proc.end(7)
+    gone = cache.refresh(7)
+    assert not gone.alive and gone.mappings == seen.mappings and gone.executable == "web"
+
+
+def test_a_zombie_keeps_the_mappings_that_it_had(proc: FakeProc, cache: ProcessCache) -> None:
+    proc.process(7, maps=CODE)
+    seen = cache.refresh(7)
+    proc.process(7, executable="", maps=b"")
+    assert cache.refresh(7).mappings == seen.mappings
+    assert cache.refresh(7).executable == "web"
+
+
+def test_another_process_with_the_same_pid_inherits_nothing(
+    proc: FakeProc, cache: ProcessCache
+) -> None:
+    proc.process(7, maps=CODE, start_ticks=100)
+    cache.refresh(7)
+    proc.process(7, "new", "/bin/new", b"", start_ticks=200)
+    assert cache.refresh(7).mappings == () and cache.refresh(7).executable == "new"
+
+
+def test_exec_replaces_the_mappings_of_a_process(proc: FakeProc, cache: ProcessCache) -> None:
+    proc.process(7, maps=CODE)
+    cache.refresh(7)
+    proc.process(7, "new", "/bin/new", maps_line(0x5000, 0x6000))
+    assert cache.refresh(7).mapping(0x1000) is None
+    assert cache.refresh(7).mapping(0x5000) is not None
+
+
+def test_a_process_that_nobody_saw_is_not_there(cache: ProcessCache) -> None:
+    process = cache.refresh(99)
+    assert not process.seen and not process.alive and process.mapping(0x1000) is None
+
+
+def test_files_that_end_while_they_are_read_are_no_error(
+    proc: FakeProc, cache: ProcessCache
+) -> None:
+    where = proc.process(7, maps=CODE)
+    (where / "maps").unlink()
+    (where / "exe").unlink()
+    assert cache.refresh(7).mappings == () and cache.refresh(7).comm == "web"
+
+
+def test_the_cache_is_bounded_by_the_mappings_that_it_holds(proc: FakeProc) -> None:
+    cache = ProcessCache(ProcFs(proc.root), max_total_mappings=10)
+    for pid in range(1, 21):
+        proc.process(pid, maps=CODE)
+        cache.refresh(pid)
+    assert len(cache) == 5
+
+
+def test_labels_name_the_executable_and_kernel_threads_are_the_kernel(
+    proc: FakeProc, cache: ProcessCache
+) -> None:
+    proc.process(7, "worker-3", "/srv/web")
+    proc.kernel_thread(8, "kworker/0:1")
+    names = [
+        dict(process_labels("node-a", cache.refresh(pid), "thread"))["process_executable_name"]
+        for pid in (7, 8, 0, 99)
+    ]
+    assert names == ["web", "kernel", "kernel", "thread"]
+
+
+def test_labels_are_sorted_by_name(cache: ProcessCache) -> None:
+    labels = process_labels("node-a", cache.refresh(99), "thread")
+    assert list(labels) == sorted(labels)
+
+
+def test_this_process_holds_the_code_that_runs() -> None:
+    process = ProcessCache(ProcFs()).refresh(os.getpid())
+    assert process.alive and process.executable.startswith("python")
+    assert any(mapping.name.startswith("libc") for mapping in process.mappings)
