@@ -1,5 +1,6 @@
 """The collector's loop: drain, export, wait. Time and its end arrive as a Clock."""
 
+import logging
 import signal
 from collections import Counter
 from contextlib import suppress
@@ -13,6 +14,9 @@ from profiler.timerange import SECOND
 
 FIRST_DRAIN_NS = 2 * SECOND
 """Who starts a collector looks at the page at once: something is there before a whole interval."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class StoppableClock(Clock, Protocol):
@@ -46,7 +50,7 @@ class SignalClock(SystemClock):
 
 
 class Agent:
-    """Takes drains from `source` every `interval_ns` and gives them to `exporter`, which it closes.
+    """Takes drains from `source` every `interval_ns` and gives them to `exporter`.
 
     With an interval of 0 it does not wait, which serves a recording. Beside that it counts:
     samples taken and lost by cause, drains, and the time that they took.
@@ -66,11 +70,8 @@ class Agent:
 
     def run(self) -> None:
         """Returns when the source has finished or the clock was stopped, after a last drain."""
-        try:
-            with self._source:
-                self._loop()
-        finally:
-            self._exporter.close()
+        with self._source:
+            self._loop()
 
     def _loop(self) -> None:
         start_ns = self._clock.monotonic_ns()
@@ -88,10 +89,13 @@ class Agent:
         start_ns = self._clock.monotonic_ns()
         drain = self._source.drain()
         self._exporter.export(drain)
+        took_ns = self._clock.monotonic_ns() - start_ns
         self.drains += 1
-        self.drain_ns += self._clock.monotonic_ns() - start_ns
+        self.drain_ns += took_ns
         self.taken += drain.taken
         self.losses.update(drain.losses)
+        series, took_ms = len(drain.profiles), took_ns / 1e6
+        logger.debug("drain: %d samples, %d series, %.1f ms", drain.taken, series, took_ms)
 
 
 def _next_due(start_ns: int, now_ns: int, interval_ns: int) -> int:

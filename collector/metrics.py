@@ -10,28 +10,30 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from collector.agent import Agent
+from collector.delivery import Exporter
 from collector.delivery.grpc import GrpcExporter
-from collector.delivery.spool import Spool
+from collector.sources import SampleSource
+from collector.sources.live import LiveSource
+from collector.symbols.counters import Counters
 from profiler.errors import UnavailableError, UsageError
 from profiler.timerange import SECOND
 
 
 @dataclass(frozen=True, slots=True)
 class NodeMetrics(Collector):
-    """What the parts of one collector have counted; `idle` and `symbols` ask those that know."""
+    """What the parts of one collector have counted."""
 
     agent: Agent
-    spool: Spool | None = None
-    exporter: GrpcExporter | None = None
-    idle: Callable[[], int] = lambda: 0
-    symbols: Callable[[], Mapping[str, int]] = dict
+    source: SampleSource
+    exporter: Exporter
 
     def collect(self) -> Iterator[Metric]:
         agent = self.agent
         yield _counter("samples_taken", "Samples that the kernel program took.", agent.taken)
-        yield _counter("samples_idle", "Samples on idle CPUs, not part of taken.", self.idle())
         lost = Counter(dict(agent.losses))
-        lost.update(dict(self.spool.lost) if self.spool else {})
+        if isinstance(self.exporter, GrpcExporter):
+            lost.update(dict(self.exporter.spool.lost))
+            yield from _delivery(self.exporter)
         yield _by_label("samples_lost", "Samples lost on this node.", "cause", lost)
         yield SummaryMetricFamily(
             "profiler_collector_drain_seconds",
@@ -39,20 +41,26 @@ class NodeMetrics(Collector):
             count_value=agent.drains,
             sum_value=agent.drain_ns / SECOND,
         )
-        yield _by_label("symbols", "What became of names.", "outcome", self.symbols())
-        yield from self._delivery()
+        if isinstance(self.source, LiveSource):
+            yield _counter("samples_idle", "Samples on idle CPUs, not taken.", self.source.idle)
+            yield from _naming(self.source.symbolizer.counters)
 
-    def _delivery(self) -> Iterator[Metric]:
-        if self.exporter:
-            acknowledged = self.exporter.acknowledged
-            yield _counter("samples_acknowledged", "Samples stored by the server.", acknowledged)
-        if self.spool:
-            yield _counter("spool_damaged", "Unreadable batches.", self.spool.damaged)
-            for name, help, value in (
-                ("spool_batches", "Batches waiting.", self.spool.batches),
-                ("spool_bytes", "Bytes of batches waiting.", self.spool.size_bytes),
-            ):
-                yield GaugeMetricFamily(f"profiler_collector_{name}", help, value)
+
+def _delivery(exporter: GrpcExporter) -> Iterator[Metric]:
+    spool = exporter.spool
+    yield _counter("samples_acknowledged", "Samples the server stored.", exporter.acknowledged)
+    yield _counter("spool_damaged", "Batches that could not be read.", spool.damaged)
+    yield _gauge("spool_batches", "Batches that wait.", spool.batches)
+    yield _gauge("spool_bytes", "Bytes of the batches that wait.", spool.size_bytes)
+
+
+def _naming(counters: Counters) -> Iterator[Metric]:
+    addresses = {"named": counters.named, **counters.unnamed}
+    yield _by_label("addresses", "Addresses looked up, each once a drain.", "outcome", addresses)
+    files = dict(counters.files)
+    yield _by_label("symbol_files", "Files read for their symbols.", "outcome", files)
+    seconds = counters.file_nanoseconds / SECOND
+    yield _counter("symbol_files_seconds", "Time spent reading them.", seconds)
 
 
 def serve(metrics: NodeMetrics, address: str) -> Callable[[], None]:
@@ -81,6 +89,10 @@ def serve(metrics: NodeMetrics, address: str) -> Callable[[], None]:
 
 def _counter(name: str, help: str, value: float) -> CounterMetricFamily:
     return CounterMetricFamily(f"profiler_collector_{name}", help, value)
+
+
+def _gauge(name: str, help: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"profiler_collector_{name}", help, value)
 
 
 def _by_label(name: str, help: str, label: str, values: Mapping[str, int]) -> CounterMetricFamily:

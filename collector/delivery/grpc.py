@@ -70,7 +70,7 @@ class GrpcExporter:
         retry_seconds: tuple[float, float] = RETRY_SECONDS,
     ) -> None:
         self.acknowledged = 0
-        self._spool = spool
+        self.spool = spool
         self._connect = connect
         self._name = name
         self._retry_seconds = retry_seconds
@@ -86,30 +86,32 @@ class GrpcExporter:
     def export(self, drain: Drain) -> None:
         """Returns once the drain is in the spool."""
         with self._changed:
-            self._spool.append(drain)
+            self.spool.append(drain)
             self._changed.notify_all()
 
     def close(self) -> None:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join(CLOSE_SECONDS)
+            # With nothing to wait for, the stream need only be told of its end.
+            patience = CLOSE_SECONDS if self.spool.batches else CLOSE_SECONDS / 5
+        self._thread.join(patience)
         with self._changed:
             if self._call is not None:
                 self._call.cancel()
         self._thread.join(CLOSE_SECONDS)
         with self._changed:
-            if self._spool.batches:
+            if self.spool.batches:
                 logger.warning(
                     "%d batches stay in %s for the next start",
-                    self._spool.batches,
-                    self._spool.directory,
+                    self.spool.batches,
+                    self.spool.directory,
                 )
-            self._spool.close()
+            self.spool.close()
 
     def _run(self) -> None:
         """One stream after another, until there is nothing more to send or no one to take it."""
-        while True:
+        while self._something_to_send():
             stream = _Stream()
             try:
                 self._deliver(stream)
@@ -120,9 +122,15 @@ class GrpcExporter:
             with self._changed:
                 stream.ended = True
                 self._changed.notify_all()
-                if self._closing and (self._away or not self._spool.batches):
+                if self._closing and self._away:
                     return
                 self._changed.wait_for(lambda: self._closing, wait_seconds)
+
+    def _something_to_send(self) -> bool:
+        """Waits for a batch; False when there will be no more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing or self.spool.batches)
+            return self.spool.batches > 0
 
     def _deliver(self, stream: "_Stream") -> None:
         with self._connect() as channel:
@@ -144,7 +152,7 @@ class GrpcExporter:
             while not stream.ended and stream.encoder.nodes < STREAM_NODES:
                 sequence = self._unsent(stream)
                 if sequence is not None:
-                    if (content := self._spool.read(sequence)) is None:
+                    if (content := self.spool.read(sequence)) is None:
                         continue
                     stream.send(sequence)
                     collector_id, drain = content
@@ -160,14 +168,14 @@ class GrpcExporter:
     def _unsent(self, stream: "_Stream") -> int | None:
         if self._alone and stream.unacknowledged:
             return None
-        return next((n for n in self._spool.due() if n not in stream.unacknowledged), None)
+        return next((n for n in self.spool.due() if n not in stream.unacknowledged), None)
 
     def _acknowledge(self, stream: "_Stream", sequence: int) -> None:
         with self._changed:
             if sequence not in stream.unacknowledged:
                 return
             stream.acknowledge(sequence)
-            self.acknowledged += self._spool.remove(sequence)
+            self.acknowledged += self.spool.remove(sequence)
             self._alone = False
             self._failures = 0
             if self._away:
@@ -191,7 +199,7 @@ class GrpcExporter:
                     self._name,
                     error.code().name,
                     said,
-                    self._spool.directory,
+                    self.spool.directory,
                 )
             first, last = self._retry_seconds
             wait_seconds = min(first * 2.0**self._failures, last)
@@ -204,7 +212,7 @@ class GrpcExporter:
             return
         for sequence in stream.unacknowledged:
             logger.warning("%s refuses batch %d: %s", self._name, sequence, said)
-            self._spool.refuse(sequence)
+            self.spool.refuse(sequence)
 
 
 class _Stream:

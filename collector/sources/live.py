@@ -1,31 +1,30 @@
 """The running kernel: samples as they are taken, named while their processes still run."""
 
 import logging
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from collector.kernel.sampler import Sampler
 from collector.sources.raw import RawDrain
+from collector.symbols.symbolizer import Symbolizer
 from profiler.model import Drain
 
 logger = logging.getLogger(__name__)
 
 
 class LiveSource:
-    """A SampleSource over `sampler`, whose drains `symbolize` names.
+    """A SampleSource over `sampler`, whose drains `symbolizer` names; closes both.
 
     `idle` counts the samples that fell on idle CPUs. A drain that cannot be named because of a
     mistake in the naming is lost under `symbols_failed`; the sampling goes on.
     """
 
-    def __init__(
-        self, sampler: Sampler, symbolize: Callable[[RawDrain], Drain], host_name: str
-    ) -> None:
+    def __init__(self, sampler: Sampler, symbolizer: Symbolizer, host_name: str) -> None:
         self.idle = 0
+        self.symbolizer = symbolizer
         self._sampler = sampler
-        self._symbolize = symbolize
         self._host_name = host_name
+        self._said = ""
 
     @property
     def finished(self) -> bool:
@@ -33,6 +32,8 @@ class LiveSource:
 
     def __enter__(self) -> Self:
         self._sampler.__enter__()
+        hz, event, loader = self._sampler.frequency_hz, self._sampler.event, self._sampler.loader
+        logger.info("sampling at %d Hz on %s, loaded by %s", hz, event, loader)
         return self
 
     def __exit__(
@@ -42,16 +43,21 @@ class LiveSource:
         trace: TracebackType | None,
     ) -> None:
         self._sampler.__exit__(kind, error, trace)
+        self.symbolizer.close()
 
     def drain(self) -> Drain:
         raw = self._sampler.drain()
         self.idle += raw.idle
         try:
-            return self._symbolize(raw)
+            drain = self.symbolizer.symbolize(raw)
         except Exception:
             # Whatever strange file a process maps: the node's other samples must still come.
             logger.exception("the samples of a drain could not be named")
             return _nameless(raw, self._host_name)
+        if (problem := self.symbolizer.kernel_problem) != self._said:
+            self._said = problem
+            logger.warning("%s", problem or "kernel functions have names again")
+        return drain
 
 
 def _nameless(raw: RawDrain, host_name: str) -> Drain:

@@ -130,7 +130,7 @@ def test_no_more_than_the_window_is_on_its_way(server: Server, tmp_path: Path) -
             exporter.export(drain(number))
         time.sleep(0.1)
         with exporter._changed:
-            assert exporter._spool.due() == list(range(1, WINDOW + 1))
+            assert exporter.spool.due() == list(range(1, WINDOW + 1))
         hold.set()
     assert len(server.stored) == WINDOW + 5
 
@@ -231,7 +231,7 @@ def test_a_batch_of_which_even_the_accounts_are_refused_does_not_block(
         for number in range(3):
             exporter.export(drain(number))
         eventually(server.has(2), "the others")
-    assert exporter._spool.lost == {"refused": 10}
+    assert exporter.spool.lost == {"refused": 10}
     assert left(tmp_path) == 0
 
 
@@ -308,7 +308,7 @@ def test_the_sums_close_at_a_server_that_was_away_for_too_long(
         for each in sent[4:]:
             exporter.export(each)
         server.start()
-        eventually(lambda: True if not exporter._spool.batches else None, "an empty spool")
+        eventually(lambda: True if not exporter.spool.batches else None, "an empty spool")
     assert taken(server.drains) == taken(sent)
     assert all(arrived.unaccounted == 0 for arrived in server.drains)
     lost = losses(server.drains)
@@ -327,7 +327,7 @@ def test_a_bug_in_encoding_does_not_stop_the_thread_for_good(
 
     with exporting(server, tmp_path) as exporter:
         with exporter._changed:
-            exporter._spool.append(drain(0))
+            exporter.spool.append(drain(0))
             monkeypatch.setattr(StreamEncoder, "encode", fails_once)
             exporter._changed.notify_all()
         eventually(server.has(1), "the batch")

@@ -1,18 +1,22 @@
 """The live source over a sampler of the test's own: what it counts, and that nothing kills it."""
 
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
 from collector.kernel.sampler import Sampler
 from collector.sources.live import LiveSource
 from collector.sources.raw import RawDrain, RawSample
+from collector.symbols.symbolizer import Symbolizer
 from profiler.model import Drain
 
 
 class Samples:
     """Three samples a drain, one lost, five idle."""
+
+    frequency_hz, event, loader = 99, "cpu-clock", "libbpf"
 
     def __enter__(self) -> "Samples":
         return self
@@ -28,16 +32,39 @@ class Samples:
         return RawDrain(7, 10, 1, 4, 5, {"ring_full": 1}, (RawSample(1, "t", (1, 2), (), 3),))
 
 
-def source(symbolize: Any) -> LiveSource:
-    return LiveSource(cast(Sampler, Samples()), symbolize, "a")
+class Names:
+    """A symbolizer that does what the test says."""
+
+    def __init__(self, symbolize: Callable[[RawDrain], Drain]) -> None:
+        self.symbolize = symbolize
+        self.kernel_problem = ""
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def source(names: Names) -> LiveSource:
+    return LiveSource(cast(Sampler, Samples()), cast(Symbolizer, names), "a")
 
 
 def test_a_drain_is_named_and_its_idle_samples_counted() -> None:
     named = Drain("a", 7, 10, 4)
-    with source(lambda raw: named) as live:
+    names = Names(lambda raw: named)
+    with source(names) as live:
         assert live.drain() is live.drain() is named
         assert live.idle == 10
         assert not live.finished
+    assert names.closed
+
+
+def test_hidden_kernel_symbols_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    names = Names(lambda raw: Drain("a", 7, 10, 4))
+    names.kernel_problem = "kernel functions have no names: kptr_restrict is 2"
+    with source(names) as live:
+        live.drain()
+        live.drain()
+    assert caplog.text.count("kptr_restrict is 2") == 1
 
 
 def test_a_mistake_in_the_naming_costs_the_samples_but_not_the_sum(
@@ -46,7 +73,7 @@ def test_a_mistake_in_the_naming_costs_the_samples_but_not_the_sum(
     def broken(raw: RawDrain) -> Drain:
         raise IndexError("a strange file")
 
-    with source(broken) as live:
+    with source(Names(broken)) as live:
         drain = live.drain()
     assert drain == Drain("a", 7, 10, 4, {"ring_full": 1, "symbols_failed": 3})
     assert drain.unaccounted == 0

@@ -1,0 +1,130 @@
+"""`profiler collect`: samples this machine until it is told to stop."""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+
+from collector import metrics
+from collector.agent import Agent, SignalClock, StoppableClock
+from collector.cli import options
+from collector.config import SERVER, Config, default_spool, parse_size
+from collector.delivery.file import FileExporter
+from collector.delivery.grpc import GrpcExporter, plain_channel
+from collector.delivery.spool import Spool
+from collector.kernel import check as node
+from collector.kernel.sampler import Sampler
+from collector.metrics import NodeMetrics
+from collector.sources.live import LiveSource
+from collector.sources.recorded import DEMO, RecordedSource
+from collector.symbols.symbolizer import Symbolizer
+from profiler.errors import UsageError
+
+
+@click.command(short_help="sample this machine, send the samples to a server")
+@click.option(
+    "--server",
+    metavar="HOST:PORT",
+    default=SERVER,
+    show_default=True,
+    help="Where the server takes samples (its gRPC address).",
+)
+@options.frequency
+@click.option(
+    "--interval",
+    "interval_ns",
+    type=options.interval,
+    metavar="DURATION",
+    default="10s",
+    show_default=True,
+    help="How often samples are taken from the kernel and sent.",
+)
+@options.loader
+@options.event
+@click.option(
+    "--spool",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    default=default_spool,
+    show_default="/var/lib/profiler/spool, or in $XDG_STATE_HOME",
+    help="Keeps what the server has not acknowledged.",
+)
+@click.option(
+    "--spool-size",
+    "spool_bytes",
+    type=parse_size,
+    metavar="SIZE",
+    default="256MiB",
+    show_default=True,
+    help="Beyond it the oldest samples are dropped, and counted.",
+)
+@click.option("--metrics", metavar="ADDR", default="", help="Serve Prometheus at HOST:PORT.")
+@click.option(
+    "--recorded",
+    metavar="FILE|demo",
+    default="",
+    help="Send a recording instead of samples, marked as one; needs no privileges.",
+)
+@click.option("--repeat", is_flag=True, help="Begin the recording again whenever it ends.")
+@click.option(
+    "--to", metavar="FILE", default="", help="Write a recording, send nothing; - is stdout."
+)
+@options.host_name
+@click.option("--check", is_flag=True, help="Say what this node offers and lacks, then leave.")
+@options.verbose
+def collect(check: bool, verbose: bool, **given: Any) -> None:
+    """Samples the stacks of everything that runs here and sends them to a server.
+
+    While the server is away samples are kept on disk. What is lost on the way is counted and
+    shown with the flamegraph.
+
+    \b
+    Examples:
+      profiler collect --check
+      profiler collect --server profiler.example:8441
+      profiler collect -F 19 --metrics 127.0.0.1:9440
+      profiler collect --to samples.pb
+      profiler collect --recorded samples.pb
+    """
+    if check:
+        report = node.inspect()
+        click.echo(node.render(report))
+        sys.exit(0 if report.ready else 1)
+    options.log(verbose)
+    agent = run(Config(**given), SignalClock())
+    lost = sum(agent.losses.values())
+    click.echo(f"profiler: taken {agent.taken:,} samples, {lost:,} of them lost", err=True)
+
+
+def run(config: Config, clock: StoppableClock) -> Agent:
+    """Collects until the clock is stopped or a recording ends; raises what its parts do."""
+    if config.repeat and not config.recorded:
+        raise UsageError("--repeat is for --recorded")
+    interval_ns = 0 if config.recorded and not config.repeat else config.interval_ns
+    with ExitStack() as opened:
+        source = _recorded(config, clock) if config.recorded else _live(config)
+        exporter = FileExporter(config.to) if config.to else _to_server(config)
+        opened.callback(exporter.close)
+        agent = Agent(source, exporter, clock, interval_ns)
+        if config.metrics:
+            opened.callback(metrics.serve(NodeMetrics(agent, source, exporter), config.metrics))
+        agent.run()
+    return agent
+
+
+def _live(config: Config) -> LiveSource:
+    sampler = Sampler(frequency_hz=config.frequency, loader=config.loader, event=config.event)
+    return LiveSource(sampler, Symbolizer(config.host_name), config.host_name)
+
+
+def _recorded(config: Config, clock: StoppableClock) -> RecordedSource:
+    path = DEMO if config.recorded == "demo" else Path(config.recorded)
+    return RecordedSource(path, clock, repeat=config.repeat)
+
+
+def _to_server(config: Config) -> GrpcExporter:
+    connect = plain_channel(config.server)
+    spool = Spool(config.spool, config.spool_bytes)
+    return GrpcExporter(spool, connect, f"server {config.server}")

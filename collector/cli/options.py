@@ -1,0 +1,60 @@
+"""Flags that `collect` and `record` share, and what they are when read."""
+
+import logging
+import socket
+
+import click
+
+from collector.kernel.loader import LOADERS
+from collector.kernel.perf_event import EVENTS
+from profiler.errors import UsageError
+from profiler.timerange import parse_duration
+
+MIN_INTERVAL_NS = 100_000_000
+"""A drain swaps maps on all CPUs and writes a file; ten a second is plenty."""
+
+
+def interval(text: str) -> int:
+    """Nanoseconds between drains; raises UsageError."""
+    duration_ns = parse_duration(text)
+    if duration_ns < MIN_INTERVAL_NS:
+        raise UsageError(f"{text} is shorter than 100 ms, the shortest interval")
+    return duration_ns
+
+
+frequency = click.option(
+    "-F",
+    "--frequency",
+    type=int,
+    metavar="HZ",
+    default=99,
+    show_default=True,
+    help="Samples a second on each CPU; 99 keeps out of step with timers of 100 Hz.",
+)
+loader = click.option(
+    "--loader",
+    type=click.Choice(("auto", *LOADERS)),
+    default="auto",
+    show_default=True,
+    help="How the kernel program is loaded.",
+)
+event = click.option(
+    "--event",
+    type=click.Choice(("auto", *EVENTS)),
+    default="auto",
+    show_default=True,
+    help="What the kernel counts between samples.",
+)
+host_name = click.option(
+    "--host-name",
+    metavar="NAME",
+    default=socket.gethostname,
+    help="The label host_name of the samples.  [default: this machine's name]",
+)
+verbose = click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
+
+
+def log(verbose: bool) -> None:
+    """Sends what the collector has to say to stderr, a plain line each."""
+    logging.basicConfig(format="profiler: %(message)s", level=logging.WARNING)
+    logging.getLogger("collector").setLevel(logging.DEBUG if verbose else logging.INFO)

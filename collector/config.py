@@ -1,0 +1,47 @@
+"""What one collector is told; the flags of `profiler collect` explain each."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from profiler.errors import UsageError
+
+SERVER = "127.0.0.1:8441"
+
+_SIZE = re.compile(r"(\d{1,12}) ?([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
+_POWERS = ("", "K", "M", "G", "T")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """`recorded` is "" for live samples, `to` is "" where they go to `server`; no metrics: ""."""
+
+    server: str
+    frequency: int
+    interval_ns: int
+    loader: str
+    event: str
+    spool: Path
+    spool_bytes: int
+    metrics: str
+    recorded: str
+    repeat: bool
+    to: str
+    host_name: str
+
+
+def default_spool() -> Path:
+    """Where a service keeps its state, or a user theirs (XDG Base Directory Specification)."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/profiler/spool")
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "profiler" / "spool"
+
+
+def parse_size(text: str) -> int:
+    """Bytes in `256MiB`, `1G` or a bare number, in powers of 1,024; raises UsageError."""
+    match = _SIZE.fullmatch(text)
+    if not match:
+        raise UsageError(f"not a size: {text[:40]!r}; write 256MiB, 1G or a number of bytes")
+    return int(match[1]) << 10 * _POWERS.index(match[2].upper())
