@@ -28,6 +28,10 @@ INTERRUPTED = 130
 class Commands(click.Group):
     """A group that loads a subcommand when it is used, and hides what cannot be loaded."""
 
+    def names(self) -> set[str]:
+        """All commands, those whose extra is not installed too."""
+        return entry_points(group=GROUP).names
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(entry.name for entry in entry_points(group=GROUP) if _loads(entry))
 
@@ -41,7 +45,7 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None and name is not None:
-            settings.check(ctx.obj, entry_points(group=GROUP).names, command, name)
+            settings.check(ctx.obj, self.names(), command, name)
         return name, command, rest
 
 
@@ -53,7 +57,7 @@ def _load(entry: EntryPoint) -> click.Command:
         missing = (error.name or "").partition(".")[0]
         if missing in OURS:
             raise
-        extra = entry.value.partition(".")[0]
+        extra = entry.module.partition(".")[0]
         raise UsageError(
             f"`{entry.name}` needs the {extra} extra ({missing} is not installed): "
             f"pip install 'profiler[{extra}]'"

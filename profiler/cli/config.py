@@ -37,7 +37,7 @@ def config(context: click.Context, commands: tuple[str, ...]) -> None:
         command = cli.get_command(root, name)
         if command is None:
             raise UsageError(f"no command is named {name}")
-        check(settings, cli.list_commands(root), command, name)
+        check(settings, cli.names(), command, name)
         lines = list(_lines(command, name, root, settings))
         if lines:
             click.echo("\n".join(["", f"[{name}]", *lines]))
