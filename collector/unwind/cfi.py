@@ -177,6 +177,9 @@ class _Machine:
             value, self.at = uleb128(self.program, self.at)
         return value
 
+    def skip_uleb(self) -> None:
+        self.uleb()
+
     def sleb(self) -> int:
         value, self.at = sleb128(self.program, self.at)
         return value
@@ -219,7 +222,7 @@ _INSTRUCTIONS: dict[int, Callable[[_Machine], None]] = {
     0x15: lambda m: m.set_rule(m.uleb(), (How.IS_OFFSET, m.signed_factored())),
     0x16: lambda m: m.set_rule(m.uleb(), (How.IS_EXPRESSION, m.block())),
     0x2D: lambda m: None,  # AArch64: the return address is (no longer) signed
-    0x2E: lambda m: m.uleb() and None,  # GNU: size of the arguments, for exception handlers
+    0x2E: _Machine.skip_uleb,  # GNU: size of the arguments, for exception handlers
     0x2F: lambda m: m.set_rule(m.uleb(), (How.AT_OFFSET, -m.factored())),
 }
 

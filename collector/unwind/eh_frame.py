@@ -58,8 +58,8 @@ class Functions:
     """Every function with its program, in columns.
 
     Function i covers `size[i]` bytes from the address `start[i]`; its rows are those of program
-    p = `program[i]`: `first[p]` to `first[p + 1]` of `offset` (from the function's start) and `code`
-    (see `abi.code`). A broken program has no rows.
+    p = `program[i]`: `first[p]` to `first[p + 1]` of `offset` (from the function's start) and
+    `code` (see `abi.code`). A broken program has no rows.
     """
 
     start: NDArray[np.uint64]
@@ -275,7 +275,7 @@ def _concatenate(columns: list[NDArray[Number]], kind: type[Number]) -> NDArray[
 
 
 def until_terminator(data: bytes) -> bytes:
-    """The records of `data` up to the empty one that ends them, where no section says their size."""
+    """The records up to the empty one that ends them, where no section says their size."""
     at = 0
     while at + 4 <= len(data) and (size := _U32(data, at)[0]):
         at += 4 + size

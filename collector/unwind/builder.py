@@ -1,0 +1,146 @@
+"""The parent's side of the child that builds tables (see `worker`): files in, tables out, later.
+
+builder.submit("libc", descriptor)
+…
+for key, answer in builder.answers(): …
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Hashable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from profiler.clock import Clock
+from profiler.errors import FormatError
+
+K = TypeVar("K", bound=Hashable)
+
+PATIENCE_NS = 120_000_000_000
+"""For one file: the child may use 30 s of a CPU, and has the lowest priority."""
+IDLE_NS = 30_000_000_000
+"""After this long without a file the child ends; a new one takes 0.2 s to start."""
+
+
+class Builder(Generic[K]):
+    """Keeps one file with the child at a time, so that a death has one culprit."""
+
+    def __init__(self, folder: Path | None, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._queue: deque[tuple[K, int]] = deque()
+        self._current: tuple[K, int] | None = None  # with the descriptor of its table to be
+        self._since_ns = 0
+        self._child: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end_child()
+        for _, descriptor in self._queue:
+            os.close(descriptor)
+        self._queue.clear()
+        if self._current:
+            os.close(self._current[1])
+            self._current = None
+
+    @property
+    def pending(self) -> int:
+        return len(self._queue) + (self._current is not None)
+
+    def submit(self, key: K, descriptor: int) -> None:
+        """Asks for the table of a file; the descriptor is closed once it is with the child."""
+        self._queue.append((key, descriptor))
+        self._send_next()
+
+    def answers(self) -> Iterator[tuple[K, int | FormatError]]:
+        """What is done by now: the descriptor of a table file, for the caller to close, or what
+        is wrong with the file."""
+        while self._current:
+            answer = self._receive()
+            if answer is None:
+                break
+            key, target = self._current
+            self._current = None
+            self._since_ns = self._clock.monotonic_ns()
+            if answer:
+                os.close(target)
+                yield key, FormatError(answer)
+            else:
+                yield key, target
+            self._send_next()
+        if not self._current and self._waited() > IDLE_NS:
+            self._end_child()
+
+    def _receive(self) -> str | None:
+        """ "" for a table; None where the child is still at work."""
+        assert self._socket
+        try:
+            answer = self._socket.recv(256)
+        except BlockingIOError:
+            if self._waited() < PATIENCE_NS:
+                return None
+            answer = b"!it takes too long"
+            self._end_child()
+        except OSError:
+            answer = b""
+        if not answer:
+            self._end_child()
+            return "reading it ended the child that did it"
+        return answer[1:].decode("utf-8", "replace")
+
+    def _waited(self) -> int:
+        return self._clock.monotonic_ns() - self._since_ns
+
+    def _send_next(self) -> None:
+        if self._current or not self._queue:
+            return
+        key, source = self._queue.popleft()
+        target = os.memfd_create("unwind table", os.MFD_CLOEXEC)
+        self._current, self._since_ns = (key, target), self._clock.monotonic_ns()
+        try:
+            socket.send_fds(self._connection(), [b"build"], [source, target])
+        except OSError:  # the child died before: the answer says so
+            pass
+        finally:
+            os.close(source)
+
+    def _connection(self) -> socket.socket:
+        if self._socket is None:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            ours.setblocking(False)
+            with theirs:
+                # -P: nothing is imported from where we stand. A session of its own: Ctrl-C in
+                # the terminal is the collector's to handle.
+                self._child = subprocess.Popen(
+                    [
+                        *(sys.executable, "-P", "-m", "collector.unwind.worker"),
+                        str(self._folder or ""),
+                    ],
+                    stdin=theirs.fileno(),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                    cwd="/",
+                )
+            self._socket = ours
+        return self._socket
+
+    def _end_child(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+        self._socket = self._child = None

@@ -1,0 +1,239 @@
+"""Keeps the kernel's unwinder fed: the mappings of processes, and the tables of what they map.
+
+    with Unwinder(maps_of_the_program, cache_folder) as unwinder:
+        unwinder.add_process(pid, mappings)
+        …
+        unwinder.poll()     ten times a second: loads what stacks ended for want of
+
+Mappings are small and told at once. Tables are built when a stack first ends for want of one, in a
+child process of the lowest priority, and loaded at a later poll.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Named
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from collector.kernel import grace, maps
+from collector.processes.cache import Process
+from collector.processes.maps import Mapping, parse_maps
+from collector.symbols.files import Unreadable, open_mapped
+from collector.unwind import abi, tablefile
+from collector.unwind.abi import Cause, Rule
+from collector.unwind.builder import Builder
+from collector.unwind.elf import of_descriptor
+from collector.unwind.files import VDSO, File, Files, stamp
+from collector.unwind.processes import Processes, entries, parts
+from collector.unwind.tables import MAX_BYTES, Tables
+from profiler.clock import Clock, SystemClock
+from profiler.errors import FormatError
+
+ReadMappings = Callable[[int], Sequence[Mapping] | None]
+"""The executable mappings of a process now; None where it has ended."""
+
+REFRESH_NS = 1_000_000_000
+"""A process whose stacks leave its known mappings is read again after this long: a JIT compiler
+maps new code all the time, and reading costs 0.1 to 1 ms."""
+MAX_VDSO_BYTES = 64 << 10
+
+EMPTY = np.array([abi.code(Rule.NONE)], np.uint64)
+FAILED = np.array([abi.unsupported(Cause.BROKEN)], np.uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class UnwindStats:
+    """What is known and loaded now, and what was since the start (`refreshed`, `evicted`,
+    `failed`: files without rows by what is wrong with them)."""
+
+    processes: int
+    files: int
+    tables: int
+    table_bytes: int
+    pending: int
+    refreshed: int
+    evicted: int
+    failed: int
+    no_room: int
+
+
+class Unwinder:
+    """Owns the maps of one loaded program from entry to exit; serves one thread.
+
+    `descriptors` are those of the program's maps by name (see bpf/unwind.h), which stay the
+    caller's. `folder` keeps tables between runs; None: nothing is kept.
+    """
+
+    def __init__(
+        self,
+        descriptors: Named[str, int],
+        folder: Path | None,
+        read_mappings: ReadMappings,
+        *,
+        max_table_bytes: int = MAX_BYTES,
+        clock: Clock | None = None,
+        proc: Path = Path("/proc"),
+    ) -> None:
+        self._descriptors = descriptors
+        self._folder = folder
+        self._read_mappings = read_mappings
+        self._max_table_bytes = max_table_bytes
+        self._clock = clock or SystemClock()
+        self._proc = proc
+        self._mappings: dict[int, Sequence[Mapping]] = {}
+        self._read_at_ns: dict[int, int] = {}
+        self._refreshed = self._failed = self._no_room = 0
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        fds = self._descriptors
+        capacity = maps.shape_of(fds["unwind_tables"]).max_entries
+        with ExitStack() as opened:
+            self._tables = Tables(fds["unwind_tables"], self._max_table_bytes)
+            self._files = Files(capacity, grace.wait, self._tables.drop)
+            self._processes = Processes(
+                fds["unwind_processes"], fds["unwind_mappings"], self._files.release
+            )
+            opened.callback(self._processes.close)
+            self._wanted = maps.Map(fds["unwind_wanted"])
+            self._builder = opened.enter_context(Builder[File](self._folder, self._clock))
+            self._open = opened.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def add_process(self, pid: int, mappings: Sequence[Mapping]) -> None:
+        """Tells the kernel the executable mappings of a process, or that they have changed."""
+        known = []
+        for mapping in mappings:
+            file = self._files.of(pid, mapping)
+            for part in parts(mapping):
+                number = self._files.number(file, part.window) if file else 0
+                if number or not file:
+                    known.append((part, number))
+                else:
+                    self._no_room += 1
+        if self._processes.set(pid, entries(known)):
+            self._mappings[pid] = mappings
+            self._read_at_ns[pid] = self._clock.monotonic_ns()
+        else:
+            self._no_room += 1
+
+    def copy_process(self, pid: int, parent: int) -> None:
+        """A process was forked and has the mappings of its parent until it executes another."""
+        if parent in self._mappings and self._processes.copy(pid, parent):
+            self._mappings[pid] = self._mappings[parent]
+            self._read_at_ns[pid] = self._read_at_ns[parent]
+
+    def remove_process(self, pid: int) -> None:
+        """A process has ended, or executes another program. Unknown ones do not matter."""
+        if self._mappings.pop(pid, None) is not None:
+            del self._read_at_ns[pid]
+            self._processes.remove(pid)
+
+    def poll(self) -> None:
+        """Answers what stacks ended for want of: reads processes, asks for tables, loads them."""
+        for want, _ in self._wanted.take_all():
+            pid, number = np.frombuffer(want, abi.WANT)[0].tolist()
+            if number:
+                self._ask_for(pid, number)
+            else:
+                self._refresh(pid)
+        for file, answer in self._builder.answers():
+            self._load(file, answer)
+
+    def stats(self) -> UnwindStats:
+        return UnwindStats(
+            processes=len(self._processes),
+            files=len(self._files),
+            tables=len(self._tables),
+            table_bytes=self._tables.bytes,
+            pending=self._builder.pending,
+            refreshed=self._refreshed,
+            evicted=self._tables.evicted,
+            failed=self._failed,
+            no_room=self._no_room,
+        )
+
+    def _refresh(self, pid: int) -> None:
+        read_at = self._read_at_ns.get(pid)
+        if read_at is not None and self._clock.monotonic_ns() - read_at < REFRESH_NS:
+            return  # its stacks will ask again
+        self._refreshed += 1
+        mappings = self._read_mappings(pid)
+        if mappings:
+            self.add_process(pid, mappings)
+        else:
+            self.remove_process(pid)
+
+    def _ask_for(self, pid: int, number: int) -> None:
+        found = self._files.find(number)
+        if found is None:
+            return
+        file, window = found
+        if file.failure:
+            self._put({number: FAILED})
+        elif not file.pending:
+            descriptor = self._open_file(pid, file)
+            if descriptor is not None:
+                file.pending.add(window)
+                file.stamp = stamp(os.fstat(descriptor))
+                self._builder.submit(file, descriptor)
+        else:
+            file.pending.add(window)
+
+    def _open_file(self, pid: int, file: File) -> int | None:
+        for mapping in self._mappings.get(pid, ()):
+            if (*mapping.device, mapping.inode) == file.key:
+                if mapping.path == VDSO:
+                    return _vdso()
+                try:
+                    return open_mapped(self._proc, Process(pid, alive=True), mapping)
+                except Unreadable:
+                    return None
+        return None
+
+    def _load(self, file: File, answer: int | FormatError) -> None:
+        wanted = {window: file.numbers[window] for window in file.pending if window in file.numbers}
+        file.pending.clear()
+        tables = dict.fromkeys(wanted.values(), EMPTY)
+        if isinstance(answer, FormatError):
+            file.failure = str(answer)
+            self._failed += 1
+            tables = dict.fromkeys(wanted.values(), FAILED)
+        else:
+            for window, rows in tablefile.read_windows(of_descriptor(answer), wanted):
+                tables[wanted[window]] = rows
+            os.close(answer)
+        self._put(tables)
+
+    def _put(self, tables: dict[int, "np.typing.NDArray[np.uint64]"]) -> None:
+        try:
+            self._tables.load(tables)
+        except OSError:  # the kernel has no memory for them now
+            self._no_room += 1
+
+
+def _vdso() -> int | None:
+    """A file with the vdso, which is the same in every 64-bit process. Ours is read: another
+    process may have written to its own."""
+    for mapping in parse_maps(Path("/proc/self/maps").read_bytes()):
+        if mapping.path == VDSO:
+            with Path("/proc/self/mem").open("rb", buffering=0) as memory:
+                memory.seek(mapping.start)
+                image = memory.read(min(mapping.end - mapping.start, MAX_VDSO_BYTES))
+            descriptor = os.memfd_create("vdso", os.MFD_CLOEXEC)
+            os.write(descriptor, image)
+            return descriptor
+    return None

@@ -1,0 +1,160 @@
+"""Samples one process with the test program walk.bpf.c, and names its frames by its symbols.
+
+with Harness(build_folder) as harness:
+    samples = harness.sample(pid, seconds=1)
+"""
+
+import ctypes
+import os
+import struct
+import subprocess
+import time
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from collector.kernel import cpus, files, perf_event
+from collector.kernel.libbpf import Library
+from collector.kernel.maps import Map
+from collector.kernel.ring import Ring
+from collector.processes.maps import Mapping, parse_maps
+from collector.processes.procfs import ProcFs
+from collector.unwind import abi
+from collector.unwind.abi import Cause
+from collector.unwind.unwinder import Unwinder
+
+SOURCE = Path(__file__).with_name("walk.bpf.c")
+NATIVE_DEPTH = 127
+RING_BYTES = 1 << 24
+MAPS = (
+    *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_wanted"),
+    *("unwind_programs", "ring", "lost"),
+)
+_HEAD = struct.Struct("<IIIiQ")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One walk: addresses innermost first, why it ended, what it cost, and the kernel's own walk
+    by frame pointers."""
+
+    tgid: int
+    ips: tuple[int, ...]
+    cause: Cause
+    ns: int
+    native: tuple[int, ...]
+
+    @property
+    def complete(self) -> bool:
+        return self.cause is Cause.COMPLETE
+
+
+def parse(record: bytes) -> Sample:
+    tgid, cause, count, native, ns = _HEAD.unpack_from(record)
+    words = memoryview(record)[_HEAD.size :].cast("Q")
+    return Sample(
+        tgid,
+        tuple(words[:count]),
+        Cause(cause),
+        ns,
+        tuple(words[abi.DEPTH : abi.DEPTH + max(0, native) // 8]),
+    )
+
+
+def compile_program(folder: Path) -> Path:
+    """The test program's object; the flags are those of the Makefile."""
+    target = folder / "walk.bpf.o"
+    include = files.find("unwind.h").parent
+    machine = os.uname().machine
+    subprocess.run(
+        ["clang", *"-O2 -g -Wall -Werror -target bpf -D__TARGET_ARCH_x86".split()]
+        + [f"-I/usr/include/{machine}-linux-gnu", f"-I{include}", "-c", str(SOURCE)]
+        + ["-o", str(target)],
+        check=True,
+    )
+    return target
+
+
+class Harness:
+    """The loaded test program and its unwinder."""
+
+    def __init__(self, folder: Path, target: int = 0, **options: object) -> None:
+        self._object = compile_program(folder)
+        self._target = target
+        self._options = options
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opened:
+            library = Library()
+            handle = opened.enter_context(library.opened(os.fsencode(self._object)))
+            value = self._target.to_bytes(4, "little")
+            rodata = library.call("bpf_object__find_map_by_name", handle, b".rodata")
+            library.call("bpf_map__set_initial_value", rodata, value, 4)
+            library.call("bpf_object__load", handle)
+            self.fds = {
+                name: library.call(
+                    "bpf_map__fd",
+                    library.call("bpf_object__find_map_by_name", handle, name.encode()),
+                )
+                for name in MAPS
+            }
+            self.start, walk = (
+                library.call(
+                    "bpf_program__fd",
+                    library.call("bpf_object__find_program_by_name", handle, name),
+                )
+                for name in (b"start", b"walk")
+            )
+            Map(self.fds["unwind_programs"]).update(bytes(4), walk.to_bytes(4, "little"))
+            self._ring = opened.enter_context(Ring(self.fds["ring"], RING_BYTES))
+            self.unwinder = opened.enter_context(
+                Unwinder(self.fds, None, read_mappings, **self._options)  # type: ignore[arg-type]
+            )
+            self._open = opened.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def sample(self, seconds: float, frequency_hz: int = 499) -> list[Sample]:
+        """Every sample of that time; none is lost on the way."""
+        samples: list[Sample] = []
+        with perf_event.Events(self.start, perf_event.CPU_CLOCK, frequency_hz) as events:
+            events.follow_cpus(cpus.online())
+            events.enable()
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                time.sleep(0.02)
+                self.unwinder.poll()
+                samples += map(parse, self._ring.read())
+            events.disable()
+        samples += map(parse, self._ring.read_all())
+        assert Map(self.fds["lost"]).lookup(bytes(4)) == bytes(8)
+        return samples
+
+    def settled(self, seconds: float, frequency_hz: int = 499) -> list[Sample]:
+        """Samples of a process whose mappings and tables are loaded by now."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            early = self.sample(0.3, frequency_hz)
+            waiting = {Cause.NO_PROCESS, Cause.NO_TABLE, Cause.NO_MAPPING}
+            pending = self.unwinder.stats().pending
+            if early and not pending and not any(s.cause in waiting for s in early):
+                break
+        return self.sample(seconds, frequency_hz)
+
+
+def read_mappings(pid: int) -> Sequence[Mapping] | None:
+    text = ProcFs().maps(pid)
+    return parse_maps(text) if text else None

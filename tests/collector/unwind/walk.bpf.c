@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// Walks the user stack of every sample of one process and sends it, with the time that it took and
+// with the kernel's own walk by frame pointers.
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "unwind_walk.h"
+
+#define NATIVE_DEPTH 127
+
+const volatile __u32 target = 0; // tgid; 0: every process
+
+struct event {
+	__u32 tgid;
+	__u32 cause;
+	__u32 count;
+	__s32 native_size; // bytes of `native`, or the error of bpf_get_stack
+	__u64 ns;
+	__u64 ips[UNWIND_DEPTH];
+	__u64 native[NATIVE_DEPTH];
+};
+
+struct scratch {
+	__u64 started;
+	struct event event;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} scratch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 24);
+} ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} lost SEC(".maps");
+
+static __always_inline int finish(void *ctx, struct unwind *u)
+{
+	__u32 zero = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
+	__u64 *missed;
+
+	if (!s)
+		return 0;
+	s->event.ns = bpf_ktime_get_ns() - s->started;
+	s->event.tgid = u->tgid;
+	s->event.cause = u->cause;
+	s->event.count = u->count;
+	bpf_probe_read_kernel(s->event.ips, sizeof(s->event.ips), u->ips);
+	s->event.native_size =
+		bpf_get_stack(ctx, s->event.native, sizeof(s->event.native), BPF_F_USER_STACK);
+	missed = bpf_map_lookup_elem(&lost, &zero);
+	if (bpf_ringbuf_output(&ring, &s->event, sizeof(s->event), 0) && missed)
+		__sync_fetch_and_add(missed, 1);
+	return 0;
+}
+
+SEC("perf_event")
+int walk(void *ctx)
+{
+	struct unwind *u = unwind_current();
+
+	if (!u)
+		return 0;
+	if (!unwind_frames(u))
+		unwind_continue(ctx, u);
+	return finish(ctx, u);
+}
+
+SEC("perf_event")
+int start(void *ctx)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u32 zero = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
+	struct unwind *u;
+
+	if (!s || !(__u32)pid_tgid || (target && pid_tgid >> 32 != target))
+		return 0;
+	s->started = bpf_ktime_get_ns();
+	u = unwind_begin(ctx);
+	if (!u || u->cause == UNWIND_NO_USER)
+		return 0;
+	if (!u->cause)
+		bpf_tail_call(ctx, &unwind_programs, 0);
+	return finish(ctx, u);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
