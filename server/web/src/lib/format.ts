@@ -8,11 +8,11 @@ export const count = (n: number): string => WHOLE.format(n);
 export const counted = (n: number, one: string, many = `${one}s`): string =>
   `${count(n)} ${n === 1 ? one : many}`;
 
-/** Three digits, as `1.24`, `12.4`, `124`, `1,240`. */
+/** About three digits, as `0.012`, `0.12`, `1.24`, `12.4`, `124`, `1,240`. */
 export function digits(n: number): string {
   const size = Math.abs(n);
   if (size === 0 || size >= 99.95) return WHOLE.format(n);
-  return n.toFixed(size < 9.995 ? 2 : 1);
+  return n.toFixed(size < 0.0995 ? 3 : size < 9.995 ? 2 : 1);
 }
 
 /** Up to 100 of a unit before the next one: 90 s reads better than 1.5 min. */

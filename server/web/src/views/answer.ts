@@ -11,27 +11,34 @@ export interface Answer<T> {
   readonly waiting: boolean;
 }
 
-const NOTHING = { value: null, error: null, waiting: false };
-
-/** Asks again when `key` changes, and drops the question before; null asks nothing. The key stands for all that `ask` uses. */
+/**
+ * Asks again when `key` changes, and drops the question before; null asks nothing. The key stands
+ * for all that `ask` uses.
+ */
 export function useAnswer<T>(
   key: string | null,
   ask: (signal: AbortSignal) => Promise<T>,
 ): Answer<T> {
-  const [answer, setAnswer] = useState<Answer<T>>(NOTHING);
+  const [answer, setAnswer] = useState<Answered<T>>({ key: null, value: null, error: null });
   useEffect(() => {
     if (key === null) return;
     const life = new AbortController();
-    setAnswer((before) => ({ ...before, waiting: true }));
     ask(life.signal).then(
-      (value) => setAnswer({ value, error: null, waiting: false }),
+      (value) => setAnswer({ key, value, error: null }),
       (error: Error) => {
         if (life.signal.aborted) return;
         const keeps = error instanceof UnreachableError;
-        setAnswer(({ value }) => ({ value: keeps ? value : null, error, waiting: false }));
+        setAnswer((before) => ({ key, value: keeps ? before.value : null, error }));
       },
     );
     return () => life.abort();
   }, [key]);
-  return answer;
+  return { value: answer.value, error: answer.error, waiting: key !== null && key !== answer.key };
+}
+
+interface Answered<T> {
+  /** what was asked */
+  readonly key: string | null;
+  readonly value: T | null;
+  readonly error: Error | null;
 }

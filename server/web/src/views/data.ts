@@ -67,6 +67,6 @@ export function useData({ query, from, to, live }: PageState, table: boolean) {
   return {
     ...{ types: types.value ?? [], nothing, range, selection, timeline, flamegraph, top, retry },
     error: error ?? flamegraph.error ?? timeline.error ?? top.error,
-    waiting: timeline.waiting || flamegraph.waiting || top.waiting,
+    waiting: !greeted || timeline.waiting || flamegraph.waiting || top.waiting,
   };
 }

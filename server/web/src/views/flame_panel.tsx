@@ -1,6 +1,6 @@
 /** The flamegraph in the page, with the line that says where the keyboard's cursor stands. */
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Flamegraph } from "../flamegraph/flamegraph";
 import type { Listener, Scene } from "../flamegraph/scene";
 import { share, value } from "../lib/format";
@@ -17,7 +17,7 @@ export function FlamePanel({ scene, listener }: Props) {
   const graph = useRef<Flamegraph | null>(null);
   const latest = useRef(listener);
   latest.current = listener;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const made = new Flamegraph(host.current as HTMLDivElement, {
       focus: (node) => latest.current.focus(node),
       select: (node) => latest.current.select(node),
@@ -25,7 +25,8 @@ export function FlamePanel({ scene, listener }: Props) {
     graph.current = made;
     return () => made.destroy();
   }, []);
-  useEffect(() => graph.current?.show(scene), [scene]);
+  // Before the next event: fast keys must find the cursor where the last one put it.
+  useLayoutEffect(() => graph.current?.show(scene), [scene]);
   return (
     <section class="flame-panel" aria-label="Flamegraph">
       <div class="flame-host" ref={host} />

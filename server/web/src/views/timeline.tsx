@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import type { TimelineAnswer } from "../api";
 import type { Theme } from "../lib/colour";
-import { count, digits } from "../lib/format";
+import { counted, digits } from "../lib/format";
 import { axisLabel, type Range } from "../lib/time";
 
 interface Props {
@@ -49,7 +49,7 @@ export function Timeline({ answer, range, theme, onRange }: Props) {
   useEffect(() => {
     const made = chart.current;
     if (!made) return;
-    made.setData(answer ? [answer.times.map(seconds), rates(answer)] : [[], []], false);
+    made.setData(answer ? steps(answer) : [[], []], false);
     made.setScale("x", { min: seconds(range.from), max: seconds(range.to) });
   }, [answer, range, theme]);
 
@@ -70,15 +70,23 @@ const seconds = (ms: number): number => ms / 1000;
 const rates = ({ values, step, unit }: TimelineAnswer): number[] =>
   values.map((value) => value / (unit === "nanoseconds" ? step * 1e6 : step / 1e3));
 
+/** A step a bucket; the last one needs a point that ends it. */
+function steps(answer: TimelineAnswer): [number[], number[]] {
+  const heights = rates(answer);
+  const end = (answer.times.at(-1) ?? answer.from) + answer.step;
+  return [[...answer.times, end].map(seconds), [...heights, heights.at(-1) ?? 0]];
+}
+
 function readout(answer: TimelineAnswer, at: number | null): string {
   const rate = rates(answer);
   const unit = answer.unit === "nanoseconds" ? "cores" : "/s";
-  if (at === null || at >= rate.length) {
+  if (at === null || rate.length === 0) {
     const mean = rate.reduce((sum, each) => sum + each, 0) / Math.max(1, rate.length);
     return `mean ${digits(mean)} · peak ${digits(Math.max(0, ...rate))} ${unit}`;
   }
-  const time = new Date(answer.times[at]).toLocaleTimeString("en-GB");
-  return `${time} · ${digits(rate[at])} ${unit} · ${count(answer.samples[at])} samples`;
+  const bucket = Math.min(at, rate.length - 1);
+  const time = new Date(answer.times[bucket]).toLocaleTimeString("en-GB");
+  return `${time} · ${digits(rate[bucket])} ${unit} · ${counted(answer.samples[bucket], "sample")}`;
 }
 
 function options(
