@@ -76,13 +76,14 @@ class Agent:
     def _loop(self) -> None:
         start_ns = self._clock.monotonic_ns()
         due_ns = start_ns + min(FIRST_DRAIN_NS, self._interval_ns)
-        while True:
+        stopped = False
+        while not stopped and not self._source.finished:
             now_ns = self._clock.monotonic_ns()
             if due_ns > now_ns:
                 self._clock.sleep((due_ns - now_ns) / SECOND)
+            # Asked before the drain: what is sampled during one is for the next.
+            stopped = self._clock.stopped
             self._drain()
-            if self._source.finished or self._clock.stopped:
-                return
             due_ns = _next_due(start_ns, self._clock.monotonic_ns(), self._interval_ns)
 
     def _drain(self) -> None:

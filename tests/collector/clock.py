@@ -22,6 +22,8 @@ class FakeClock:
         return self._monotonic_ns
 
     def sleep(self, seconds: float) -> None:
+        if self.stopped:
+            return
         self.slept.append(seconds)
         self.pass_by(seconds)
 

@@ -90,6 +90,19 @@ def test_a_short_interval_is_not_stretched_by_the_first_drain() -> None:
     assert source.at == [1, 2, 3]
 
 
+def test_what_was_sampled_during_the_drain_in_which_it_was_stopped_is_drained_too() -> None:
+    clock = FakeClock(stop_after=2)
+
+    class Stopping(Source):
+        def drain(self) -> Drain:
+            clock.slept += [0, 0]  # the signal comes now
+            return super().drain()
+
+    source = Stopping(clock, seconds=3)
+    run(clock, source)
+    assert source.at == [2, 5]
+
+
 def test_a_recording_is_not_waited_for() -> None:
     clock = FakeClock()
     agent = run(clock, Source(clock, count=5), interval_ns=0)
