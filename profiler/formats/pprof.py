@@ -37,8 +37,8 @@ WHOLE_ADDRESS_SPACE = 2**64 - 1
 """The limit of a mapping from 0: pprof takes such addresses as already those of the file."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
-_KERNEL_BINARY = re.compile(r"\[(?!vdso|vsyscall|vvar|heap|stack|anon|unknown).*\]|.*/vmlinux[^/]*")
-_JIT_BINARY = re.compile(r".*/perf-\d+\.map|\[anon.*\]")
+_JIT_BINARY = re.compile(r"\[(jit|anon.*|heap|stack)\]|(.*/)?perf-\d+\.map")
+_KERNEL_BINARY = re.compile(r"\[(?!vdso\]|vsyscall\]|vvar|unknown).+\]|(.*/)?vmlinux[^/]*")
 _MARKER = re.compile(r"\[truncated: .*\]")
 
 
@@ -83,6 +83,8 @@ class _Writer:
         message.period = profile.period
         message.time_nanos, message.duration_nanos = profile.start_ns, profile.duration_ns
         self._labels = [self._label(name, value) for name, value in profile.labels]
+        for frame in sorted(profile.frames, key=lambda frame: frame.kind is Kind.KERNEL):
+            self._mapping(frame)  # tools take the first mapping for the program itself
 
     def add(self, stack: Sequence[int], samples: int, value: int) -> None:
         """Adds a stack of frame numbers, root first."""
@@ -236,8 +238,9 @@ class _Reader:
             name = self._text(function.name) or self._text(function.system_name) or "[unknown]"
             file = self._text(function.filename)
             kind, number = _kind(name, file, binary), max(line.line, 0)
+            address = 0 if frames else location.address
             frames.append(
-                Frame(name, file, number, binary, build_id, location.address, kind, bool(frames))
+                Frame(name, file, number, binary, build_id, address, kind, inlined=bool(frames))
             )
         return frames
 

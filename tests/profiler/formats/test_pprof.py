@@ -21,8 +21,8 @@ GO = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
 def call_with_inlined() -> Profile:
     """main calls work, into which the compiler put step, into which it put add."""
     work = Frame("work", "w.c", 10, "/bin/a", "c0ffee", 0x1000)
-    step = Frame("step", "w.h", 3, "/bin/a", "c0ffee", 0x1000, inlined=True)
-    add = Frame("add", "w.h", 1, "/bin/a", "c0ffee", 0x1000, inlined=True)
+    step = Frame("step", "w.h", 3, "/bin/a", "c0ffee", inlined=True)
+    add = Frame("add", "w.h", 1, "/bin/a", "c0ffee", inlined=True)
     main = Frame("main", "m.c", 5, "/bin/a", "c0ffee", 0x2000)
     thread = Frame("worker", kind=Kind.THREAD)
     kernel = Frame("schedule", "", 0, "[kernel]", "", 2**64 - 100, Kind.KERNEL)
@@ -114,12 +114,34 @@ def test_names_counts_and_totals_survive_whatever_the_frames(profile: Profile) -
     assert again.total_value == profile.total_value
 
 
-@pytest.mark.parametrize("name", ["[kernel]", "/lib/modules/6.1/vmlinux", "[nf_tables]"])
-def test_kernel_frames_are_told_by_their_binary(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("[kernel]", Kind.KERNEL),
+        ("[kernel.kallsyms]", Kind.KERNEL),
+        ("/lib/modules/6.1/vmlinux-6.1", Kind.KERNEL),
+        ("[nf_tables]", Kind.KERNEL),
+        ("[vdso]", Kind.NATIVE),
+        ("[jit]", Kind.JIT),
+        ("[anon]", Kind.JIT),
+        ("/tmp/perf-123.map", Kind.JIT),
+        ("/bin/a", Kind.NATIVE),
+    ],
+)
+def test_kinds_are_told_by_their_binary(name: str, kind: Kind) -> None:
     builder = ProfileBuilder()
-    builder.add([Frame("f", binary=name, kind=Kind.KERNEL)], 1, 1)
+    builder.add([Frame("f", binary=name, kind=kind)], 1, 1)
     (frame,) = pprof.loads(pprof.dumps(builder.build())).frames
-    assert frame.kind is Kind.KERNEL
+    assert frame.kind is kind
+
+
+def test_the_first_mapping_is_not_the_kernel() -> None:
+    builder = ProfileBuilder()
+    builder.add([Frame("k", binary="[kernel]", kind=Kind.KERNEL)], 1, 1)
+    builder.add([Frame("f", binary="/bin/a")], 1, 1)
+    message = message_of(pprof.dumps(builder.build()))
+    names = [message.string_table[mapping.filename] for mapping in message.mapping]
+    assert names == ["/bin/a", "[kernel]"]
 
 
 def heap() -> pb.Profile:
