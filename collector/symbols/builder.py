@@ -44,6 +44,10 @@ class Builder:
     ) -> None:
         self.close()
 
+    @property
+    def child_pid(self) -> int | None:
+        return None if self._child is None else self._child.pid
+
     def build(self, descriptor: int) -> tuple[SymCache, int]:
         """The SymCache of an ELF file and its size in bytes. Raises Unreadable."""
         try:

@@ -49,7 +49,7 @@ class KernelSymbols:
     @property
     def problem(self) -> str:
         """Why kernel functions have no names, in one line with the next step; "" if they have."""
-        return self._symbols.problem if self._symbols else ""
+        return "" if self._symbols is None else self._symbols.problem
 
     def refresh(self) -> None:
         """Forgets what has become old; to be called before the addresses of a drain."""

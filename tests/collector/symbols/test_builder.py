@@ -1,0 +1,133 @@
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from collector.symbols.builder import Builder
+from collector.symbols.files import Unreadable
+from tests.collector.symbols.hostile import compressed
+from tests.collector.symbols.programs import compiled
+
+
+@pytest.fixture(scope="module")
+def builder() -> Iterator[Builder]:
+    with Builder() as builder:
+        yield builder
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def answer(builder: Builder, path: Path) -> str:
+    with opened(path) as descriptor:
+        try:
+            builder.build(descriptor)
+            return "ok"
+        except Unreadable as error:
+            return error.cause
+
+
+def test_a_program_gives_its_functions(builder: Builder, c_program: Path) -> None:
+    with opened(c_program) as descriptor:
+        symbols, size = builder.build(descriptor)
+    assert symbols.debug_id and size > 500
+
+
+def test_a_program_without_symbols_says_so(builder: Builder, tmp_path: Path) -> None:
+    bare = compiled(tmp_path / "bare", "void _start(void) {}", "-nostdlib", "-static", "-s")
+    assert answer(builder, bare) == "no_symbols"
+
+
+@pytest.mark.parametrize("claimed_bytes", [1 << 16, 1 << 31, 1 << 40, 1 << 63])
+def test_a_section_that_claims_too_much_costs_one_answer(
+    builder: Builder, c_program: Path, tmp_path: Path, claimed_bytes: int
+) -> None:
+    bomb = tmp_path / "bomb"
+    bomb.write_bytes(compressed(claimed_bytes))
+    assert answer(builder, bomb) in ("bad_elf", "crashed", "no_room")
+    assert answer(builder, c_program) == "ok"
+
+
+def test_an_empty_file_is_no_program(builder: Builder, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    assert answer(builder, tmp_path / "empty") == "bad_elf"
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_changed_files_never_hurt_the_reader(
+    builder: Builder, c_program: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    contents = bytearray(c_program.read_bytes())
+    for _ in range(data.draw(st.integers(1, 30))):
+        contents[data.draw(st.integers(0, len(contents) - 1))] = data.draw(st.integers(0, 255))
+    del contents[data.draw(st.integers(0, len(contents))) :]
+    changed = tmp_path_factory.mktemp("changed") / "program"
+    changed.write_bytes(contents)
+    assert answer(builder, changed) in ("ok", "bad_elf", "no_symbols", "crashed", "no_room")
+
+
+def test_a_sparse_file_of_a_gigabyte_does_not_fill_the_memory(
+    builder: Builder, c_program: Path, tmp_path: Path
+) -> None:
+    sparse = tmp_path / "sparse"
+    sparse.write_bytes(c_program.read_bytes())
+    os.truncate(sparse, 1 << 30)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert answer(builder, sparse) == "ok"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
+
+
+def test_a_file_that_is_not_read_in_time_is_given_up(c_program: Path) -> None:
+    with Builder(patience_seconds=0.001) as hurried:
+        assert answer(hurried, c_program) == "timeout"
+
+
+def test_a_reader_that_is_killed_is_started_again(c_program: Path) -> None:
+    with Builder() as builder:
+        assert answer(builder, c_program) == "ok"
+        assert builder.child_pid is not None
+        os.kill(builder.child_pid, 9)
+        assert answer(builder, c_program) == "crashed"
+        assert answer(builder, c_program) == "ok"
+
+
+def test_a_reader_that_is_not_needed_ends(c_program: Path) -> None:
+    with Builder() as builder:
+        answer(builder, c_program)
+        builder.rest()
+        assert builder.child_pid is not None, "it was needed since the last drain"
+        builder.rest()
+        assert builder.child_pid is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to give up")
+def test_the_reader_has_no_privileges(c_program: Path) -> None:
+    with Builder() as builder:
+        answer(builder, c_program)
+        status = Path(f"/proc/{builder.child_pid}/status").read_text()
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert "0" not in fields["Uid"].split() + fields["Gid"].split()
+    assert int(fields["CapEff"], 16) == 0 and not fields["Groups"].split()
+
+
+def test_nothing_stays_open(c_program: Path) -> None:
+    def descriptors() -> int:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    before = descriptors()
+    with Builder() as builder:
+        for _ in range(3):
+            answer(builder, c_program)
+    assert descriptors() == before
