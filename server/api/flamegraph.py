@@ -6,7 +6,7 @@ from flask import Blueprint, Response
 
 from profiler.analysis import flamegraph
 from profiler.analysis.flamegraph import MAX_NODES, Flamegraph
-from profiler.model import Frame, Profile
+from profiler.model import Frame, Kind, Profile
 from server.api import urls
 from server.api.arguments import SELECTION, Arguments
 from server.api.backend import backend
@@ -18,6 +18,8 @@ from server.store.accounts import Accounts
 
 VERSION = 1
 """Of the answer's form. Grows when a reader of the old form would misread the new one."""
+
+_KINDS = [kind.name.lower() for kind in Kind]
 
 MOST_NODES = 1_000_000
 
@@ -69,7 +71,7 @@ def _frames(frames: Sequence[Frame], strings: dict[str, int]) -> dict[str, objec
         "binary": numbers([frame.binary for frame in frames]),
         "build_id": numbers([frame.build_id for frame in frames]),
         "address": [hex(frame.address) for frame in frames],
-        "kind": [frame.kind.name.lower() for frame in frames],
+        "kind": [_KINDS[frame.kind] for frame in frames],
     }
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profiler.errors import FormatError
-from profiler.model import ROOT, Frame, Kind
+from profiler.model import ROOT
 from profiler.wire import Additions, StreamDecoder
+from server.store.codec import FrameRow
 
 MAX_DEPTH = 4096
 """Frames in a stack. The kernel records 127, runtimes with deep recursion some thousand; work on
@@ -117,11 +118,22 @@ class Stream:
                 node = parents[node]
         return np.sort(np.array(found, np.uint32))
 
-    def frames(self, numbers: NDArray[np.uint32]) -> list[Frame]:
+    def frames(self, numbers: NDArray[np.uint32]) -> list[FrameRow]:
         """The frames of these numbers."""
-        columns = [self._frames[name][numbers].tolist() for name in _FRAME_COLUMNS]
-        text = self._strings
-        return [
-            Frame(text[fn], text[file], line, text[binary], text[build], at, Kind(kind), bool(inl))
-            for fn, file, line, binary, build, at, kind, inl in zip(*columns, strict=True)
-        ]
+        function, file, line, binary, build_id, address, kind, inlined = (
+            self._frames[name][numbers].tolist() for name in _FRAME_COLUMNS
+        )
+        text = self._strings.__getitem__
+        return list(
+            zip(
+                map(text, function),
+                map(text, file),
+                line,
+                map(text, binary),
+                map(text, build_id),
+                address,
+                kind,
+                inlined,
+                strict=True,
+            )
+        )

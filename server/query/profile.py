@@ -41,12 +41,18 @@ def merged_profile(
             epochs[row.epoch].add(row)
         parts += [columns.profile(type) for columns in epochs.values()]
     return replace(
-        tree.merge(parts) if parts else ProfileBuilder().build(type),
+        _merged(parts, type),
         period=rows.period,
         start_ns=within.from_ns,
         duration_ns=within.to_ns - within.from_ns,
         labels=_shared_labels(selection.series),
     )
+
+
+def _merged(parts: list[Profile], type: ProfileType) -> Profile:
+    if not parts:
+        return ProfileBuilder().build(type)
+    return parts[0] if len(parts) == 1 else tree.merge(parts)
 
 
 class _Counted:

@@ -124,8 +124,9 @@ def insert_new(transaction: sa.Connection, table: sa.Table, **values: object) ->
     On PostgreSQL it waits for a transaction that has inserted such a row and not yet ended.
     """
     insert = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(table).on_conflict_do_nothing().returning(sa.literal_column("1"))
-    return transaction.execute(statement, values).first() is not None
+    statement = insert(table).on_conflict_do_nothing()
+    inserted = statement.returning(sa.literal_column("1", sa.Integer))
+    return transaction.execute(inserted, values).first() is not None
 
 
 def _parse(text: str) -> sa.URL:

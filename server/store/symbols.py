@@ -15,10 +15,10 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from profiler.model import Frame
+from profiler.model import Frame, Kind
 from server.store import codec
 from server.store.bounded import BoundedCache
-from server.store.codec import DamagedError
+from server.store.codec import DamagedError, FrameRow
 from server.store.database import insert_new
 from server.store.schema import frame_log, node_log
 
@@ -37,7 +37,7 @@ class SymbolWriter:
     def __init__(self, scope_id: int, epoch: int) -> None:
         self._scope_id = scope_id
         self._epoch = epoch
-        self._frames: dict[Frame, int] = {}
+        self._frames: dict[FrameRow, int] = {}
         self._nodes: dict[int, int] = {}  # parent << 32 | frame: the node
 
     @property
@@ -54,11 +54,11 @@ class SymbolWriter:
         self._load_frames(transaction)
         self._load_nodes(transaction)
 
-    def number_frames(self, transaction: sa.Connection, frames: Sequence[Frame]) -> list[int]:
+    def number_frames(self, transaction: sa.Connection, frames: Sequence[FrameRow]) -> list[int]:
         """The numbers of `frames`, from 0; appends those that the log does not have."""
         known = self._frames
-        while missing := [frame for frame in dict.fromkeys(frames) if frame not in known]:
-            first = len(known)
+        while missing := [frame for frame in frames if frame not in known]:
+            missing, first = list(dict.fromkeys(missing)), len(known)
             blob = codec.encode_frames(missing)
             if self._append(transaction, frame_log, first, len(missing), blob):
                 known.update(zip(missing, range(first, first + len(missing)), strict=True))
@@ -160,10 +160,15 @@ class SymbolReader:
             return old
         frames = list(old.frames)
         for _, blob in _tail(transaction, frame_log, scope_id, epoch, len(frames)):
-            frames += codec.decode_frames(blob)
+            frames += map(_frame, codec.decode_frames(blob))
         tree = SymbolTree(np.concatenate(parents), np.concatenate(node_frames), tuple(frames))
         self._trees.put((scope_id, epoch), tree)
         return tree
+
+
+def _frame(row: FrameRow) -> Frame:
+    function, file, line, binary, build_id, address, kind, inlined = row
+    return Frame(function, file, line, binary, build_id, address, Kind(kind), bool(inlined))
 
 
 def _weight(tree: SymbolTree) -> int:
