@@ -11,6 +11,7 @@ from collector import metrics
 from collector.agent import Agent, SignalClock, StoppableClock
 from collector.cli import options
 from collector.config import SERVER, Config, default_spool, parse_size
+from collector.delivery import Exporter
 from collector.delivery.file import FileExporter
 from collector.delivery.grpc import GrpcExporter, plain_channel
 from collector.delivery.spool import Spool
@@ -93,13 +94,14 @@ def collect(check: bool, verbose: bool, **given: Any) -> None:
         click.echo(node.render(report))
         sys.exit(0 if report.ready else 1)
     options.log(verbose)
-    agent = run(Config(**given), SignalClock())
-    lost = sum(agent.losses.values())
-    click.echo(f"profiler: taken {agent.taken:,} samples, {lost:,} of them lost", err=True)
+    click.echo(f"profiler: {run(Config(**given), SignalClock())}", err=True)
 
 
-def run(config: Config, clock: StoppableClock) -> Agent:
-    """Collects until the clock is stopped or a recording ends; raises what its parts do."""
+def run(config: Config, clock: StoppableClock) -> str:
+    """Collects until the clock is stopped or a recording ends; what came of it, in a line.
+
+    Raises what its parts do.
+    """
     if config.repeat and not config.recorded:
         raise UsageError("--repeat is for --recorded")
     interval_ns = 0 if config.recorded and not config.repeat else config.interval_ns
@@ -111,7 +113,14 @@ def run(config: Config, clock: StoppableClock) -> Agent:
         if config.metrics:
             opened.callback(metrics.serve(NodeMetrics(agent, source, exporter), config.metrics))
         agent.run()
-    return agent
+    return _summary(agent, exporter)
+
+
+def _summary(agent: Agent, exporter: Exporter) -> str:
+    said = f"taken {agent.taken:,} samples, {sum(agent.losses.values()):,} of them lost"
+    if isinstance(exporter, GrpcExporter) and (waiting := exporter.spool.batches):
+        return f"{said}; {waiting} batches wait in {exporter.spool.directory} for the next start"
+    return said
 
 
 def _live(config: Config) -> LiveSource:

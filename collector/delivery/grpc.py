@@ -101,12 +101,6 @@ class GrpcExporter:
                 self._call.cancel()
         self._thread.join(CLOSE_SECONDS)
         with self._changed:
-            if self.spool.batches:
-                logger.warning(
-                    "%d batches stay in %s for the next start",
-                    self.spool.batches,
-                    self.spool.directory,
-                )
             self.spool.close()
 
     def _run(self) -> None:

@@ -1,0 +1,117 @@
+"""`profiler record`: a profile of one command, or of one process."""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from collector.agent import SignalClock
+from collector.cli import options as flags
+from collector.delivery import Exporter
+from collector.delivery.grpc import GrpcExporter, plain_channel
+from collector.delivery.profile import ProfileExporter
+from collector.delivery.spool import Spool
+from collector.recorder import Recording
+from profiler.cli import options
+from profiler.errors import UnavailableError, UsageError
+from profiler.formats import FORMATS, Format
+from profiler.model import Profile
+from profiler.timerange import LATEST, SECOND, parse_duration
+
+BINARY = ("pprof",)
+
+
+@click.command(
+    short_help="a flamegraph of one command or process",
+    context_settings={"allow_interspersed_args": False},  # COMMAND's options are its own
+)
+@flags.frequency
+@click.option(
+    "--duration",
+    "duration_ns",
+    type=parse_duration,
+    metavar="DURATION",
+    help="Sample no longer than this.  [default: to the end of the process, or Ctrl-C]",
+)
+@click.option("-p", "--pid", type=int, metavar="PID", help="Record a process that runs.")
+@options.format(tuple(FORMATS), "The file's format; by default that of FILE's ending, else folded.")
+@click.option("-o", "--output", metavar="FILE", help="Where to write; - is the standard output.")
+@click.option("--server", metavar="HOST:PORT", help="Send the samples there (gRPC) instead.")
+@flags.loader
+@flags.event
+@flags.host_name
+@flags.verbose
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
+def record(
+    frequency: int,
+    duration_ns: int | None,
+    pid: int | None,
+    format: str | None,
+    output: str | None,
+    server: str | None,
+    loader: str,
+    event: str,
+    host_name: str,
+    verbose: bool,
+    command: tuple[str, ...],
+) -> None:
+    """Samples COMMAND from its first instruction, or the process PID, and what they start.
+
+    Leaves with the exit code of COMMAND: 128 + N where the signal N ended it.
+
+    \b
+    Examples:
+      profiler record -o build.folded -- make -j4
+      profiler record -F 199 -o job.speedscope.json -- python job.py
+      profiler record -p 1234 --duration 30s -o service.pb.gz
+      profiler record --server 127.0.0.1:8441 -- ./benchmark
+    """
+    if (pid is None) == (not command):
+        raise UsageError("give either -p PID or -- COMMAND")
+    if (output is None) == (server is None):
+        raise UsageError("give either -o FILE or --server HOST:PORT")
+    flags.log(verbose)
+    name = format or options.format_by_suffix(output or "") or "folded"
+    destination = _server(server) if server else _file(output or "-", FORMATS[name])
+    with destination as exporter:
+        recording = Recording(
+            exporter, SignalClock(), frequency, loader, event, host_name, duration_ns or LATEST
+        )
+        code = recording.process(pid) if pid is not None else recording.command(command)
+    click.echo(f"profiler: {_summary(recording)} to {server or output}", err=True)
+    sys.exit(code)
+
+
+@contextmanager
+def _file(output: str, format: Format) -> Iterator[Exporter]:
+    def write(profile: Profile) -> None:
+        options.write(format.dumps(profile), output, binary=format.name in BINARY)
+
+    exporter = ProfileExporter(write)
+    yield exporter
+    exporter.close()
+
+
+@contextmanager
+def _server(target: str) -> Iterator[Exporter]:
+    """Delivers by way of a spool of its own, since that of the node may be in use."""
+    connect = plain_channel(target)
+    with tempfile.TemporaryDirectory(prefix="profiler-") as directory:
+        exporter = GrpcExporter(Spool(Path(directory)), connect, f"server {target}")
+        try:
+            yield exporter
+        finally:
+            exporter.close()
+        if waiting := exporter.spool.batches:
+            raise UnavailableError(
+                f"server {target} did not take {waiting} batches: record to a file with -o FILE"
+            )
+
+
+def _summary(recording: Recording) -> str:
+    lost = ", ".join(f"{count:,} {cause}" for cause, count in sorted(recording.losses.items()))
+    seconds = recording.sampled_ns / SECOND
+    return f"{recording.taken:,} samples in {seconds:.2f} s, lost: {lost or 'none'};"
