@@ -32,5 +32,5 @@ def test_leaving_ends_a_command_that_still_runs_or_never_ran() -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["no-such-program", "-x"]])
 def test_a_command_that_does_not_exist_is_named(arguments: list[str]) -> None:
-    with pytest.raises(UsageError, match="no such command: (no-such-program|.nothing.)$"):
+    with pytest.raises(UsageError, match=r"no such command: (no-such-program|.nothing.)$"):
         Command(arguments)
