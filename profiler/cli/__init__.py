@@ -20,7 +20,6 @@ from profiler.errors import ProfilerError, UsageError
 
 GROUP = "profiler.commands"
 OURS = ("profiler", "collector", "server")
-ENVIRONMENT_PREFIX = "PROFILER"
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
 
@@ -45,7 +44,7 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None and name is not None:
-            settings.check(ctx.obj, self.names(), command, name)
+            settings.apply(ctx, self.names(), command)
         return name, command, rest
 
 
@@ -62,6 +61,10 @@ def _load(entry: EntryPoint) -> click.Command:
             f"`{entry.name}` needs the {extra} extra ({missing} is not installed): "
             f"pip install 'profiler[{extra}]'"
         ) from None
+    command.name = entry.name
+    for option in command.params:
+        if isinstance(option, click.Option):
+            option.envvar = settings.variables(option, entry.name)
     return command
 
 
@@ -73,13 +76,7 @@ def _loads(entry: EntryPoint) -> bool:
     return True
 
 
-@click.group(
-    cls=Commands,
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "auto_envvar_prefix": ENVIRONMENT_PREFIX,
-    },
-)
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="profiler")
 @settings.option
 def cli() -> None:

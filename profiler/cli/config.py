@@ -1,13 +1,14 @@
 """`profiler config`: what is in force, and where it came from."""
 
 import json
+import os
 import re
 
 import click
 from click.core import ParameterSource
 
 from profiler.cli import cli
-from profiler.cli.settings import Settings, check
+from profiler.cli.settings import Settings, apply, flag, variables
 from profiler.errors import UsageError
 
 DEFAULT = "default"
@@ -37,8 +38,8 @@ def config(context: click.Context, commands: tuple[str, ...]) -> None:
         command = cli.get_command(root, name)
         if command is None:
             raise UsageError(f"no command is named {name}")
-        check(settings, cli.names(), command, name)
-        lines = list(_lines(command, name, root, settings))
+        apply(root, cli.names(), command)
+        lines = _lines(command, name, root, settings)
         if lines:
             click.echo("\n".join(["", f"[{name}]", *lines]))
 
@@ -49,26 +50,30 @@ def _lines(command: click.Command, name: str, root: click.Context, settings: Set
     for option in command.params:
         if not isinstance(option, click.Option) or not option.name or option.is_eager:
             continue
-        value = context.params.get(option.name)
-        origin = _origin(context, option, settings)
-        if value is not None:
-            lines.append(f"{option.name} = {_toml(value)}  # {origin}")
+        written, origin = _written(context, option, settings)
+        if context.params.get(option.name) is not None:
+            lines.append(f"{flag(option)} = {_toml(written)}  # {origin}")
         elif origin == DEFAULT:
-            lines.append(f"# {option.name} is not set")
+            lines.append(f"# {flag(option)} is not set")
         else:
-            lines.append(f"# {option.name} has no valid value  # {origin}")
+            lines.append(f"# {flag(option)} has no valid value  # {origin}")
     return lines
 
 
-def _origin(context: click.Context, option: click.Option, settings: Settings) -> str:
+def _written(
+    context: click.Context, option: click.Option, settings: Settings
+) -> tuple[object, str]:
+    """The option's value as it was written, before it was read as `10s` or `1GiB`; and where."""
     match context.get_parameter_source(option.name or ""):
         case ParameterSource.ENVIRONMENT:
-            names = option.envvar or f"{context.auto_envvar_prefix}_{option.name}".upper()
-            return "environment: " + (names if isinstance(names, str) else ", ".join(names))
+            names = variables(option, context.command.name or "")
+            name = next(name for name in names if os.environ.get(name))
+            return os.environ[name], f"environment: {name}"
         case ParameterSource.DEFAULT_MAP:
-            return str(settings.path)
+            table = settings.tables[context.command.name or ""]
+            return table[flag(option)], str(settings.path)
         case _:
-            return DEFAULT
+            return option.get_default(context), DEFAULT
 
 
 def _toml(value: object) -> str:

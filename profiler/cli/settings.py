@@ -5,8 +5,8 @@
     server = "profiler.example.org:8441"
     frequency = 99
 
-click does the work: the file becomes its `default_map`. What this adds is that a key that no
-command has is an error, for a misspelt limit must not be no limit.
+click does the work: the file becomes its `default_map`. What this adds is that a key that is no
+flag is an error, for a misspelt limit must not be no limit.
 """
 
 import tomllib
@@ -22,12 +22,14 @@ from profiler.errors import UsageError
 DEFAULT_FILE = Path("/etc/profiler/profiler.toml")
 """Read where it exists."""
 
+PREFIX = "PROFILER"
+
 Tables = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The file and what it says, by command and by the name of the option."""
+    """The file and what it says, by command and by flag, dashes as underscores."""
 
     path: Path
     exists: bool
@@ -56,13 +58,13 @@ def read(path: Path, *, required: bool) -> Settings:
 
 def _load(context: click.Context, parameter: click.Parameter, path: Path | None) -> None:
     context.obj = read(path or DEFAULT_FILE, required=path is not None)
-    context.default_map = {name: dict(table) for name, table in context.obj.tables.items()}
 
 
 option = click.option(
     "--config",
     type=click.Path(path_type=Path),
     metavar="FILE",
+    envvar=f"{PREFIX}_CONFIG",
     is_eager=True,
     expose_value=False,
     callback=_load,
@@ -71,14 +73,38 @@ option = click.option(
 """--config of the whole command: leaves Settings in `context.obj`."""
 
 
-def check(settings: Settings, commands: Collection[str], called: click.Command, name: str) -> None:
-    """Raises UsageError for a table of none of the `commands`, or a key unknown to the one
-    that is `called` by `name`."""
+def flag(option: click.Option) -> str:
+    """The option's long flag as files and the environment spell it: `spool_size`."""
+    return max(option.opts, key=len).lstrip("-").replace("-", "_")
+
+
+def variables(option: click.Option, command: str) -> list[str]:
+    """The environment variables of an option: its own, then PROFILER_COMMAND_FLAG."""
+    own = [option.envvar] if isinstance(option.envvar, str) else list(option.envvar or ())
+    general = f"{PREFIX}_{command}_{flag(option)}".upper()
+    return own if general in own else [*own, general]
+
+
+def apply(context: click.Context, commands: Collection[str], command: click.Command) -> None:
+    """Gives `command` the defaults of its table, below `context`, which is that of the group.
+
+    Raises UsageError for a table of none of the `commands`, or a key that is no flag.
+    """
+    settings: Settings = context.obj
     for table in settings.tables.keys() - set(commands):
         raise UsageError(f"{settings.path}: no command is named {table}")
-    known = {option.name for option in called.params if isinstance(option, click.Option)}
-    for key in settings.tables.get(name, {}).keys() - known:
+    name = command.name or ""
+    known = {flag(each): each.name for each in command.params if isinstance(each, click.Option)}
+    given = settings.tables.get(name, {})
+    for key in given.keys() - known.keys():
         raise UsageError(
-            f"{settings.path}: `{name}` has no option {key}; "
-            f"it has {', '.join(sorted(filter(None, known)))}"
+            f"{settings.path}: `{name}` has no flag {key}; it has {', '.join(sorted(known))}"
         )
+    context.default_map = {name: {known[key]: _typed(value) for key, value in given.items()}}
+
+
+def _typed(value: object) -> object:
+    """A value of TOML as it would be typed: options read text, flags and lists what they are."""
+    if isinstance(value, list):
+        return [_typed(each) for each in value]
+    return value if isinstance(value, bool) else str(value)

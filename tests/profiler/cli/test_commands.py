@@ -22,7 +22,8 @@ def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "commands_of_test.py").write_text(
         "import click\n"
         "from profiler.errors import ProfilerError\n"
-        "@click.command()\n@click.option('--limit', default=3)\n@click.option('--url')\n"
+        "@click.command()\n@click.option('--limit', type=lambda text: int(text.strip()), default='3')\n"
+        "@click.option('--page-url', 'url')\n"
         "def show(limit, url):\n    click.echo(f'{limit} {url}')\n"
         "@click.command()\ndef fail():\n    raise ProfilerError('line 3: \\x1b[2J')\n"
         "@click.command()\ndef interrupted():\n    raise KeyboardInterrupt\n"
@@ -83,7 +84,7 @@ def test_flags_come_before_the_environment_before_the_file_before_defaults(
 ) -> None:
     file = tmp_path / "profiler.toml"
     assert run("show")[1] == "3 None\n"
-    file.write_text('[show]\nlimit = 4\nurl = "file"\n[collect]\nfrequency = 99\n')
+    file.write_text('[show]\nlimit = 4\npage-url = "file"\n[collect]\nfrequency = 99\n')
     assert run("--config", str(file), "show")[1] == "4 file\n"
     monkeypatch.setenv("PROFILER_SHOW_LIMIT", "5")
     assert run("--config", str(file), "show")[1] == "5 file\n"
@@ -97,20 +98,20 @@ def test_config_prints_values_and_where_they_come_from(
 ) -> None:
     file = tmp_path / "profiler.toml"
     file.write_text("[show]\nlimit = 4\n")
-    monkeypatch.setenv("PROFILER_SHOW_URL", "postgresql://me:secret@db/x")
+    monkeypatch.setenv("PROFILER_SHOW_PAGE_URL", "postgresql://me:secret@db/x")
     _, out, _ = run("--config", str(file), "config", "show")
     assert out.splitlines() == [
         f"# flags > environment > {file} > defaults",
         "",
         "[show]",
         f"limit = 4  # {file}",
-        'url = "postgresql://me:***@db/x"  # environment: PROFILER_SHOW_URL',
+        'page_url = "postgresql://me:***@db/x"  # environment: PROFILER_SHOW_PAGE_URL',
     ]
 
 
 def test_what_config_prints_can_be_read_as_a_file(run: Run, tmp_path: Path) -> None:
     _, out, _ = run("config")
-    assert "# url is not set" in out
+    assert "# page_url is not set" in out
     file = tmp_path / "again.toml"
     file.write_text(out)
     assert run("--config", str(file), "show") == (0, "3 None\n", "")
@@ -125,7 +126,7 @@ def test_a_value_that_is_none_is_said_by_config(run: Run, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[show]\nlimti = 4\n", "`show` has no option limti; it has limit, url"),
+        ("[show]\nlimti = 4\n", "`show` has no flag limti; it has limit, page_url"),
         ("[shwo]\n", "no command is named shwo"),
         ("limit = 4\n", "limit stands in no table; write it below [COMMAND]"),
         ("[show\n", "Expected ']'"),
