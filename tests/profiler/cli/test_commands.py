@@ -15,20 +15,36 @@ from tests.profiler.cli.conftest import Run
 PROFILER = [sys.executable, "-m", "profiler"]
 
 
+COMMANDS = """
+import click
+from profiler.errors import ProfilerError
+
+@click.command()
+@click.option("--limit", type=lambda text: int(text.strip()), default="3")
+@click.option("--page-url", "url")
+def show(limit, url):
+    click.echo(f"{limit} {url}")
+
+@click.command()
+def fail():
+    raise ProfilerError("line 3: \\x1b[2J")
+
+@click.command()
+def interrupted():
+    raise KeyboardInterrupt
+
+@click.command()
+@click.pass_context
+def leave(context):
+    context.exit(7)
+"""
+
+
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Commands of our own, and one whose extra is not installed."""
     (tmp_path / "collector_of_test.py").write_text("import a_package_that_is_not_there\n")
-    (tmp_path / "commands_of_test.py").write_text(
-        "import click\n"
-        "from profiler.errors import ProfilerError\n"
-        "@click.command()\n@click.option('--limit', type=lambda text: int(text.strip()), default='3')\n"
-        "@click.option('--page-url', 'url')\n"
-        "def show(limit, url):\n    click.echo(f'{limit} {url}')\n"
-        "@click.command()\ndef fail():\n    raise ProfilerError('line 3: \\x1b[2J')\n"
-        "@click.command()\ndef interrupted():\n    raise KeyboardInterrupt\n"
-        "@click.command()\n@click.pass_context\ndef leave(context):\n    context.exit(7)\n"
-    )
+    (tmp_path / "commands_of_test.py").write_text(COMMANDS)
     monkeypatch.syspath_prepend(tmp_path)
     entries = EntryPoints(
         EntryPoint(name, f"{module}:{name}", cli.GROUP)
