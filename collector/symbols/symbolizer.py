@@ -110,7 +110,7 @@ def _stack(sample: RawSample, thread: str, user: Memo, kernel: Memo) -> list[Fra
         stack.append(Frame(f"[truncated: {sample.truncated}]", kind=Kind.MARKER))
     for addresses, memo in ((sample.user, user), (sample.kernel, kernel)):
         for address in addresses[:0:-1]:
-            stack += memo[address - 1]
+            stack += memo[max(address - 1, 0)]
         stack += memo[addresses[0]] if addresses else ()
     return stack
 

@@ -1,0 +1,400 @@
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from collector.processes.maps import parse_maps
+from collector.sources.raw import RawDrain, RawSample
+from collector.symbols.symbolizer import Symbolizer
+from profiler.model import Drain, Frame, Kind
+from tests.collector.processes.fake_proc import FakeProc, maps_line
+from tests.collector.symbols import programs
+from tests.collector.symbols.programs import BUILD_ID, C_SOURCE, CPP_SOURCE, needs
+
+PERIOD_NS = 10_101_010
+NOBODY = 4_194_305
+"""A pid that no process can have (pid_max is 2^22 at most)."""
+
+
+def drain_of(*samples: RawSample, **losses: int) -> RawDrain:
+    taken = sum(sample.count for sample in samples) + sum(losses.values())
+    return RawDrain(1_000, 2_000, PERIOD_NS, taken, 0, losses, samples)
+
+
+def frames(
+    symbolizer: Symbolizer, pid: int, *user: int, kernel: tuple[int, ...] = ()
+) -> tuple[Frame, ...]:
+    """The frames of one stack below its thread, root first; `user` is leaf first."""
+    drain = symbolizer.symbolize(drain_of(RawSample(pid, "t", user, kernel, 1)))
+    ((stack, _, _),) = drain.profiles[0].stacks()
+    return stack[1:]
+
+
+# --- what the whole is for --------------------------------------------------------------------
+
+
+def test_samples_become_profiles_by_the_labels_of_their_process(
+    symbolizer: Symbolizer, c_program: Path
+) -> None:
+    with programs.running(c_program) as program:
+        here = program.addresses["hidden"]
+        drain = symbolizer.symbolize(
+            drain_of(
+                RawSample(program.pid, "main", (here,), (), 3),
+                RawSample(program.pid, "other", (here,), (), 4),
+                RawSample(NOBODY, "vanished", (here,), (), 2),
+                ring_full=5,
+            )
+        )
+    names = [dict(profile.labels) for profile in drain.profiles]
+    assert names == [
+        {"host_name": "node-a", "process_executable_name": name, "service_name": name}
+        for name in ("shop", "vanished")
+    ]
+    assert [profile.total_samples for profile in drain.profiles] == [7, 2]
+    assert [profile.total_value for profile in drain.profiles] == [7 * PERIOD_NS, 2 * PERIOD_NS]
+    assert (drain.unaccounted, drain.losses, drain.host_name) == (0, {"ring_full": 5}, "node-a")
+    assert {(p.period, p.start_ns, p.duration_ns) for p in drain.profiles} == {
+        (PERIOD_NS, 1_000, 2_000)
+    }
+
+
+def test_a_stack_is_its_thread_its_marker_its_user_and_its_kernel_frames(
+    symbolizer: Symbolizer, c_program: Path
+) -> None:
+    with programs.running(c_program) as program:
+        at = program.addresses
+        sample = RawSample(program.pid, "main", (at["hidden"], at["outer"] + 1), (1, 2), 1, "depth")
+        ((stack, _, _),) = symbolizer.symbolize(drain_of(sample)).profiles[0].stacks()
+    assert [frame.kind for frame in stack] == [
+        Kind.THREAD, Kind.MARKER, Kind.NATIVE, Kind.NATIVE, Kind.KERNEL, Kind.KERNEL,
+    ]  # fmt: skip
+    assert [frame.function for frame in stack] == [
+        "main", "[truncated: depth]", "outer", "hidden",
+        "[unknown] [kernel]+0x1", "[unknown] [kernel]+0x1",
+    ]  # fmt: skip
+
+
+def test_a_return_address_belongs_to_the_line_of_the_call_and_a_leaf_to_its_own(
+    symbolizer: Symbolizer, c_program: Path
+) -> None:
+    with programs.running(c_program) as program:
+        at = program.addresses
+        stack = frames(symbolizer, program.pid, at["hidden"], at["return"])
+    *callers, leaf = stack
+    assert [(frame.function, frame.line, frame.inlined) for frame in callers] == [
+        ("outer", 20, False), ("middle", 16, True), ("inner", 11, True),
+    ]  # fmt: skip
+    assert leaf.function == "hidden" and 24 <= leaf.line <= 27 and not leaf.inlined
+    assert {(frame.binary, frame.build_id) for frame in stack} == {("shop", BUILD_ID)}
+
+
+def test_addresses_in_a_function_are_one_frame_with_the_address_of_its_first_instruction(
+    symbolizer: Symbolizer, c_program: Path
+) -> None:
+    symbols = subprocess.run([needs("nm"), c_program], capture_output=True, text=True).stdout
+    first = next(int(row.split()[0], 16) for row in symbols.splitlines() if " hidden" in row)
+    with programs.running(c_program) as program:
+        at = program.addresses
+        (leaf,) = frames(symbolizer, program.pid, at["hidden"])
+        outer = frames(symbolizer, program.pid, 0, at["return"])[:-1]
+    assert leaf.address == first
+    assert [frame.address for frame in outer[1:]] == [0, 0], "inlined code has no first one"
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["-O2", "-g", "-static"], ["-O2", "-g", "-no-pie", "-fno-pie"], ["-O1", "-static-pie"],
+     ["-O2", "-g", "-gz=zlib"], ["-O2", "-Wl,-z,noseparate-code"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_functions_are_named_however_the_program_was_linked(
+    symbolizer: Symbolizer, tmp_path: Path, flags: list[str]
+) -> None:
+    with programs.running(programs.compiled(tmp_path / "shop", C_SOURCE, *flags)) as program:
+        at = program.addresses
+        stack = frames(symbolizer, program.pid, at["hidden"], at["return"])
+    assert (stack[0].function, stack[-1].function) == ("outer", "hidden")
+
+
+def test_a_stripped_program_names_what_it_exports_and_keeps_the_address_of_the_rest(
+    symbolizer: Symbolizer, tmp_path: Path
+) -> None:
+    stripped = programs.compiled(tmp_path / "shop", C_SOURCE, "-O2", "-rdynamic", "-s", "-no-pie")
+    with programs.running(stripped) as program:
+        at = program.addresses
+        exported, hidden = (frames(symbolizer, program.pid, at[n])[0] for n in ("outer", "hidden"))
+    assert exported.function == "outer"
+    assert hidden == Frame(
+        f"[unknown] shop+{at['hidden']:#x}",
+        binary="shop",
+        build_id=BUILD_ID,
+        address=at["hidden"],
+    )
+    assert symbolizer.counters.unnamed == {"no_symbol": 1}
+
+
+def test_a_separate_debug_file_names_a_stripped_program(tmp_path: Path, c_program: Path) -> None:
+    objcopy = needs("objcopy")
+    debug = tmp_path / "debug/.build-id" / BUILD_ID[:2] / f"{BUILD_ID[2:]}.debug"
+    debug.parent.mkdir(parents=True)
+    subprocess.run([objcopy, "--only-keep-debug", c_program, debug], check=True)
+    subprocess.run([objcopy, "--strip-all", c_program, tmp_path / "shop"], check=True)
+    symbolizer = Symbolizer("a", debug=tmp_path / "debug", patience_seconds=60)
+    with programs.running(tmp_path / "shop") as program:
+        at = program.addresses
+        stack = frames(symbolizer, program.pid, at["hidden"], at["return"])
+    symbolizer.close()
+    assert [frame.function for frame in stack] == ["outer", "middle", "inner", "hidden"]
+
+
+def test_cpp_names_are_those_of_the_source(symbolizer: Symbolizer, tmp_path: Path) -> None:
+    program = programs.compiled(tmp_path / "shop", CPP_SOURCE, "-O2", compiler="g++")
+    with programs.running(program) as shop:
+        (frame,) = frames(symbolizer, shop.pid, shop.addresses["add"])
+    assert frame.function == "shop::Cart<int>::add(int)"
+
+
+@pytest.mark.parametrize("mangling", [["-Csymbol-mangling-version=v0"], []], ids=["v0", "default"])
+def test_rust_names_are_those_of_the_source(
+    symbolizer: Symbolizer, tmp_path: Path, mangling: list[str]
+) -> None:
+    program = programs.rust(tmp_path / "shop", "-O", "-g", *mangling)
+    with programs.running(program) as shop:
+        (frame, *inlined) = frames(symbolizer, shop.pid, shop.addresses["add"])
+    assert frame.function in ("<shop::Cart<u8>>::add", "shop::Cart<T>::add")
+    assert frame.file.endswith("shop.rs") and all(f.inlined for f in inlined)
+
+
+def test_the_vdso_is_read_from_memory(symbolizer: Symbolizer) -> None:
+    mappings = parse_maps(Path("/proc/self/maps").read_bytes())
+    vdso = next((mapping for mapping in mappings if mapping.vdso), None)
+    if vdso is None:
+        pytest.skip("this machine maps no vdso")
+    stack = frames(symbolizer, os.getpid(), *range(vdso.start, vdso.end, 16))
+    assert {frame.binary for frame in stack} == {"[vdso]"}
+    assert any("clock_gettime" in frame.function for frame in stack)
+
+
+# --- processes that are gone, and memory without a file ---------------------------------------
+
+
+def test_a_process_that_was_observed_is_named_after_its_end(
+    symbolizer: Symbolizer, c_program: Path
+) -> None:
+    with programs.running(c_program) as program:
+        symbolizer.observe([program.pid])
+    drain = symbolizer.symbolize(
+        drain_of(RawSample(program.pid, "t", (program.addresses["hidden"],), (), 1))
+    )
+    (profile,) = drain.profiles
+    assert dict(profile.labels)["service_name"] == "shop"
+    assert [frame.function for frame in profile.frames] == ["t", "hidden"]
+
+
+def test_a_process_that_nobody_saw_is_unknown_and_counted(symbolizer: Symbolizer) -> None:
+    stack = frames(symbolizer, NOBODY, 0x7F0000001000, 0x7F0000002000)
+    assert stack == (Frame("[unknown]"), Frame("[unknown]"))
+    assert symbolizer.counters.unnamed == {"process_gone": 2}
+
+
+def test_an_address_outside_of_all_code_is_unknown(symbolizer: Symbolizer, c_program: Path) -> None:
+    with programs.running(c_program) as program:
+        assert frames(symbolizer, program.pid, 0x10) == (Frame("[unknown]"),)
+    assert symbolizer.counters.unnamed == {"not_mapped": 1}
+
+
+@contextmanager
+def on_fakes(root: Path) -> Iterator[tuple[Symbolizer, FakeProc]]:
+    proc = FakeProc(root)
+    symbolizer = Symbolizer("node-a", root, sys=root, debug=root, patience_seconds=60)
+    try:
+        yield symbolizer, proc
+    finally:
+        symbolizer.close()
+
+
+def test_code_without_a_file_is_shown_by_its_page(tmp_path: Path) -> None:
+    with on_fakes(tmp_path) as (symbolizer, proc):
+        proc.process(7, maps=maps_line(0x10000, 0x90000))
+        stack = frames(symbolizer, 7, 0x15678, 0x15999)
+    page = Frame("[unknown] [anon]+0x5000", binary="[anon]", kind=Kind.JIT)
+    assert stack == (page, page)
+
+
+def test_a_perf_map_names_compiled_code(tmp_path: Path) -> None:
+    with on_fakes(tmp_path) as (symbolizer, proc):
+        directory = proc.process(7, maps=maps_line(0x10000, 0x90000))
+        (directory / "root/tmp/perf-7.map").write_bytes(b"15600 100 LazyCompile:*fib app.js:3\n")
+        assert frames(symbolizer, 7, 0x15678) == (
+            Frame("LazyCompile:*fib app.js:3", binary="[jit]", kind=Kind.JIT),
+        )
+
+
+def test_node_names_its_javascript(symbolizer: Symbolizer, tmp_path: Path) -> None:
+    script = tmp_path / "app.js"
+    script.write_text("function busy() { for (let i = 0; i < 1e6; i++) Math.sqrt(i) }\n"
+                      "console.log(process.pid); setInterval(busy, 1)\n")  # fmt: skip
+    command = [needs("node"), "--perf-basic-prof", "--interpreted-frames-native-stack", str(script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            pid = int(process.stdout.readline())
+            address = _address_of("busy", Path(f"/tmp/perf-{pid}.map"))
+            (frame,) = frames(symbolizer, pid, address)
+        finally:
+            process.kill()
+    Path(f"/tmp/perf-{pid}.map").unlink()
+    assert "busy" in frame.function and frame.kind is Kind.JIT
+
+
+def _address_of(name: str, perf_map: Path) -> int:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for line in perf_map.read_text().splitlines():
+            if name in line and line.count(" ") >= 2:
+                return int(line.split()[0], 16)
+        time.sleep(0.05)
+    raise AssertionError(f"node did not compile {name}")
+
+
+# --- files that are not what they seem --------------------------------------------------------
+
+
+def map_of(path: Path, start: int = 0x10000, end: int = 0x20000) -> bytes:
+    found = path.stat()
+    device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}"
+    return f"{start:x}-{end:x} r-xp 00000000 {device} {found.st_ino}    {path}\n".encode()
+
+
+def test_a_pipe_in_place_of_a_file_is_never_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with on_fakes(tmp_path) as (symbolizer, proc):
+        proc.process(7, maps=map_of(pipe))
+        (frame,) = frames(symbolizer, 7, 0x10123)
+        assert frame == Frame("[unknown] pipe+0x123", binary="pipe")
+        assert symbolizer.counters.unnamed == {"file_unreadable": 1}
+
+
+def test_a_file_of_4_gigabytes_is_counted_and_not_read(tmp_path: Path, c_program: Path) -> None:
+    huge = tmp_path / "huge"
+    shutil.copy(c_program, huge)
+    os.truncate(huge, 4 << 30)
+    with on_fakes(tmp_path) as (symbolizer, proc):
+        proc.process(7, maps=map_of(huge))
+        assert frames(symbolizer, 7, 0x10123) == (Frame("[unknown] huge+0x123", binary="huge"),)
+        assert symbolizer.counters.unnamed == {"file_too_large": 1}
+
+
+def test_a_file_that_is_no_program_is_shown_as_memory(tmp_path: Path) -> None:
+    text = tmp_path / "shared"
+    text.write_text("not a program")
+    with on_fakes(tmp_path) as (symbolizer, proc):
+        proc.process(7, maps=map_of(text))
+        (frame,) = frames(symbolizer, 7, 0x11123)
+        assert frame == Frame("[unknown] shared+0x1000", binary="shared", kind=Kind.JIT)
+        assert symbolizer.counters.files == {"bad_elf": 1}
+        frames(symbolizer, 7, 0x11123)
+        assert symbolizer.counters.files == {"bad_elf": 1}, "it is read once"
+
+
+def test_equal_files_are_read_once(tmp_path: Path, c_program: Path) -> None:
+    with on_fakes(tmp_path) as (symbolizer, proc):
+        for pid in (7, 8, 9):
+            copy = tmp_path / f"image-{pid}/shop"
+            copy.parent.mkdir()
+            shutil.copy(c_program, copy)
+            proc.process(pid, maps=map_of(copy))
+            frames(symbolizer, pid, 0x11100)
+        assert symbolizer.counters.files == {"ok": 1}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_another_users_file_does_not_speak_for_roots(tmp_path: Path, c_program: Path) -> None:
+    forged = tmp_path / "other/shop"
+    forged.parent.mkdir()
+    shutil.copy(c_program, forged)
+    os.chown(forged, 1234, 1234)
+    with on_fakes(tmp_path) as (symbolizer, proc):
+        for pid, path in ((7, forged), (8, c_program)):
+            proc.process(pid, maps=map_of(path))
+            frames(symbolizer, pid, 0x11100)
+        assert symbolizer.counters.files == {"ok": 2}
+
+
+def test_files_wait_for_the_next_drain_when_time_is_up(tmp_path: Path, c_program: Path) -> None:
+    proc = FakeProc(tmp_path)
+    proc.process(7, maps=map_of(c_program))
+    hurried = Symbolizer("a", tmp_path, sys=tmp_path, debug=tmp_path, patience_seconds=0)
+    (frame,) = frames(hurried, 7, 0x11100)
+    hurried.close()
+    assert hurried.counters.unnamed == {"postponed": 1} and not hurried.counters.files
+    assert (frame.function, frame.build_id) == ("[unknown] shop+0x1100", BUILD_ID)
+
+
+def test_closing_releases_every_descriptor(c_program: Path) -> None:
+    def descriptors() -> int:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    before = descriptors()
+    symbolizer = Symbolizer("a", patience_seconds=60)
+    with programs.running(c_program) as program:
+        frames(symbolizer, program.pid, program.addresses["hidden"])
+    symbolizer.close()
+    assert descriptors() == before
+
+
+# --- laws -------------------------------------------------------------------------------------
+
+addresses = st.lists(st.integers(0, (1 << 64) - 1) | st.integers(0x10000, 0x31000), max_size=6).map(
+    tuple
+)
+samples = st.lists(
+    st.builds(
+        RawSample,
+        pid=st.sampled_from([0, 1, 7, 8, 9, NOBODY]),
+        thread_name=st.text(st.characters(), max_size=8),
+        user=addresses,
+        kernel=addresses,
+        count=st.integers(1, 1 << 32),
+        truncated=st.sampled_from(["", "depth"]),
+    ),
+    max_size=12,
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drains=st.lists(samples, max_size=3), losses=st.integers(0, 9), noise=st.binary(max_size=80))
+def test_no_sample_is_lost_or_made_up_whatever_processes_do(
+    tmp_path: Path, c_program: Path, drains: list[list[RawSample]], losses: int, noise: bytes
+) -> None:
+    shutil.rmtree(tmp_path)
+    tmp_path.mkdir()
+    with on_fakes(tmp_path) as (symbolizer, proc):
+        proc.process(7, maps=map_of(c_program) + maps_line(0x20000, 0x30000) + noise)
+        (proc.process(8, maps=noise) / "stat").write_bytes(noise)
+        proc.kernel_thread(9, "kworker")
+        for number, batch in enumerate(drains):
+            drain = symbolizer.symbolize(drain_of(*batch, ring_full=losses))
+            assert_is_whole(drain, batch)
+            proc.process(7, maps=noise, start_ticks=200 + number)
+
+
+def assert_is_whole(drain: Drain, batch: list[RawSample]) -> None:
+    assert drain.unaccounted == 0
+    total = sum(sample.count for sample in batch)
+    assert sum(profile.total_samples for profile in drain.profiles) == total
+    assert sum(profile.total_value for profile in drain.profiles) == total * PERIOD_NS
+    for profile in drain.profiles:
+        for stack, _, _ in profile.stacks():
+            assert stack[0].kind is Kind.THREAD
+            assert all(frame.function.isprintable() for frame in stack)
+            assert all(0 <= frame.address < 1 << 64 for frame in stack)
