@@ -197,6 +197,8 @@ unwind_by_frame_pointer(struct unwind_registers *regs, int *exact)
 			return UNWIND_READ_FAULT;
 		return enter_caller(regs, at + 8, fp, frame[1], exact);
 	}
+	if (!fp) /* the ABI: the outermost frame has none */
+		return UNWIND_COMPLETE;
 	if (fp & 7 || fp < sp)
 		return UNWIND_BAD_FRAME_POINTER;
 	if (read_words(frame, 2, fp))

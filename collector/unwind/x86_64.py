@@ -97,7 +97,7 @@ def _expression(expression: bytes, place: int) -> int:
 
 
 def _plt(expression: bytes) -> int:
-    pushed_from = expression[5] - _LIT0 if len(expression) == 11 else -1
+    pushed_from = expression[6] - _LIT0 if len(expression) == 11 else -1
     stub = bytes((
         _BREG0 + STACK_POINTER, 8, _BREG0 + RETURN_ADDRESS, 0, _LIT0 + 15, _AND,
         _LIT0 + pushed_from, _GE, _LIT0 + 3, _SHL, _PLUS,
