@@ -68,13 +68,15 @@ def choose(name: str, frequency_hz: int) -> Event:
 
 
 def available(event: Event, frequency_hz: int) -> bool:
-    """Whether the machine has this event. Raises PrivilegeError where the kernel refuses all."""
+    """Whether the machine has this event. Raises PrivilegeError where the kernel refuses all, and
+    UsageError for a frequency that it does not admit."""
     try:
         os.close(open_event(event, frequency_hz, pid=-1, cpu=cpus.online()[0]))
     except OSError as error:
-        if error.errno in _NO_SUCH_EVENT:
+        problem = explained(error, event, frequency_hz)
+        if error.errno in _NO_SUCH_EVENT and not isinstance(problem, UsageError):
             return False
-        raise explained(error, event, frequency_hz) from error
+        raise problem from error
     return True
 
 
