@@ -1,5 +1,6 @@
 """`profiler up`: server and collector on this machine, together, until Ctrl-C."""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -145,7 +146,7 @@ def run(plan: Plan) -> None:
 
 
 def missing_on_this_node(check: Sequence[str]) -> str:
-    """What `collect --check` finds missing, "" where the node can be sampled."""
+    """What `collect --check` first finds missing, "" where the node can be sampled."""
     try:
         done = subprocess.run(
             check, capture_output=True, text=True, errors="replace", timeout=CHECK_TIMEOUT_S
@@ -154,18 +155,15 @@ def missing_on_this_node(check: Sequence[str]) -> str:
         raise UnavailableError(f"`collect --check` took longer than {CHECK_TIMEOUT_S} s") from None
     if done.returncode == 0:
         return ""
-    findings = [line.split(None, 1)[1] for line in done.stdout.splitlines() if _is_missing(line)]
+    findings = [line for line in done.stdout.splitlines() if line.startswith("MISSING ")]
     if done.returncode != 1 or not findings:
         *_, reason = ["no reason", *done.stderr.splitlines()]
         raise ProfilerError(
             f"`collect --check` ended with exit code {done.returncode}: "
             + reason.removeprefix("profiler: ")
         )
-    return "; ".join(" ".join(finding.split()) for finding in findings)
-
-
-def _is_missing(line: str) -> bool:
-    return line.startswith("MISSING ")
+    _, name, value = re.split(r"\s{2,}", findings[0], maxsplit=2)
+    return f"{name}: {value}"  # what else is missing mostly follows from it
 
 
 def _until_ready(children: Children, client: Client) -> bool:

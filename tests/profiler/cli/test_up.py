@@ -96,12 +96,17 @@ def test_the_address_is_printed_when_samples_can_be_seen(tmp_path: Path) -> None
 
 
 def test_a_node_that_cannot_be_sampled_shows_the_recording(tmp_path: Path) -> None:
-    check = "ok       kernel  6.1\nMISSING  capabilities to sample  without CAP_BPF\n  -> be root"
+    check = (
+        "ok       kernel                  6.1\n"
+        "MISSING  capabilities to sample  without CAP_BPF\n"
+        "                                 -> be root\n"
+        "MISSING  cpu-clock               the kernel refuses perf events\n"
+    )
     up = Up(tmp_path / "log", FAKE_CHECK=check, FAKE_CHECK_CODE="1")
     assert up.page() == f"http://127.0.0.1:{up.port}"
     assert "--recorded" in up.log.read_text()
     assert up.end() == (
-        "profiler: this node cannot be sampled: capabilities to sample without CAP_BPF\n"
+        "profiler: this node cannot be sampled: capabilities to sample: without CAP_BPF\n"
         "profiler: a recorded profile is shown; `profiler collect --check` says what mends it\n"
     )
 
