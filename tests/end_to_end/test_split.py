@@ -1,0 +1,31 @@
+"""What `profiler up` shows is what the program does."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import get, started
+from tests.processes import eventually, free_address, running
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.mark.parametrize("loader", ["libbpf", "bcc"])
+def test_time_spent_3_to_1_is_shown_as_75_percent_within_30_seconds(
+    loader: str, split: Path, tmp_path: Path
+) -> None:
+    http, log = free_address(), tmp_path / "log"
+    arguments = ["--http", http, "--grpc", free_address(), "--loader", loader]
+    arguments += ["--database", f"sqlite:///{tmp_path}/p.db"]
+
+    def shares() -> dict[str, float] | None:
+        top = get(http, "top", query='cpu{process_executable_name="split"}')
+        if top["total"]["samples"] < 1500:  # standard error 1.1 points
+            return None
+        rows = top["functions"]
+        return {row["function"]: row["self"] / top["total"]["value"] for row in rows}
+
+    with started(split), running("up", *arguments, log=log, cwd=tmp_path):
+        found = eventually(shares, "1,500 samples of the program", 30, log)
+    assert found["three_quarters"] == pytest.approx(0.75, abs=0.03)
+    assert found["one_quarter"] == pytest.approx(0.25, abs=0.03)
