@@ -1,0 +1,41 @@
+"""A server that kills itself, as power or the kernel would, at one moment of its first batch.
+
+    python -m tests.server.ingest.killed sqlite:///profiler.db committed
+
+Prints the address for collectors. The moments: `inserted`, when all rows of the batch are written
+and nothing is committed; `committed`, when all is and the acknowledgement is not yet sent.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from server.app import Server
+from server.config import Config
+from server.ingest import ingester
+
+
+def main(url: str, moment: str) -> None:
+    if moment == "inserted":
+        ingester.samples.add = _deadly(ingester.samples.add)
+    else:
+        Ingester = ingester.Ingester
+        Ingester.store = _deadly(Ingester.store)  # type: ignore[method-assign]
+    with Server(Config(http="127.0.0.1:0", grpc="127.0.0.1:0", database=url)) as server:
+        print(server.grpc_address, flush=True)
+        threading.Event().wait()
+
+
+def _deadly(function: Callable[..., Any]) -> Callable[..., Any]:
+    def then_die(*arguments: Any) -> None:
+        function(*arguments)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    return then_die
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
