@@ -25,7 +25,8 @@ def test_time_spent_3_to_1_is_shown_as_75_percent_within_30_seconds(
         rows = top["functions"]
         return {row["function"]: row["self"] / top["total"]["value"] for row in rows}
 
-    with started(split), running("up", *arguments, log=log, cwd=tmp_path):
-        found = eventually(shares, "1,500 samples of the program", 30, log)
+    # Two of them: on a busy machine one does not get 1,500 samples in the time.
+    with started(split), started(split), running("up", *arguments, log=log, cwd=tmp_path):
+        found = eventually(shares, "1,500 samples of the programs", 30, log)
     assert found["three_quarters"] == pytest.approx(0.75, abs=0.03)
     assert found["one_quarter"] == pytest.approx(0.25, abs=0.03)
