@@ -56,7 +56,11 @@ class Children:
             end.setblocking(False)
         self._selector.register(self._wakeup, selectors.EVENT_READ)
         self._old_wakeup = signal.set_wakeup_fd(self._signalled.fileno())
-        self._old_handlers = [signal.signal(number, _noted) for number in STOP_SIGNALS]
+        self._old_handlers = {
+            number: signal.signal(number, _noted)
+            for number in STOP_SIGNALS
+            if signal.getsignal(number) is not signal.SIG_IGN  # as nohup leaves SIGHUP
+        }
         return self
 
     def __exit__(
@@ -67,7 +71,7 @@ class Children:
     ) -> None:
         for child in reversed(self._children):
             self._stop(child)
-        for number, handler in zip(STOP_SIGNALS, self._old_handlers, strict=True):
+        for number, handler in self._old_handlers.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._old_wakeup)
         self._selector.close()

@@ -6,8 +6,10 @@ python -m tests.bench.core
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 from profiler.analysis import flamegraph, top, tree
+from profiler.formats import FORMATS
 from tests.builders import random_profile
 
 NODES = 200_000
@@ -28,6 +30,8 @@ def main() -> None:
     measure("flamegraph of 20,000 nodes", lambda: flamegraph.build(merged))
     measure("flamegraph of all nodes", lambda: flamegraph.build(merged, NODES * 2))
     measure("table of all functions", lambda: top.functions(merged))
+    for format in FORMATS.values():
+        measure(f"write {format.name}", partial(format.dumps, merged))
 
 
 def measure(name: str, work: Callable[[], object]) -> None:
