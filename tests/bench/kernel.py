@@ -1,0 +1,109 @@
+"""What sampling costs on this machine, by either loader: needs root and a C compiler.
+
+    python -m tests.bench.kernel
+
+Each loader runs in a process of its own, which samples a program of 4,096 different stacks (`many`)
+and one of two (`few`), a second at 999 Hz between drains. The columns: the time to load, what the
+process weighs more after it than before, and its child while it compiled; the time of one run of
+the BPF program by the kernel's own statistics, idle included; and of one drain, the wait for the
+grace period included.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from collector.kernel import syscalls
+from collector.kernel.loader import LOADERS, load
+from collector.kernel.sampler import Sampler
+
+PROGRAMS = Path(__file__).parent.parent / "collector" / "kernel" / "programs"
+WORKLOADS = {"many": "stacks", "few": "split"}
+FREQUENCY_HZ = 999
+DRAINS = 5
+
+BPF_ENABLE_STATS = 32  # enum bpf_cmd; counts while its descriptor is open
+
+
+class Statistics(ctypes.Structure):
+    """`struct { __u32 type; } enable_stats` of bpf(2): 0 is the run time."""
+
+    _fields_ = (("type", ctypes.c_uint32),)
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        print(json.dumps(measure(sys.argv[1])))
+        return
+    row = "{:<7} {:>8} {:>7} {:>9}   {:<6} {:>8} {:>8} {:>6} {:>8}".format
+    load_columns = ("load ms", "RSS MB", "child MB")
+    print(row("loader", *load_columns, "stacks", "us a run", "samples", "keys", "drain ms"))
+    for loader in LOADERS:
+        command = [sys.executable, "-m", "tests.bench.kernel", loader]
+        result = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        for name in WORKLOADS:
+            print(row(loader, *result["load"], name, *result[name]))
+
+
+def measure(loader: str) -> dict[str, tuple[str, ...]]:
+    before = resident_mb()
+    started = time.perf_counter()
+    loaded = load(loader)
+    load_ms = (time.perf_counter() - started) * 1000
+    weight_mb = resident_mb() - before
+    child_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    loaded.close()
+    result: dict[str, tuple[str, ...]] = {}
+    result["load"] = (f"{load_ms:.1f}", f"{weight_mb:.1f}", f"{child_mb:.0f}")
+    counting = syscalls.bpf(BPF_ENABLE_STATS, Statistics())
+    with TemporaryDirectory() as folder:
+        for name, program in WORKLOADS.items():
+            binary = Path(folder) / program
+            flags = ["-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls"]
+            subprocess.run(["cc", *flags, "-o", binary, PROGRAMS / f"{program}.c"], check=True)
+            with subprocess.Popen([binary]) as process:
+                result[name] = sample(loader)
+                process.kill()
+    os.close(counting)
+    return result
+
+
+def sample(loader: str) -> tuple[str, ...]:
+    """Microseconds a run; samples, keys and milliseconds of the median drain."""
+    drains, times_ms = [], []
+    with Sampler(loader=loader, frequency_hz=FREQUENCY_HZ) as sampler:
+        for _ in range(DRAINS):
+            time.sleep(1)
+            started = time.perf_counter()
+            drains.append(sampler.drain())
+            times_ms.append((time.perf_counter() - started) * 1000)
+        us_a_run = run_time_us()
+    drain = drains[-1]
+    median = statistics.median(times_ms)
+    return f"{us_a_run:.2f}", f"{drain.taken}", f"{len(drain.samples)}", f"{median:.1f}"
+
+
+def run_time_us() -> float:
+    """The mean run of this process's BPF program, as the kernel tells it of descriptors."""
+    for path in Path("/proc/self/fdinfo").iterdir():
+        text = path.read_text() if path.exists() else ""
+        if "run_cnt:" in text:
+            fields = dict(line.split(":", 1) for line in text.splitlines())
+            return int(fields["run_time_ns"]) / int(fields["run_cnt"]) / 1000
+    raise LookupError("no BPF program is open in this process")
+
+
+def resident_mb() -> float:
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmRSS:", 1)[1].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    main()
