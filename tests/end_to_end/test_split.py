@@ -1,5 +1,6 @@
 """What `profiler up` shows is what the program does."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -17,16 +18,17 @@ def test_time_spent_3_to_1_is_shown_as_75_percent_within_30_seconds(
     http, log = free_address(), tmp_path / "log"
     arguments = ["--http", http, "--grpc", free_address(), "--loader", loader]
     arguments += ["--database", f"sqlite:///{tmp_path}/p.db"]
+    deadline = time.monotonic() + 30
 
     def shares() -> dict[str, float] | None:
         top = get(http, "top", query='cpu{process_executable_name="split"}')
-        if top["total"]["samples"] < 1500:  # standard error 1.1 points
+        # 2,500 samples have a standard error of 0.9 points; a busy machine may give fewer.
+        if top["total"]["samples"] < 2500 and time.monotonic() < deadline - 2:
             return None
         rows = top["functions"]
         return {row["function"]: row["self"] / top["total"]["value"] for row in rows}
 
-    # Two of them: on a busy machine one does not get 1,500 samples in the time.
     with started(split), started(split), running("up", *arguments, log=log, cwd=tmp_path):
-        found = eventually(shares, "1,500 samples of the programs", 30, log)
+        found = eventually(shares, "samples of the two programs", 30, log)
     assert found["three_quarters"] == pytest.approx(0.75, abs=0.03)
     assert found["one_quarter"] == pytest.approx(0.25, abs=0.03)
