@@ -26,7 +26,20 @@
 
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+/* The fields that are read of the kernel's own; the loader finds where this kernel has them. */
+struct task_struct___unwind {
+	void *stack;
+	unsigned int flags;
+	int tgid;
+	struct task_struct___unwind *group_leader;
+	struct task_struct___unwind *real_parent;
+} __attribute__((preserve_access_index));
+
 #include "unwind_x86_64.h"
+
+enum { FORKED_BUT_NOT_EXECUTED = 0x40 }; /* PF_FORKNOEXEC, include/linux/sched.h */
 
 struct unwind {
 	struct unwind_registers registers;
@@ -222,6 +235,21 @@ static __always_inline struct unwind *unwind_current(void)
 	return bpf_map_lookup_elem(&unwind_state, &zero);
 }
 
+/*
+ * The mappings of the process; until it executes another program, a child has its parent's, even
+ * before the collector has heard of it.
+ */
+static __always_inline struct unwind_process *find_process(__u32 tgid)
+{
+	struct task_struct___unwind *task = (void *)bpf_get_current_task();
+	struct unwind_process *process = bpf_map_lookup_elem(&unwind_processes, &tgid);
+
+	if (process || !(BPF_CORE_READ(task, group_leader, flags) & FORKED_BUT_NOT_EXECUTED))
+		return process;
+	tgid = BPF_CORE_READ(task, group_leader, real_parent, tgid);
+	return bpf_map_lookup_elem(&unwind_processes, &tgid);
+}
+
 /* Starts a walk at the user registers of the current thread; without any, u->cause says why. */
 static __always_inline struct unwind *unwind_begin(void *ctx)
 {
@@ -238,7 +266,7 @@ static __always_inline struct unwind *unwind_begin(void *ctx)
 	u->cause = unwind_user_registers(ctx, &u->registers);
 	if (u->cause)
 		return u;
-	process = bpf_map_lookup_elem(&unwind_processes, &u->tgid);
+	process = find_process(u->tgid);
 	if (process) {
 		u->process = *process;
 	} else {

@@ -57,7 +57,6 @@ enum unwind_rule_x86_64 {
 #ifdef __bpf__
 
 #include <linux/bpf_perf_event.h>
-#include <bpf/bpf_core_read.h>
 
 enum {
 	USER_CODE = 0x33,		 /* __USER_CS: 64-bit code */
@@ -106,10 +105,6 @@ static __always_inline enum unwind_cause user_code(__u64 cs, __u64 ip)
 		return UNWIND_GOING_ON;
 	return cs == USER_CODE_32 ? UNWIND_FOREIGN : UNWIND_NO_USER;
 }
-
-struct task_struct___unwind {
-	void *stack;
-} __attribute__((preserve_access_index));
 
 /* The registers that the thread entered the kernel with, at the end of its kernel stack. */
 static __always_inline enum unwind_cause entry_registers(struct unwind_registers *regs)

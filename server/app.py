@@ -63,9 +63,8 @@ class Server:
         return f"{host}:{self._ingest.port}"
 
     @property
-    def database_name(self) -> str:
-        """The database's URL without its password."""
-        return self._database.name
+    def database(self) -> Database:
+        return self._database
 
     def _start(self, parts: ExitStack) -> None:
         config, metrics = self._config, Metrics()

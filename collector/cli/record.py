@@ -11,17 +11,20 @@ import click
 from collector.agent import SignalClock
 from collector.cli import options as flags
 from collector.delivery import Exporter
+from collector.delivery.file import FileExporter
 from collector.delivery.grpc import GrpcExporter, plain_channel
 from collector.delivery.profile import ProfileExporter
 from collector.delivery.spool import Spool
 from collector.recorder import Recording
 from profiler.cli import options
 from profiler.errors import UnavailableError, UsageError
-from profiler.formats import FORMATS, Format
+from profiler.formats import FORMATS
 from profiler.model import Profile
 from profiler.timerange import LATEST, SECOND, parse_duration
 
 BINARY = ("pprof",)
+RECORDING = "recording"
+"""Drains as the wire carries them, a second each, for `profiler collect --recorded`."""
 
 
 @click.command(
@@ -37,7 +40,9 @@ BINARY = ("pprof",)
     help="Sample no longer than this.  [default: to the end of the process, or Ctrl-C]",
 )
 @click.option("-p", "--pid", type=int, metavar="PID", help="Record a process that runs.")
-@options.format(tuple(FORMATS), "The file's format; by default that of FILE's ending, else folded.")
+@options.format(
+    (*FORMATS, RECORDING), "The file's format; by default that of FILE's ending, else folded."
+)
 @click.option("-o", "--output", metavar="FILE", help="Where to write; - is the standard output.")
 @click.option("--server", metavar="HOST:PORT", help="Send the samples there (gRPC) instead.")
 @flags.loader
@@ -74,9 +79,7 @@ def record(
     if (output is None) == (server is None):
         raise UsageError("give either -o FILE or --server HOST:PORT")
     flags.log(verbose)
-    name = format or options.format_by_suffix(output or "") or "folded"
-    destination = _server(server) if server else _file(output or "-", FORMATS[name])
-    with destination as exporter:
+    with _server(server) if server else _file(output or "-", format) as exporter:
         recording = Recording(
             exporter, SignalClock(), frequency, loader, event, host_name, duration_ns or LATEST
         )
@@ -86,13 +89,21 @@ def record(
 
 
 @contextmanager
-def _file(output: str, format: Format) -> Iterator[Exporter]:
-    def write(profile: Profile) -> None:
-        options.write(format.dumps(profile), output, binary=format.name in BINARY)
-
-    exporter = ProfileExporter(write)
+def _file(output: str, format: str | None) -> Iterator[Exporter]:
+    exporter = _exporter(output, format)
     yield exporter
     exporter.close()
+
+
+def _exporter(output: str, format: str | None) -> Exporter:
+    name = format or options.format_by_suffix(output) or "folded"
+    if name == RECORDING or (format is None and output.endswith(".pb")):
+        return FileExporter(output)
+
+    def write(profile: Profile) -> None:
+        options.write(FORMATS[name].dumps(profile), output, binary=name in BINARY)
+
+    return ProfileExporter(write)
 
 
 @contextmanager

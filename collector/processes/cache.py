@@ -14,8 +14,8 @@ from collector.processes.facts import Stat, executable_name
 from collector.processes.maps import Mapping, parse_maps
 from collector.processes.procfs import ProcFs
 
-MAX_TOTAL_MAPPINGS = 200_000
-"""Of all processes kept: about 40 MB at most, some 5,000 ordinary processes."""
+MAX_TOTAL_MAPPINGS = 100_000
+"""Of all processes kept: about 35 MB at most, some 2,000 ordinary processes."""
 
 UNSEEN = -1
 

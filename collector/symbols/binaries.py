@@ -9,13 +9,11 @@ import os
 import tempfile
 from pathlib import Path
 
-from symbolic.symcache import SymCache
-
 from collector.processes.bounded import Bounded
 from collector.processes.cache import Process
 from collector.processes.maps import Mapping
 from collector.symbols.binary import Binary
-from collector.symbols.builder import Builder
+from collector.symbols.builder import Builder, Built
 from collector.symbols.counters import Counters
 from collector.symbols.elf import Elf, ReadAt, parse_elf
 from collector.symbols.files import Identity, Unreadable, identity, open_mapped, open_regular
@@ -27,7 +25,7 @@ MAX_SYMCACHE_BYTES = 512 << 20
 """Of all files together; mapped from temporary files, so only what is used is in memory."""
 _BINARY_BYTES = 64 << 10
 """What a file costs beside its SymCache: the addresses that it was asked for."""
-MAX_PLACES = 65_536
+MAX_PLACES = 16_384
 
 _Place = tuple[int, int, Mapping]
 _Key = tuple[str, str, int, int] | Identity
@@ -127,15 +125,17 @@ class Binaries:
         else:
             plt = Plt(_reader(fd), elf)
             try:
-                symbols, size = self._debug_symbols(elf) or self._builder.build(fd)
-                binary = Binary(name, elf, plt, symbols, size)
+                built = self._debug_symbols(elf) or self._builder.build(fd)
+                binary = Binary(name, elf, plt, built.symbols, built.size)
+                self._counters.files["names_only" if built.names_only else "ok"] += 1
             except Unreadable as error:
                 binary = Binary(name, elf, plt, cause=error.cause)
-        self._counters.files[binary.cause or "ok"] += 1
+        if binary.cause:
+            self._counters.files[binary.cause] += 1
         self._counters.file_nanoseconds += self._clock.monotonic_ns() - begun_ns
         return binary
 
-    def _debug_symbols(self, elf: Elf) -> tuple[SymCache, int] | None:
+    def _debug_symbols(self, elf: Elf) -> Built | None:
         """From /usr/lib/debug/.build-id/ab/cdef….debug, if it has the build-id that it is
         named for. None where there is none, or it is of no use."""
         if len(elf.build_id) < 4:

@@ -1,16 +1,18 @@
 """Turns ELF files into SymCaches in a child process (see `worker`), one after the other.
 
     with Builder() as builder:
-        symcache = builder.build(descriptor)
+        symbols = builder.build(descriptor).symbols
 
 A SymCache is a table of functions, files, lines and inlined calls that `symbolic` reads in place.
 It lies in a temporary file without a name and is mapped, so that it costs page cache, not heap.
 """
 
+import os
 import socket
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,6 +24,15 @@ from collector.symbols.files import Unreadable
 
 PATIENCE_SECONDS = 20.0
 """For one file. The child may use 10 s of a CPU; a busy machine gives it half of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """`size` in bytes; `names_only`: the file's DWARF could not be read."""
+
+    symbols: SymCache
+    size: int
+    names_only: bool = False
 
 
 class Builder:
@@ -48,16 +59,31 @@ class Builder:
     def child_pid(self) -> int | None:
         return None if self._child is None else self._child.pid
 
-    def build(self, descriptor: int) -> tuple[SymCache, int]:
-        """The SymCache of an ELF file and its size in bytes. Raises Unreadable."""
+    def build(self, descriptor: int) -> Built:
+        """The SymCache of an ELF file. Raises Unreadable.
+
+        Where DWARF is broken, or more than the child may read, there are still the names of the
+        symbol table.
+        """
+        try:
+            return self._build(descriptor, b"all")
+        except Unreadable as error:
+            if error.cause == "no_symbols":
+                raise
+            try:
+                return replace(self._build(descriptor, b"names"), names_only=True)
+            except Unreadable:
+                raise error from None
+
+    def _build(self, descriptor: int, request: bytes) -> Built:
         try:
             with tempfile.TemporaryFile() as target:
-                answer = self._ask(descriptor, target.fileno())
+                answer = self._ask(request, descriptor, target.fileno())
                 if answer != "ok":
                     raise Unreadable(answer)
-                size = target.seek(0, 2)
                 path = f"/proc/self/fd/{target.fileno()}"
-                return SymCache.open(path), size  # type: ignore[no-untyped-call]
+                symbols = SymCache.open(path)  # type: ignore[no-untyped-call]
+                return Built(symbols, os.fstat(target.fileno()).st_size)
         except SymbolicError:
             raise Unreadable("bad_elf") from None
         except OSError:  # no room for a temporary file, or for a process
@@ -70,11 +96,11 @@ class Builder:
             self.close()
         self._used = False
 
-    def _ask(self, source: int, target: int) -> str:
+    def _ask(self, request: bytes, source: int, target: int) -> str:
         self._used = True
         connection = self._connection()
         try:
-            socket.send_fds(connection, [b"build"], [source, target])
+            socket.send_fds(connection, [request], [source, target])
             answer = connection.recv(64).decode()
         except TimeoutError:
             answer = "timeout"

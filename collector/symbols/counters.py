@@ -14,9 +14,11 @@ class Counters:
     entry), `no_symbol` (its file names others but not it), `kernel_hidden` (kptr_restrict), and
     those of `files`.
 
-    `files` counts files by what came of reading them: `ok`, or `no_symbols` (stripped), `bad_elf`,
-    `file_unreadable`, `file_too_large`, `timeout`, `crashed` (its reader died of it), `no_room`
-    (memory or disk). An address whose file is read in the next drain counts as `postponed`.
+    `files` counts files by what came of reading them: `ok`, `names_only` (functions but no lines:
+    its DWARF is broken or too much), `no_symbols` (stripped), `bad_elf`, `timeout`, `crashed` (its
+    reader died of it), `no_room` (memory or disk). Addresses in files that could not be opened
+    count as `file_unreadable` or `file_too_large`, and as `postponed` where the file is read in
+    the next drain.
     """
 
     named: int = 0

@@ -9,12 +9,15 @@ symbol tables are hostile. libstdc++ expands substitutions and packs without a b
 """
 
 import re
+from functools import lru_cache
 
 import cxxfilt
 
 from collector.processes.text import printable
 from collector.symbols import rust
 
+MAX_CACHED = 8192
+"""Names. What is inlined everywhere is asked for again and again."""
 MAX_MANGLED = 1024
 """Characters. The longest of 148,111 C++ names of libclang, LLVM and node has 545."""
 MAX_EXPANSION = 1e6
@@ -24,6 +27,7 @@ _REFERENCE = re.compile(r"[ST][0-9A-Z]*_")
 _PACK = re.compile(r"Dp|sp")
 
 
+@lru_cache(MAX_CACHED)
 def demangle(name: str) -> str:
     """The printable name; never raises."""
     if len(name) <= MAX_MANGLED:

@@ -21,7 +21,7 @@ from profiler.errors import FormatError
 K = TypeVar("K", bound=Hashable)
 
 PATIENCE_NS = 120_000_000_000
-"""For one file: the child may use 30 s of a CPU, and has the lowest priority."""
+"""For one file: the child may use 30 s of a CPU, and has a low priority."""
 IDLE_NS = 30_000_000_000
 """After this long without a file the child ends; a new one takes 0.2 s to start."""
 

@@ -64,7 +64,7 @@ def _rows(
         return
     plain = abi.code(Rule.FRAME_POINTER if _keeps_frame_pointers(data, machine) else Rule.NONE)
     yield start, plain
-    if start <= entry < end:
+    if start <= entry < end and machine.entry in data[entry - start :][:ENTRY_SIZE]:
         yield entry, abi.code(Rule.ROOT)
         yield min(entry + ENTRY_SIZE, end), plain
     for code in machine.signal_returns:

@@ -6,7 +6,7 @@
         unwinder.poll()     ten times a second: loads what stacks ended for want of
 
 Mappings are small and told at once. Tables are built when a stack first ends for want of one, in a
-child process of the lowest priority, and loaded at a later poll.
+child process of low priority, and loaded at a later poll.
 """
 
 import os
@@ -37,9 +37,11 @@ from profiler.errors import FormatError
 ReadMappings = Callable[[int], Sequence[Mapping] | None]
 """The executable mappings of a process now; None where it has ended."""
 
-REFRESH_NS = 1_000_000_000
-"""A process whose stacks leave its known mappings is read again after this long: a JIT compiler
-maps new code all the time, and reading costs 0.1 to 1 ms."""
+CHANGING_NS = 250_000_000
+UNCHANGED_NS = 1_000_000_000
+"""A process whose stacks leave its known mappings is read again after this long, the longer if
+its mappings were the same the last time: a JIT compiler maps new code all the time, and reading
+costs 0.1 to 1 ms."""
 MAX_VDSO_BYTES = 64 << 10
 
 EMPTY = np.array([abi.code(Rule.NONE)], np.uint64)
@@ -86,7 +88,7 @@ class Unwinder:
         self._clock = clock or SystemClock()
         self._proc = proc
         self._mappings: dict[int, Sequence[Mapping]] = {}
-        self._read_at_ns: dict[int, int] = {}
+        self._quiet_until_ns: dict[int, int] = {}
         self._refreshed = self._failed = self._no_room = 0
         self._open = ExitStack()
 
@@ -126,7 +128,6 @@ class Unwinder:
                     self._no_room += 1
         if self._processes.set(pid, entries(known)):
             self._mappings[pid] = mappings
-            self._read_at_ns[pid] = self._clock.monotonic_ns()
         else:
             self._no_room += 1
 
@@ -134,12 +135,11 @@ class Unwinder:
         """A process was forked and has the mappings of its parent until it executes another."""
         if parent in self._mappings and self._processes.copy(pid, parent):
             self._mappings[pid] = self._mappings[parent]
-            self._read_at_ns[pid] = self._read_at_ns[parent]
 
     def remove_process(self, pid: int) -> None:
         """A process has ended, or executes another program. Unknown ones do not matter."""
+        self._quiet_until_ns.pop(pid, None)
         if self._mappings.pop(pid, None) is not None:
-            del self._read_at_ns[pid]
             self._processes.remove(pid)
 
     def poll(self) -> None:
@@ -167,15 +167,18 @@ class Unwinder:
         )
 
     def _refresh(self, pid: int) -> None:
-        read_at = self._read_at_ns.get(pid)
-        if read_at is not None and self._clock.monotonic_ns() - read_at < REFRESH_NS:
+        now = self._clock.monotonic_ns()
+        if now < self._quiet_until_ns.get(pid, 0):
             return  # its stacks will ask again
         self._refreshed += 1
         mappings = self._read_mappings(pid)
-        if mappings:
-            self.add_process(pid, mappings)
-        else:
+        if not mappings:
             self.remove_process(pid)
+        elif mappings == self._mappings.get(pid):
+            self._quiet_until_ns[pid] = now + UNCHANGED_NS
+        else:
+            self._quiet_until_ns[pid] = now + CHANGING_NS
+            self.add_process(pid, mappings)
 
     def _ask_for(self, pid: int, number: int) -> None:
         found = self._files.find(number)

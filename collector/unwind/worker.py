@@ -1,6 +1,6 @@
 """The child process that builds tables, so that no file can hurt the collector or slow it down.
 
-It has the lowest priority, and a limit on memory and on the time for one file: one death is one
+It has a low priority, and a limit on memory and on the time for one file: one death is one
 file without rows. The parent sends one message a file over the socket that is descriptor 0, with
 two descriptors: the ELF file, and an empty file for the table. The answer is empty, or says what
 is wrong with the file.
@@ -18,6 +18,8 @@ from pathlib import Path
 from collector.unwind import cache, elf, table, tablefile
 from profiler.errors import FormatError
 
+NICE = 10
+"""A tenth of a CPU that others keep busy; at 19 it would be a seventieth, and libc take 3 s."""
 MAX_DATA_BYTES = 1 << 30
 """rustc's libLLVM, the largest table seen, takes 0.1 GB."""
 MAX_CPU_SECONDS = 30
@@ -61,7 +63,7 @@ def build(descriptor: int, tables: cache.TableCache | None) -> bytes:
 
 
 def _confine() -> None:
-    os.nice(19)
+    os.nice(NICE)
     resource.setrlimit(resource.RLIMIT_DATA, (MAX_DATA_BYTES, MAX_DATA_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError):  # where memory is short, this dies before the collector

@@ -151,4 +151,5 @@ MACHINE = Machine(
         bytes.fromhex("55 4889e5"),  # push %rbp; mov %rsp, %rbp
         bytes.fromhex("55 488bec"),
     ),
+    entry=bytes.fromhex("31ed"),  # xor %ebp, %ebp, also after the REX of %rbp
 )

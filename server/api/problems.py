@@ -4,9 +4,10 @@ import logging
 from http import HTTPStatus
 
 from flask import Flask, Response, json
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, NotFound
 
 from profiler.errors import UnavailableError, UsageError
+from server.api import urls
 from server.api.arguments import ParameterError
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,10 @@ def _unavailable(error: UnavailableError) -> Response:
 
 
 def _http(error: HTTPException) -> Response:
+    if isinstance(error, NotFound):
+        return problem(
+            HTTPStatus.NOT_FOUND, f"no such path; {urls.OPENAPI} describes those there are"
+        )
     response = problem(error.code or 500, error.description or error.name)
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after"):

@@ -21,7 +21,7 @@ def download() -> Response:
     format = FORMATS[given.choice("format", tuple(FORMATS))]
     column = cast(Literal["samples", "value"], given.choice("value", ("samples", "value")))
     if column == "value" and format.name != "folded":
-        raise ParameterError("value", f"only folded has the choice; {format.name} holds both")
+        raise ParameterError("value", "only folded has the choice")
     with backend().database.read() as transaction:
         chosen = selection.select(transaction, backend().tenant, selector, within)
         profile = merged_profile(transaction, backend().symbols, chosen)

@@ -16,6 +16,9 @@ MOST_BUCKETS = 11_000
 
 _USUAL_BUCKETS = 200
 
+_LEAST_USUAL_NS = 10 * SECOND
+"""Collectors drain every ten seconds: in shorter buckets a steady load would look like a comb."""
+
 _DAY = 86400
 
 _STEPS = [
@@ -55,7 +58,8 @@ def show() -> Response:
 
 def _step(asked_ns: int | None, within: TimeRange) -> int:
     if asked_ns is None:
-        return _readable((within.to_ns - within.from_ns) // _USUAL_BUCKETS)
+        usual_ns = (within.to_ns - within.from_ns) // _USUAL_BUCKETS
+        return _readable(max(usual_ns, _LEAST_USUAL_NS))
     if asked_ns < SECOND or asked_ns % _MS:
         raise ParameterError("step", "expected whole milliseconds, at least a second")
     count = len(buckets(within, asked_ns))

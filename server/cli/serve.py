@@ -38,7 +38,7 @@ def serve(http: str, grpc: str, database: str, migrate: bool) -> None:
     with Server(config) as server:
         click.echo(
             f"profiler: page http://{server.http_address}, collectors {server.grpc_address}, "
-            f"database {server.database_name}",
+            f"database {server.database.name}",
             err=True,
         )
         _wait_for_signal()

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from collector.kernel import maps, syscalls
+from collector.kernel import abi, cpus, maps, syscalls
+from collector.kernel.loader import load
 from collector.kernel.maps import Bpf, Map, Shape
+from collector.kernel.perf_event import CPU_CLOCK, Events
+from collector.kernel.program import Loaded
 
 HASH = 1
 ENTRIES = {number.to_bytes(4, "little"): (number * 7).to_bytes(8, "little") for number in range(50)}
@@ -19,6 +22,7 @@ KERNELS = {
     "before 5.6, no batches": {maps.LOOKUP_AND_DELETE_BATCH},
     "before 4.20, no lookup-and-delete": {maps.LOOKUP_AND_DELETE_BATCH, maps.LOOKUP_AND_DELETE},
 }
+OLDEST = {maps.LOOKUP_AND_DELETE_BATCH, maps.LOOKUP_AND_DELETE, maps.NEXT_KEY}
 
 
 def without(commands: set[int], number: int = errno.EINVAL) -> Bpf:
@@ -30,6 +34,17 @@ def without(commands: set[int], number: int = errno.EINVAL) -> Bpf:
         return syscalls.bpf(command, attributes)
 
     return bpf
+
+
+@pytest.fixture
+def sampled() -> Iterator[Loaded]:
+    """A program that has sampled for a moment; its set 0 holds stacks and counts."""
+    with load("auto") as loaded, Events(loaded.program_fd, CPU_CLOCK, 5000) as events:
+        events.follow_cpus(cpus.online())
+        events.enable()
+        sum(range(3_000_000))  # something to sample
+        events.disable()
+        yield loaded
 
 
 @pytest.fixture
@@ -48,6 +63,20 @@ def test_a_hash_is_read_whole_and_left_empty(hash_fd: int, kernel: str) -> None:
     entries = Map(hash_fd, bpf=without(KERNELS[kernel]))
     assert dict(entries.take_all()) == ENTRIES
     assert dict(Map(hash_fd).take_all()) == {}
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("kernel", [*KERNELS, "before 4.16, no walk over stacks"])
+def test_all_stacks_are_read_and_their_slots_freed(sampled: Loaded, kernel: str) -> None:
+    unknown = KERNELS.get(kernel, OLDEST)
+    counts = [
+        abi.CountKey.from_buffer_copy(key) for key, _ in Map(sampled.maps["counts_0"]).take_all()
+    ]
+    ids = {id_ for key in counts for id_ in (key.user_stack, key.kernel_stack)} - {abi.NO_STACK}
+    stacks = Map(sampled.maps["stacks_0"], bpf=without(unknown))
+    assert {int.from_bytes(id_, "little") for id_, _ in stacks.take_all()} == ids
+    assert ids
+    assert dict(Map(sampled.maps["stacks_0"]).take_all()) == {}
 
 
 @pytest.mark.kernel

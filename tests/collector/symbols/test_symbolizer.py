@@ -10,10 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from collector.processes.cache import ProcessCache
 from collector.processes.maps import parse_maps
+from collector.processes.procfs import ProcFs
 from collector.sources.raw import RawDrain, RawSample
+from collector.symbols.binaries import Binaries
+from collector.symbols.builder import Builder
+from collector.symbols.counters import Counters
 from collector.symbols.symbolizer import Symbolizer
 from profiler.model import Drain, Frame, Kind
+from tests.collector.clock import FakeClock
 from tests.collector.processes.fake_proc import FakeProc, maps_line
 from tests.collector.symbols import programs
 from tests.collector.symbols.programs import BUILD_ID, C_SOURCE, CPP_SOURCE, needs
@@ -199,6 +205,20 @@ def test_a_process_that_was_observed_is_named_after_its_end(
     assert [frame.function for frame in profile.frames] == ["t", "hidden"]
 
 
+def test_a_program_that_was_deleted_while_it_runs_is_read_from_its_mapping(
+    symbolizer: Symbolizer, tmp_path: Path, c_program: Path
+) -> None:
+    copy = Path(shutil.copy(c_program, tmp_path / "shop"))
+    with programs.running(copy) as program:
+        copy.unlink()
+        try:
+            next(Path(f"/proc/{program.pid}/map_files").iterdir()).stat()
+        except PermissionError:
+            pytest.skip("following /proc/PID/map_files needs CAP_CHECKPOINT_RESTORE")
+        (frame,) = frames(symbolizer, program.pid, program.addresses["hidden"])
+    assert (frame.function, frame.binary) == ("hidden", "shop")
+
+
 def test_a_process_that_nobody_saw_is_unknown_and_counted(symbolizer: Symbolizer) -> None:
     stack = frames(symbolizer, NOBODY, 0x7F0000001000, 0x7F0000002000)
     assert stack == (Frame("[unknown]"), Frame("[unknown]"))
@@ -338,6 +358,31 @@ def test_files_wait_for_the_next_drain_when_time_is_up(tmp_path: Path, c_program
     hurried.close()
     assert hurried.counters.unnamed == {"postponed": 1} and not hurried.counters.files
     assert (frame.function, frame.build_id) == ("[unknown] shop+0x1100", BUILD_ID)
+
+
+def test_what_is_kept_of_files_is_bounded_and_read_again(tmp_path: Path, c_program: Path) -> None:
+    proc = FakeProc(tmp_path)
+    counters = Counters()
+    cache = ProcessCache(ProcFs(tmp_path))
+    with Builder() as builder:
+        binaries = Binaries(tmp_path, tmp_path, builder, counters, FakeClock(), max_bytes=1)
+        binaries.deadline_ns = 1
+        for pid, name in ((7, "one"), (8, "two"), (9, "one")):
+            copy = tmp_path / name
+            shutil.copy(c_program, copy)
+            proc.process(pid, maps=map_of(copy))
+            process = cache.refresh(pid)
+            binary = binaries.find(process, process.mappings[0])
+            assert binary.name == name and not binary.cause
+    assert (counters.files["ok"], counters.evicted_files) == (3, 2)
+
+
+def test_a_kernel_that_hides_its_symbols_is_reported(tmp_path: Path) -> None:
+    with on_fakes(tmp_path) as (symbolizer, _):
+        assert symbolizer.kernel_problem == "", "nobody has asked yet"
+        (tmp_path / "kallsyms").write_text("0000000000000000 T _stext\n")
+        symbolizer.symbolize(drain_of(RawSample(0, "swapper", (), (0xFFFFFFFF81000000,), 1)))
+        assert "CAP_SYSLOG" in symbolizer.kernel_problem
 
 
 def test_closing_releases_every_descriptor(c_program: Path) -> None:

@@ -1,20 +1,22 @@
 /**
- * Boxes onto a canvas. Boxes of one colour are filled together, because setting a colour costs
- * more than filling a box; edges lie on device pixels, so that they are sharp.
+ * Boxes onto a canvas. All boxes of a row are equally high, so a row is one line of pixels,
+ * stretched: 20,000 boxes are 20,000 short runs in an array and some 50 images to the canvas, where
+ * as many rectangles would take it longer than a frame lasts.
  */
 
 import { frameColour, oklch, type Theme } from "../lib/colour";
 import { type Boxes, FRAME, UNSENT } from "../lib/layout";
 import { foundWithin } from "../lib/search";
 import type { Scene } from "./scene";
+import { ROW } from "./stage";
 import { TextMeasure } from "./text";
 
-export const ROW = 20; // CSS pixels, the line between rows included
 const PADDING = 5;
 /** Below this a frame holds no three letters. */
 const MIN_TEXT = 24;
 
 interface Inks {
+  readonly ground: string;
   readonly text: string;
   readonly faint: string;
   readonly found: string;
@@ -27,11 +29,23 @@ interface Inks {
 
 const INKS: Record<Theme, Inks> = {
   light: {
-    ...{ text: "#1a1c22", faint: "#6b6f7a", found: oklch(0.62, 0.2, 305), foundText: "#ffffff" },
+    ...{
+      ground: "#ffffff",
+      text: "#1a1c22",
+      faint: "#6b6f7a",
+      found: oklch(0.62, 0.2, 305),
+      foundText: "#ffffff",
+    },
     ...{ rest: "#eceef2", root: "#dfe2e8", thin: "#c3c8d2", veil: "rgb(255 255 255 / 0.5)" },
   },
   dark: {
-    ...{ text: "#f4f5f7", faint: "#8d93a1", found: oklch(0.55, 0.21, 305), foundText: "#ffffff" },
+    ...{
+      ground: "#15171b",
+      text: "#f4f5f7",
+      faint: "#8d93a1",
+      found: oklch(0.55, 0.21, 305),
+      foundText: "#ffffff",
+    },
     ...{ rest: "#24272f", root: "#333844", thin: "#4d5361", veil: "rgb(16 17 20 / 0.45)" },
   },
 };
@@ -39,9 +53,10 @@ const INKS: Record<Theme, Inks> = {
 /** The first colours of every palette; those of frames follow. */
 const [FOUND, REST, ROOT_COLOUR, THIN_COLOUR] = [0, 1, 2, 3];
 
-/** A colour for every frame of a tree, as indexes into a short list. */
+/** A colour for every frame of a tree, as indexes into a list of few. */
 interface Palette {
-  readonly colours: readonly string[];
+  /** pixels as ImageData holds them */
+  readonly colours: Uint32Array;
   readonly ofFrame: Uint16Array;
 }
 
@@ -55,15 +70,29 @@ function buildPalette({ tree, colouring, theme }: Scene): Palette {
     numbers.set(colour, number);
     return number;
   });
-  return { colours, ofFrame };
+  return { colours: Uint32Array.from(colours, pixel), ofFrame };
+}
+
+/** `#rrggbb` as the bytes r, g, b, 255. */
+function pixel(colour: string): number {
+  const bytes = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+  return new Uint32Array(new Uint8Array([...bytes, 255]).buffer)[0];
+}
+
+/** Depths [first, last] in view, device pixels a CSS pixel, and the y of a depth. */
+export interface View {
+  readonly first: number;
+  readonly last: number;
+  readonly ratio: number;
+  top(depth: number): number;
 }
 
 export class Painter {
-  private palette: Palette = { colours: [], ofFrame: new Uint16Array() };
+  private palette: Palette = { colours: new Uint32Array(), ofFrame: new Uint16Array() };
   private painted: Scene | null = null;
   private measure: TextMeasure | null = null;
-  private order = new Int32Array();
-  private colourOf = new Uint16Array();
+  /** Two lines a row: frames alone, and frames with the markers, which are half as high. */
+  private readonly lines = document.createElement("canvas");
 
   constructor(
     private readonly context: CanvasRenderingContext2D,
@@ -75,34 +104,26 @@ export class Painter {
     this.measure = null;
   }
 
-  /** `top` gives the y of a depth, in CSS pixels; `veiled` rows are above the focus. */
-  paint(scene: Scene, boxes: Boxes, ratio: number, top: (depth: number) => number): void {
-    this.prepare(scene, boxes);
+  paint(scene: Scene, boxes: Boxes, view: View): void {
     const { context } = this;
+    this.choosePalette(scene);
     context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, context.canvas.width, context.canvas.height);
-    this.fillBoxes(boxes, ratio, top);
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    this.veil(scene, ratio, top);
-    this.writeNames(scene, boxes, top);
+    context.fillStyle = INKS[scene.theme].ground;
+    context.fillRect(0, 0, context.canvas.width, context.canvas.height);
+    this.drawLines(scene, boxes, view);
+    this.stretchLines(view);
+    context.setTransform(view.ratio, 0, 0, view.ratio, 0, 0);
+    this.veil(scene, view);
+    this.writeNames(scene, boxes, view);
   }
 
-  private prepare(scene: Scene, boxes: Boxes): void {
-    const before = this.painted;
-    if (
-      before?.tree !== scene.tree ||
-      before.colouring !== scene.colouring ||
-      before.theme !== scene.theme
-    ) {
-      this.palette = buildPalette(scene);
-    }
+  private choosePalette(scene: Scene): void {
+    const { painted } = this;
+    const same = (["tree", "colouring", "theme"] as const).every(
+      (part) => painted?.[part] === scene[part],
+    );
+    if (!same) this.palette = buildPalette(scene);
     this.painted = scene;
-    if (this.order.length < boxes.count) {
-      this.order = new Int32Array(boxes.node.length);
-      this.colourOf = new Uint16Array(boxes.node.length);
-    }
-    for (let i = 0; i < boxes.count; i++) this.colourOf[i] = this.colour(scene, boxes, i);
-    this.sortByColour(boxes.count);
   }
 
   private colour({ tree, found }: Scene, boxes: Boxes, i: number): number {
@@ -117,36 +138,40 @@ export class Painter {
     return found.frames[frame] ? FOUND : REST;
   }
 
-  /** Counting sort of the box numbers into `order`. */
-  private sortByColour(count: number): void {
-    const places = new Int32Array(this.palette.colours.length + 1);
-    for (let i = 0; i < count; i++) places[this.colourOf[i] + 1]++;
-    for (let c = 1; c < places.length; c++) places[c] += places[c - 1];
-    for (let i = 0; i < count; i++) this.order[places[this.colourOf[i]]++] = i;
-  }
-
-  private fillBoxes(boxes: Boxes, ratio: number, top: (depth: number) => number): void {
-    const { context, palette } = this;
-    const height = Math.round(ROW * ratio) - Math.max(1, Math.round(ratio));
-    let colour = -1;
-    for (let at = 0; at < boxes.count; at++) {
-      const i = this.order[at];
-      if (this.colourOf[i] !== colour) {
-        colour = this.colourOf[i];
-        context.fillStyle = palette.colours[colour];
-      }
+  private drawLines(scene: Scene, boxes: Boxes, { first, last, ratio }: View): void {
+    const width = this.context.canvas.width;
+    const image = new ImageData(width, 2 * (last - first + 1));
+    const pixels = new Uint32Array(image.data.buffer).fill(pixel(INKS[scene.theme].ground));
+    for (let i = 0; i < boxes.count; i++) {
       const left = Math.round(boxes.left[i] * ratio);
       const room = Math.round(boxes.right[i] * ratio) - left;
-      const width = room > 2 * ratio ? room - 1 : Math.max(room, 1);
-      const y = Math.round(top(boxes.depth[i]) * ratio);
-      // A marker is half as high as a frame, so that it is seen to be none.
-      if (boxes.kind[i] === FRAME) context.fillRect(left, y, width, height);
-      else context.fillRect(left, y + (height >> 2), width, height >> 1);
+      const right = left + (room > 2 * ratio ? room - 1 : Math.max(room, 1));
+      const colour = this.palette.colours[this.colour(scene, boxes, i)];
+      const line = 2 * (boxes.depth[i] - first) * width;
+      if (boxes.kind[i] === FRAME) pixels.fill(colour, line + left, line + right);
+      pixels.fill(colour, line + width + left, line + width + right);
+    }
+    this.lines.width = width;
+    this.lines.height = image.height;
+    this.lines.getContext("2d", { alpha: false })?.putImageData(image, 0, 0);
+  }
+
+  private stretchLines({ first, last, ratio, top }: View): void {
+    const { context, lines } = this;
+    const height = Math.round(ROW * ratio) - Math.max(1, Math.round(ratio));
+    const quarter = height >> 2;
+    context.imageSmoothingEnabled = false;
+    for (let depth = first; depth <= last; depth++) {
+      const y = Math.round(top(depth) * ratio);
+      const line = 2 * (depth - first);
+      const { width } = lines;
+      context.drawImage(lines, 0, line, width, 1, 0, y, width, height);
+      context.drawImage(lines, 0, line + 1, width, 1, 0, y + quarter, width, height - 2 * quarter);
     }
   }
 
   /** Ancestors of the focus step back. */
-  private veil({ tree, focus, theme }: Scene, ratio: number, top: (depth: number) => number): void {
+  private veil({ tree, focus, theme }: Scene, { ratio, top }: View): void {
     const rows = tree.depth[focus];
     if (rows === 0) return;
     const y = Math.min(top(0), top(rows - 1));
@@ -154,25 +179,21 @@ export class Painter {
     this.context.fillRect(0, y, this.context.canvas.width / ratio, rows * ROW);
   }
 
-  private writeNames(scene: Scene, boxes: Boxes, top: (depth: number) => number): void {
+  private writeNames(scene: Scene, boxes: Boxes, { top }: View): void {
     const { context } = this;
-    const inks = INKS[scene.theme];
     context.font = this.font();
     context.textBaseline = "middle";
     this.measure ??= new TextMeasure(context);
-    let colour = -1;
-    for (let at = 0; at < boxes.count; at++) {
-      const i = this.order[at];
+    const inks = INKS[scene.theme];
+    for (let i = 0; i < boxes.count; i++) {
       const room = boxes.right[i] - boxes.left[i] - 2 * PADDING;
       if (room < MIN_TEXT - 2 * PADDING || boxes.kind[i] !== FRAME) continue;
-      if (this.colourOf[i] !== colour) {
-        colour = this.colourOf[i];
-        context.fillStyle =
-          colour === FOUND ? inks.foundText : colour === REST ? inks.faint : inks.text;
-      }
       const text = this.measure.fit(nameOf(scene, boxes.node[i]), room);
-      const middle = top(boxes.depth[i]) + ROW / 2;
-      if (text) context.fillText(text, boxes.left[i] + PADDING, middle);
+      if (!text) continue;
+      const colour = this.colour(scene, boxes, i);
+      context.fillStyle =
+        colour === FOUND ? inks.foundText : colour === REST ? inks.faint : inks.text;
+      context.fillText(text, boxes.left[i] + PADDING, top(boxes.depth[i]) + ROW / 2);
     }
   }
 }

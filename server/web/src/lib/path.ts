@@ -3,7 +3,7 @@
  * profile, so that a link keeps its zoom when the data under it grows.
  */
 
-import { ancestors, type Frame, type FrameTree, ROOT } from "./tree";
+import { type Frame, type FrameTree, ROOT } from "./tree";
 
 /** FNV-1a over the UTF-16 units of `text`, continued from `seed`. */
 function fnv(text: string, seed: number): number {
@@ -24,34 +24,39 @@ const mix = (above: number, frame: number): number => {
   return (hash ^ (hash >>> 15)) >>> 0;
 };
 
-const spell = (high: number, low: number): string =>
-  high.toString(36).padStart(7, "0") + low.toString(36).padStart(7, "0");
+/** Both halves of every node's name; reckoned once a tree, for each click asks for them. */
+const known = new WeakMap<FrameTree, readonly Uint32Array[]>();
+
+function halves(tree: FrameTree): readonly Uint32Array[] {
+  const made = known.get(tree) ?? SEEDS.map((seed) => hashes(tree, seed));
+  known.set(tree, made);
+  return made;
+}
+
+function hashes(tree: FrameTree, seed: number): Uint32Array {
+  const frames = tree.frames.map((frame) => fnv(identity(frame), seed));
+  const of = new Uint32Array(tree.count).fill(seed);
+  for (let node = 1; node < tree.count; node++) {
+    of[node] = mix(of[tree.parent[node]], frames[tree.frame[node]]);
+  }
+  return of;
+}
 
 /** "" for the root. */
 export function pathName(tree: FrameTree, node: number): string {
   if (node === ROOT) return "";
-  const [high, low] = SEEDS.map((seed) =>
-    ancestors(tree, node)
-      .slice(1)
-      .reduce((above, at) => mix(above, fnv(identity(tree.frames[tree.frame[at]]), seed)), seed),
-  );
-  return spell(high, low);
+  return halves(tree)
+    .map((half) => half[node].toString(36).padStart(7, "0"))
+    .join("");
 }
 
 /** The node of that name, -1 where this tree has none. */
 export function findPath(tree: FrameTree, name: string): number {
   if (name === "") return ROOT;
-  const names = SEEDS.map((seed) => {
-    const frames = tree.frames.map((frame) => fnv(identity(frame), seed));
-    const hashes = new Uint32Array(tree.count).fill(seed);
-    for (let node = 1; node < tree.count; node++) {
-      hashes[node] = mix(hashes[tree.parent[node]], frames[tree.frame[node]]);
-    }
-    return hashes;
-  });
   const [high, low] = [Number.parseInt(name.slice(0, 7), 36), Number.parseInt(name.slice(7), 36)];
+  const [highs, lows] = halves(tree);
   for (let node = 1; node < tree.count; node++) {
-    if (names[0][node] === high && names[1][node] === low) return node;
+    if (highs[node] === high && lows[node] === low) return node;
   }
   return -1;
 }

@@ -1,4 +1,4 @@
-/** The way from the root to the focus; each step leads back there. */
+/** The way from the root to the focus; each step leads back there. It keeps its place unzoomed. */
 
 import { useEffect, useRef } from "preact/hooks";
 import { share } from "../lib/format";
@@ -19,7 +19,6 @@ export function Breadcrumb({ tree, focus, onFocus }: Props) {
   useEffect(() => {
     if (list.current) list.current.scrollLeft = list.current.scrollWidth;
   }, [focus]);
-  if (focus === ROOT) return null;
   return (
     <nav class="breadcrumb" aria-label="Zoom">
       <ol ref={list}>
@@ -37,12 +36,18 @@ export function Breadcrumb({ tree, focus, onFocus }: Props) {
           </li>
         ))}
       </ol>
-      <span class="breadcrumb-share">
-        {share(tree.total[focus], tree.total[ROOT])} of the total
-      </span>
-      <button type="button" class="small" onClick={() => onFocus(ROOT)}>
-        Reset <kbd>Esc</kbd>
-      </button>
+      {focus === ROOT ? (
+        <span class="breadcrumb-share">Click a frame to zoom</span>
+      ) : (
+        <>
+          <span class="breadcrumb-share">
+            {share(tree.total[focus], tree.total[ROOT])} of the total
+          </span>
+          <button type="button" class="small" onClick={() => onFocus(ROOT)}>
+            Reset <kbd>Esc</kbd>
+          </button>
+        </>
+      )}
     </nav>
   );
 }
