@@ -1,0 +1,6 @@
+"""From addresses to frames.
+
+`symbolizer` is the door. Behind it, an address of the kernel goes to `kernel`, one of a process
+to `addresses`, which asks `binaries` for the file that is mapped there, or `perfmap` for code that
+was compiled at run time. `builder` and its child process `worker` read symbol tables and DWARF.
+"""
