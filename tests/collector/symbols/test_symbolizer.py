@@ -227,7 +227,7 @@ def test_node_names_its_javascript(symbolizer: Symbolizer, tmp_path: Path) -> No
     script.write_text("function busy() { for (let i = 0; i < 1e6; i++) Math.sqrt(i) }\n"
                       "console.log(process.pid); setInterval(busy, 1)\n")  # fmt: skip
     command = [needs("node"), "--perf-basic-prof", "--interpreted-frames-native-stack", str(script)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         assert process.stdout is not None
         try:
             pid = int(process.stdout.readline())
