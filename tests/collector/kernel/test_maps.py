@@ -74,7 +74,8 @@ def test_all_stacks_are_read_and_their_slots_freed(sampled: Loaded, kernel: str)
     ]
     ids = {id_ for key in counts for id_ in (key.user_stack, key.kernel_stack)} - {abi.NO_STACK}
     stacks = Map(sampled.maps["stacks_0"], bpf=without(unknown))
-    assert {int.from_bytes(id_, "little") for id_, _ in stacks.take_all()} == ids
+    # More than are counted: where one stack of a sample collided, the other was stored.
+    assert {int.from_bytes(id_, "little") for id_, _ in stacks.take_all()} >= ids
     assert ids
     assert dict(Map(sampled.maps["stacks_0"]).take_all()) == {}
 
