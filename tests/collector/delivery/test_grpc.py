@@ -3,8 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,70 +15,13 @@ from collector.delivery import grpc as delivery
 from collector.delivery.grpc import GrpcExporter, plain_channel
 from collector.delivery.spool import WINDOW, Spool
 from profiler.errors import UsageError
-from profiler.model import Drain
 from profiler.v1 import ingest_pb2 as pb
-from profiler.v1 import ingest_pb2_grpc
-from profiler.wire import DrainDecoder, StreamEncoder
+from profiler.wire import StreamEncoder
 from tests.collector.delivery.drains import drain, held, losses, taken
-from tests.processes import eventually, free_address
+from tests.collector.delivery.server import Server
+from tests.processes import eventually
 
 RETRY_SECONDS = (0.01, 0.05)
-
-Answer = Callable[[pb.Batch, int], grpc.StatusCode | None]
-"""What to do with a batch, the nth of its stream: None acknowledges, a code ends the stream."""
-
-
-class Server:
-    """A server that stores each (collector id, sequence) once, and answers as it is told."""
-
-    def __init__(self) -> None:
-        self.stored: dict[tuple[bytes, int], Drain] = {}
-        self.received: list[list[pb.Batch]] = []
-        self.answer: Answer = lambda batch, n: None
-        self.lose_acks = False
-        self.address = free_address()
-        self._grpc: Any = None
-
-    def Ingest(self, batches: Iterator[pb.Batch], context: Any) -> Iterator[pb.Ack]:
-        stream: list[pb.Batch] = []
-        self.received.append(stream)
-        decoder = DrainDecoder()
-        for batch in batches:
-            stream.append(batch)
-            code = self.answer(batch, len(stream))
-            if code is not None:
-                context.abort(code, f"batch {batch.sequence}:\n  is told so")
-            arrived = decoder.decode(batch)
-            self.stored.setdefault((batch.collector_id, batch.sequence), arrived)
-            if self.lose_acks:
-                context.abort(grpc.StatusCode.UNAVAILABLE, "the acknowledgement is lost")
-            yield pb.Ack(sequence=batch.sequence)
-
-    def start(self) -> None:
-        self._grpc = grpc.server(
-            ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", 64 << 20)]
-        )
-        ingest_pb2_grpc.add_IngestServiceServicer_to_server(self, self._grpc)
-        assert self._grpc.add_insecure_port(self.address)
-        self._grpc.start()
-
-    def stop(self) -> None:
-        self._grpc.stop(0).wait()
-
-    @property
-    def drains(self) -> list[Drain]:
-        return list(self.stored.values())
-
-    def has(self, count: int) -> Callable[[], bool | None]:
-        return lambda: True if len(self.stored) >= count else None
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    server.start()
-    yield server
-    server.stop()
 
 
 @contextmanager
