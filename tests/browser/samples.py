@@ -1,7 +1,7 @@
 """What the served database holds: ten minutes of two hosts, read off the screen.
 
 `cpu{service_name="checkout"}` is small enough to reckon with by hand; `huge` has more nodes than
-the page is sent.
+the page is sent, `wide` more than can be drawn side by side.
 """
 
 from collections.abc import Iterator
@@ -18,6 +18,9 @@ END = START + STEPS * STEP
 
 RING_FULL = 7
 """Samples lost on host b, in its first drain."""
+
+THIN = 3000
+"""Functions with a sample each in `wide`: a third of a pixel each where the graph has 1,200."""
 
 _CHECKOUT = "/usr/bin/checkout"
 _SOURCE = "/src/checkout/cart.cc"
@@ -89,6 +92,16 @@ def _huge() -> Drain:
     return drain("c", START, profile)
 
 
+def _wide() -> Drain:
+    builder = ProfileBuilder()
+    main, loop = Frame("main"), Frame("loop")
+    builder.add((main, Frame("work")), THIN, THIN * PERIOD_NS)
+    for number in range(THIN):
+        builder.add((main, loop, Frame(f"callback_{number:04}")), 1, PERIOD_NS)
+    labels = (("host_name", "c"), ("service_name", "wide"))
+    return drain("c", START + STEP, builder.build(period=PERIOD_NS, labels=labels))
+
+
 def _replayed() -> Drain:
     builder = ProfileBuilder()
     builder.add((_thread("old"), MAIN), 3, 3 * PERIOD_NS)
@@ -96,4 +109,4 @@ def _replayed() -> Drain:
     return drain("d", START, builder.build(period=PERIOD_NS, labels=labels))
 
 
-DRAINS = (*_drains(), _huge(), _replayed())
+DRAINS = (*_drains(), _huge(), _wide(), _replayed())

@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.explorer import Explorer, percent, seconds
+from tests.browser import samples
+from tests.browser.explorer import Box, Explorer, percent, seconds
 
 pytestmark = pytest.mark.browser
 
@@ -160,13 +161,23 @@ def test_the_root_can_stand_at_the_bottom(explorer: Explorer) -> None:
     expect(explorer.page.get_by_role("tooltip")).to_contain_text("main")
 
 
-def test_frames_too_thin_to_draw_stand_in_markers_that_open(explorer: Explorer) -> None:
-    query = 'cpu{service_name="huge"}'
+def test_frames_too_thin_to_draw_stand_in_a_marker_that_opens(explorer: Explorer) -> None:
+    query = 'cpu{service_name="wide"}'
     explorer.open(query, tab="flamegraph")
-    thin = next(
-        box for box in explorer.boxes(query).values() if box.names and box.right - box.left < 1e-4
-    )
-    tooltip = explorer.hover(thin)
-    expect(tooltip).to_contain_text("too thin to draw")
-    explorer.click(thin)
-    assert explorer.breadcrumb == ["total", *thin.names[:-1]]
+    loop = explorer.boxes(query)["main", "loop"]
+    run = Box(("main", "loop", "thin"), loop.left, loop.right, 0, 0)
+    tooltip = explorer.hover(run)
+    expect(tooltip).to_contain_text(f"{samples.THIN:,} frames too thin to draw")
+    assert tooltip.locator("td").all_inner_texts() == ["Total", "30.0 s", "50.0%"]
+    explorer.click(run)
+    assert explorer.breadcrumb == ["total", "main", "loop"]
+    expect(explorer.hover(explorer.boxes(query)["main",])).to_contain_text("main")
+
+
+def test_a_marker_that_has_the_whole_width_opens_its_first_frame(explorer: Explorer) -> None:
+    query = 'cpu{service_name="wide"}'
+    explorer.open(query, tab="flamegraph")
+    loop = explorer.boxes(query)["main", "loop"]
+    explorer.click(loop)
+    explorer.click(Box(("main", "loop", "thin"), 0, 1, 0, 0))
+    assert explorer.breadcrumb[:-1] == ["total", "main", "loop"]

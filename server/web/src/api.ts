@@ -73,7 +73,7 @@ async function refusal(response: Response): Promise<ApiError> {
   return new ApiError(message, response.status, problem.position ?? null);
 }
 
-// Ranges like "the last hour" are resolved here, once, so that all parts of the page speak of the
+// Ranges like "the last hour" are resolved by the page, once, so that all its parts speak of the
 // same one; by the server's clock, because the browser's may be hours off. The header has whole
 // seconds, so smaller differences mean nothing.
 const CLOCK_NOISE_MS = 2000;
@@ -81,10 +81,13 @@ let clockOffset = 0;
 
 function noteServerClock(date: string | null): void {
   const offset = Date.parse(date ?? "") - Date.now();
-  if (!Number.isNaN(offset)) clockOffset = Math.abs(offset) > CLOCK_NOISE_MS ? offset : 0;
+  if (Math.abs(offset - clockOffset) > CLOCK_NOISE_MS) clockOffset = offset;
 }
 
-/** Unix milliseconds by the server's clock, as far as an answer has told it. */
+/** Milliseconds by which the server's clock is ahead, as far as an answer has told it. */
+export const serverOffset = (): number => clockOffset;
+
+/** Unix milliseconds by the server's clock. */
 export const serverNow = (): number => Date.now() + clockOffset;
 
 export const getProfileTypes = async (signal: AbortSignal): Promise<ProfileType[]> =>

@@ -108,3 +108,35 @@ test("rows are filtered by name and binary", () => {
   assert.equal(filterRows(rows, "bin/app").length, 2);
   assert.equal(filterRows(rows, " ").length, 2);
 });
+
+test("a range is described as people say it, in the zone of the browser", () => {
+  process.env.TZ = "UTC";
+  const [from, to] = [Date.UTC(2026, 0, 31, 10, 5), Date.UTC(2026, 0, 31, 10, 20)];
+  assert.equal(describe("now-15m", "now", null), "Last 15m");
+  assert.equal(describe("now-2h", "now-1h", { from, to }), "now-2h – now-1h");
+  assert.equal(describe(String(from), String(to), { from, to }), "31 Jan 10:05 – 10:20");
+  const overnight = { from, to: to + 86_400_000 };
+  assert.equal(describe("x", "y", overnight), "31 Jan 10:05 – 1 Feb 10:20");
+  assert.equal(describe("x", "y", { from, to: from + 9000 }), "31 Jan 10:05:00 – 10:05:09");
+});
+
+test("ticks show seconds on short axes, and the day at midnight", () => {
+  process.env.TZ = "UTC";
+  const noon = Date.UTC(2026, 0, 31, 12);
+  assert.equal(axisLabel(noon, { from: noon, to: noon + 3_600_000 }), "12:00");
+  assert.equal(axisLabel(noon + 5000, { from: noon, to: noon + 60_000 }), "12:00:05");
+  assert.equal(axisLabel(noon + 43_200_000, { from: noon, to: noon + 86_400_000 }), "1 Feb");
+});
+
+test("a zoom goes from where it is to its goal, and rests there", () => {
+  const zoom = new Zoom();
+  zoom.jump({ from: 0, to: 100 });
+  zoom.go({ from: 50, to: 60 }, 1000);
+  assert.deepEqual(zoom.at(1000), { from: 0, to: 100 });
+  const middle = zoom.at(1060);
+  assert.ok(middle.from > 0 && middle.from < 50 && middle.to > 60 && middle.to < 100);
+  zoom.go({ from: 0, to: 100 }, 1060);
+  assert.deepEqual(zoom.at(1060), middle);
+  assert.equal(zoom.moving(2000), false);
+  assert.deepEqual(zoom.at(2000), { from: 0, to: 100 });
+});

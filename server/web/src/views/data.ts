@@ -8,6 +8,7 @@ import {
   getTop,
   type Selection,
   serverNow,
+  serverOffset,
 } from "../api";
 import { parseRange, type Range } from "../lib/time";
 import type { PageState } from "../lib/url";
@@ -50,13 +51,9 @@ export function useData({ query, from, to, live }: PageState, table: boolean) {
   const [empty, setEmpty] = useState(false);
   const [tick, retry] = useTicks(live ? LIVE_MS : empty ? FIRST_MS : 0);
   const types = useAnswer(String(tick), getProfileTypes);
-  const greeted = types.value !== null || types.error !== null; // the server's clock is known
-  // a tick moves what "now" means
-  const { range, error } = useMemo(() => resolve(from, to), [from, to, tick, greeted]);
-  const selection = useMemo<Selection | null>(
-    () => (range && greeted ? { query, ...range } : null),
-    [query, range, greeted],
-  );
+  // A tick moves what "now" means, and so does the first answer where the clocks differ.
+  const { range, error } = useMemo(() => resolve(from, to), [from, to, tick, serverOffset()]);
+  const selection = useMemo<Selection | null>(() => range && { query, ...range }, [query, range]);
   const key = selection && `${query} ${selection.from} ${selection.to} ${tick}`;
   const about = selection as Selection;
   const timeline = useAnswer(key, (signal) => getTimeline(about, signal));
@@ -67,6 +64,6 @@ export function useData({ query, from, to, live }: PageState, table: boolean) {
   return {
     ...{ types: types.value ?? [], nothing, range, selection, timeline, flamegraph, top, retry },
     error: error ?? flamegraph.error ?? timeline.error ?? top.error,
-    waiting: !greeted || timeline.waiting || flamegraph.waiting || top.waiting,
+    waiting: timeline.waiting || flamegraph.waiting || top.waiting,
   };
 }
