@@ -132,13 +132,14 @@ class Explorer:
 
     def rows(self) -> list[list[str]]:
         """Function, self and total of the rows of the table that are drawn."""
-        return self.page.evaluate(
+        rows: list[list[str]] = self.page.evaluate(
             """() => [...document.querySelectorAll(".top tbody tr:not(.space)")].map((row) => [
               row.querySelector(".top-function").textContent,
               row.querySelector(".top-self .amount-value").textContent,
               row.querySelector(".top-total .amount-value").textContent,
             ])"""
         )
+        return rows
 
 
 def seconds(value_ns: int) -> str:

@@ -33,7 +33,7 @@ class Served:
             self._sequence += 1
             batches.append(wire.encode(drain, COLLECTOR, self._sequence))
         with grpc.insecure_channel(self._grpc) as channel:
-            stub = ingest_pb2_grpc.IngestServiceStub(channel)
+            stub = ingest_pb2_grpc.IngestServiceStub(channel)  # type: ignore[no-untyped-call]
             for batch in batches:  # each explains itself, so each is a stream of its own
                 list(stub.Ingest(iter([batch]), timeout=30))
 

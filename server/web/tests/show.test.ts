@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Zoom } from "../src/flamegraph/zoom";
 import { frameColour, group, oklch } from "../src/lib/colour";
 import { count, counted, duration, share, value } from "../src/lib/format";
 import { shorten } from "../src/lib/names";
 import { type FunctionRow, filterRows, sortRows } from "../src/lib/table";
+import { axisLabel, describe } from "../src/lib/time";
 import type { Kind } from "../src/lib/tree";
 import { frame } from "./folded";
 
