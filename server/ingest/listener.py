@@ -1,6 +1,7 @@
 """The gRPC server in a thread of its own, with its event loop."""
 
 import asyncio
+import socket
 import threading
 from concurrent.futures import Future
 from types import TracebackType
@@ -11,6 +12,7 @@ import grpc.aio
 
 from profiler.errors import UnavailableError
 from profiler.wire.limits import MESSAGE_BYTES
+from server.config import host_and_port
 from server.ingest.service import IngestService
 
 MAX_STREAMS = 2048
@@ -75,14 +77,25 @@ class IngestListener:
         await server.start()
         self._bound.set_result(port)
         await self._stopping.wait()
+        self._service.stop()
         await server.stop(GRACE_SECONDS)
 
 
 def _bind(server: grpc.aio.Server, address: str) -> int:
     try:
+        _probe(address)
         return server.add_insecure_port(address)
-    except RuntimeError as error:
+    except (OSError, RuntimeError) as error:
         raise UnavailableError(
             f"cannot listen on {address} for collectors ({error}): "
             "is another server running? Name another address with --grpc"
         ) from None
+
+
+def _probe(address: str) -> None:
+    """Raises OSError where the address is not to be had. gRPC would log a page about it first."""
+    host, port = host_and_port("--grpc", address)
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC itself does
+        probe.bind((host.strip("[]"), port))

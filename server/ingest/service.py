@@ -7,9 +7,8 @@ too, so that what does not parse ends its stream and nothing else.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NoReturn
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -52,6 +51,7 @@ class IngestService:
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="ingest")
         self._waiting_bytes = 0
         self._held_bytes: dict[Stream, int] = {}
+        self._stopping = asyncio.Event()
         metrics.watch("profiler_ingest_streams", "Open streams.", lambda: len(self._held_bytes))
 
     def handler(self) -> grpc.GenericRpcHandler:
@@ -61,24 +61,29 @@ class IngestService:
         )
         return grpc.method_handlers_generic_handler(_SERVICE.full_name, {"Ingest": ingest})
 
-    async def ingest(
-        self, messages: AsyncIterator[bytes], context: Context
-    ) -> AsyncIterator[pb.Ack]:
+    async def ingest(self, _: object, context: Context) -> None:
         """One stream, to its end."""
         stream = Stream()
         self._held_bytes[stream] = 0
+        stopping = asyncio.ensure_future(self._stopping.wait())
         try:
-            async for message in messages:
-                try:
-                    sequence = await self._stored(stream, message)
-                except Exception as error:
-                    await self._refuse(context, error)
-                yield pb.Ack(sequence=sequence)
+            while (message := await _next(context, stopping)) is not None:
+                sequence = await self._stored(stream, message)
+                await context.write(pb.Ack(sequence=sequence))
+        except Exception as error:
+            await self._refuse(context, error)
         finally:
+            stopping.cancel()
             del self._held_bytes[stream]
+        if self._stopping.is_set():
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the server stops: try again later")
+
+    def stop(self) -> None:
+        """Ends every stream once the batch in its hands is answered. In the event loop."""
+        self._stopping.set()
 
     def close(self) -> None:
-        """Waits for the batch that is being written."""
+        """Waits for the batch that is being written. Outside of the event loop."""
         self._writer.shutdown(wait=True, cancel_futures=True)
 
     async def _stored(self, stream: Stream, message: bytes) -> int:
@@ -119,7 +124,7 @@ class IngestService:
         self._metrics.count_losses(outcome.losses)
         return batch.sequence
 
-    async def _refuse(self, context: Context, error: Exception) -> NoReturn:
+    async def _refuse(self, context: Context, error: Exception) -> None:
         """Ends the stream with the status that says what its sender can do."""
         status = next((code for kind, code in _STATUSES if isinstance(error, kind)), None)
         if status is None:
@@ -128,4 +133,14 @@ class IngestService:
         self._metrics.batches.labels(status.name.lower()).inc()
         known = isinstance(error, ProfilerError)
         await context.abort(status, str(error) if known else "the server's log says more")
-        raise AssertionError("abort returned")  # it never does; its type does not say so
+
+
+async def _next(context: Context, stopping: asyncio.Future[Any]) -> bytes | None:
+    """The next message of a stream; None at its end, or where the server stops meanwhile."""
+    reading: asyncio.Future[object] = asyncio.ensure_future(context.read())
+    try:
+        await asyncio.wait((reading, stopping), return_when=asyncio.FIRST_COMPLETED)
+        message = reading.result() if reading.done() else None
+        return message if isinstance(message, bytes) else None  # else it is grpc.aio.EOF
+    finally:
+        reading.cancel()
