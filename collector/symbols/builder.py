@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -134,5 +135,6 @@ class Builder:
             self._socket.close()
         if self._child is not None:
             self._child.kill()
-            self._child.wait()
+            with suppress(subprocess.TimeoutExpired):  # it may wait for a disk that is away
+                self._child.wait(timeout=1)
         self._socket = self._child = None

@@ -45,8 +45,8 @@ def main() -> None:
 
 def _confine() -> None:
     """Gives up what reading a file does not need. As another user than root, it has little."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_SYMCACHE_BYTES, MAX_SYMCACHE_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_FSIZE, MAX_SYMCACHE_BYTES)
+    _limit(resource.RLIMIT_CORE, 0)
     with suppress(OSError):  # where memory is short, this dies before the collector
         Path("/proc/self/oom_score_adj").write_text("1000")
     with suppress(OSError):
@@ -55,15 +55,20 @@ def _confine() -> None:
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)
 
 
+def _limit(kind: int, amount: int) -> None:
+    """Sets a soft limit, below the hard one that we may have been started with."""
+    _, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (amount if hard < 0 else min(amount, hard), hard))
+
+
 def _allow_cpu(seconds: int) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    limit = int(used.ru_utime + used.ru_stime) + 1 + seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
+    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + seconds)
 
 
 def _build(source: int, target: int, names_only: bool) -> str:
     copied = os.fstat(source).st_size if names_only else 0  # at most, and only what is changed
-    resource.setrlimit(resource.RLIMIT_DATA, (MAX_HEAP_BYTES + copied, resource.RLIM_INFINITY))
+    _limit(resource.RLIMIT_DATA, MAX_HEAP_BYTES + copied)
     try:
         access = mmap.ACCESS_COPY if names_only else mmap.ACCESS_READ
         with mmap.mmap(source, 0, access=access) as contents:
