@@ -1,5 +1,6 @@
 """What tests of several of the collector's parts stand on."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -13,3 +14,12 @@ def server() -> Iterator[Server]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def signal_handlers() -> Iterator[None]:
+    """Gives the handlers of the test's own process back."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)

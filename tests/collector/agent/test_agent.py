@@ -110,15 +110,7 @@ def test_a_recording_is_not_waited_for() -> None:
     assert (agent.taken, agent.drains, agent.losses) == (55, 5, {"ring_full": 5})
 
 
-@pytest.fixture
-def handlers() -> object:
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield kept
-    for number, handler in kept.items():
-        signal.signal(number, handler)
-
-
-@pytest.mark.usefixtures("handlers")
+@pytest.mark.usefixtures("signal_handlers")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_sleep_and_the_second_one_kills(number: signal.Signals) -> None:
     clock = SignalClock()

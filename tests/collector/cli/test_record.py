@@ -1,0 +1,187 @@
+"""`profiler record`: exactly the command and its children, and its exit code."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from collector.cli import record as command
+from collector.recorder import family
+from profiler import wire
+from profiler.errors import UsageError
+from profiler.formats import FORMATS
+from profiler.model import Profile
+from tests.builders import stacks
+from tests.collector.delivery.drains import held
+from tests.collector.delivery.server import Server
+
+BUSY = """
+#include <stdlib.h>
+#include <time.h>
+volatile unsigned long total;
+void __attribute__((noinline)) three_quarters(void) { for (long i = 0; i < 300000; i++) total++; }
+void __attribute__((noinline)) one_quarter(void) { for (long i = 0; i < 100000; i++) total++; }
+int main(int count, char **arguments)
+{
+    while (clock() * 1000 / CLOCKS_PER_SEC < atoi(arguments[1])) {
+        three_quarters();
+        one_quarter();
+    }
+    return 7;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that uses a CPU for as many milliseconds as it is told, and ends with 7."""
+    compiler = shutil.which("gcc") or pytest.skip("gcc is not installed")
+    folder = tmp_path_factory.mktemp("busy")
+    (folder / "busy.c").write_text(BUSY)
+    flags = ["-O1", "-fno-omit-frame-pointer"]
+    subprocess.run([compiler, *flags, "-o", folder / "busy", folder / "busy.c"], check=True)
+    return folder / "busy"
+
+
+def record(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-m", "profiler", "record", *map(str, arguments)]
+    return subprocess.run(program, capture_output=True, text=True, timeout=60)
+
+
+def weight_of(profile: Profile, function: str) -> int:
+    """The samples, or where a format has none the values, of the stacks with `function`."""
+    return sum(
+        samples or value
+        for stack, samples, value in profile.stacks()
+        if any(frame.function == function for frame in stack)
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "give either -p PID or -- COMMAND"),
+        (["-p", "1", "-o", "-", "--", "true"], "give either -p PID or -- COMMAND"),
+        (["--", "true"], "give either -o FILE or --server HOST:PORT"),
+        (["-o", "-", "--server", "a:1", "--", "true"], "give either -o FILE or --server"),
+        (["-o", "-", "--", "no-such-command"], "no such command: no-such-command"),
+        (["--server", "nowhere", "--", "true"], "expected HOST:PORT"),
+    ],
+)
+@pytest.mark.usefixtures("signal_handlers")
+def test_what_cannot_be_meant_is_refused(arguments: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        command.record.main(arguments, standalone_mode=False)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_command_is_sampled_into_a_file_and_its_exit_code_passed_on(
+    format: str, busy: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / f"out{FORMATS[format].suffix}"
+    run = record("-F", "499", "-o", path, "--", busy, "600")
+    assert run.returncode == 7
+    profile = FORMATS[format].loads(path.read_bytes())
+    total = profile.total_samples or profile.total_value  # speedscope has weights alone
+    share = weight_of(profile, "three_quarters") / total
+    assert share == pytest.approx(0.75, abs=0.1)  # 4 standard errors of 300 samples
+    said = int(run.stderr.split(" samples in ")[0].split()[-1])
+    assert said == pytest.approx(0.6 * 499, rel=0.2)
+    assert "lost: none" in run.stderr
+    if profile.total_samples:
+        assert profile.total_samples == said
+
+
+@pytest.fixture
+def bystander(busy: Path) -> Iterator[None]:
+    """The same program, running meanwhile."""
+    with subprocess.Popen([busy, "60000"]) as process:
+        yield
+        process.kill()
+
+
+@pytest.mark.kernel
+@pytest.mark.usefixtures("bystander")
+def test_only_the_command_and_its_children_are_sampled(busy: Path, tmp_path: Path) -> None:
+    path = tmp_path / "out.pb"
+    script = f"{busy} 200; {busy} 200 & {busy} 200; wait"
+    assert record("-F", "199", "-o", path, "sh", "-c", script).returncode == 0
+    with path.open("rb") as file:
+        drains = list(map(wire.decode, wire.read_batches(file)))
+    assert all(each.unaccounted == 0 for each in drains)
+    services = {
+        dict(profile.labels)["service_name"] for each in drains for profile in each.profiles
+    }
+    assert "busy" in services and services <= {"busy", "dash", "sh", "bash"}
+    assert held(drains) == pytest.approx(0.6 * 199, rel=0.25)
+
+
+@pytest.mark.kernel
+def test_a_process_that_runs_is_sampled_for_a_while(busy: Path, tmp_path: Path) -> None:
+    path = tmp_path / "out.folded"
+    with subprocess.Popen([busy, "60000"]) as process:
+        run = record("-p", str(process.pid), "--duration", "1s", "-o", path)
+        process.kill()
+    assert run.returncode == 0
+    assert weight_of(FORMATS["folded"].loads(path.read_bytes()), "three_quarters") > 10
+
+
+@pytest.mark.kernel
+def test_a_process_that_does_not_run_is_named() -> None:
+    run = record("-p", "99999999", "-o", "-")
+    assert run.returncode == 2
+    assert run.stderr == "profiler: no process 99999999\n"
+
+
+@pytest.mark.kernel
+def test_samples_go_to_a_server(server: Server, busy: Path) -> None:
+    run = record("--server", server.address, "--host-name", "ci", "--", busy, "200")
+    assert run.returncode == 7
+    assert held(server.drains) > 0
+    assert {each.host_name for each in server.drains} == {"ci"}
+
+
+@pytest.mark.kernel
+def test_samples_that_no_server_took_are_an_error(busy: Path) -> None:
+    run = record("--server", "127.0.0.1:1", "--", busy, "100")
+    assert run.returncode == 1
+    assert "did not take" in run.stderr.splitlines()[-1]
+
+
+@pytest.mark.kernel
+def test_a_signal_that_ends_the_command_is_told_as_shells_do(tmp_path: Path) -> None:
+    path = tmp_path / "out.folded"
+    assert record("-o", path, "--", "sh", "-c", "kill -9 $$").returncode == 128 + 9
+
+
+@pytest.mark.kernel
+def test_a_command_of_50_ms_has_names(busy: Path, tmp_path: Path) -> None:
+    path = tmp_path / "out.folded"
+    for _ in range(5):  # on a busy machine it may end before the first look
+        record("-F", "999", "-o", path, "--", busy, "50")
+        profile = FORMATS["folded"].loads(path.read_bytes())
+        if weight_of(profile, "three_quarters"):
+            return
+    pytest.fail(f"only {stacks(profile)}")
+
+
+def test_the_family_of_a_process_is_it_and_its_descendants() -> None:
+    shell = ["sh", "-c", "sleep 30 & (sleep 30 & echo ready; wait); wait"]
+    with subprocess.Popen(shell, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        found = family(process.pid)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert found[0] == process.pid
+    assert len(found) == len(set(found)) == 4
+
+
+def test_the_family_of_a_process_that_is_gone_is_it_alone() -> None:
+    assert family(99999999) == [99999999]
