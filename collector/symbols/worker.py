@@ -1,6 +1,6 @@
 """The child process that reads symbol tables and DWARF, so that no file can hurt the collector.
 
-`symbolic` reads what it is given in one piece. A file of 100 KB that claims a compressed section
+`symbolic` reads what it is given in one piece. A file of 1 KB that claims a compressed section
 of 2^40 bytes aborts the process that reads it, one that is cut short while it is mapped kills it
 with SIGBUS, and others take minutes. So it runs here: with limits on memory and time, without
 privileges, and one death is one unnamed file.
