@@ -5,6 +5,7 @@ touching a stack. What has samples is cut out of that log as a Profile, and thes
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
@@ -31,15 +32,16 @@ def merged_profile(
 ) -> Profile:
     """All samples of the selection; its window is the range, its labels those that all share."""
     type, within = selection.type, selection.within
-    rows = _Counted(samples.read(transaction, selection.series, within))
     parts: list[Profile] = []
-    for scope_id, group in groupby(rows, key=attrgetter("scope_id")):
-        epochs: dict[int, _Columns] = {}
-        for row in group:
-            if row.epoch not in epochs:
-                epochs[row.epoch] = _Columns(symbols.tree(transaction, scope_id, row.epoch))
-            epochs[row.epoch].add(row)
-        parts += [columns.profile(type) for columns in epochs.values()]
+    with closing(samples.read(transaction, selection.series, within)) as stored:
+        rows = _Counted(stored)
+        for scope_id, group in groupby(rows, key=attrgetter("scope_id")):
+            epochs: dict[int, _Columns] = {}
+            for row in group:
+                if row.epoch not in epochs:
+                    epochs[row.epoch] = _Columns(symbols.tree(transaction, scope_id, row.epoch))
+                epochs[row.epoch].add(row)
+            parts += [columns.profile(type) for columns in epochs.values()]
     return replace(
         _merged(parts, type),
         period=rows.period,

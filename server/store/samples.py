@@ -1,6 +1,6 @@
 """What was measured: one row a series and batch, its sums beside the blob of its entries."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -79,8 +79,11 @@ def add(transaction: sa.Connection, uid: int, rows: Iterable[Row]) -> None:
 
 def read(
     transaction: sa.Connection, selected: Sequence[Series], within: TimeRange
-) -> Iterator[Row]:
-    """The rows of the series that begin in the range, scope by scope."""
+) -> Generator[Row]:
+    """The rows of the series that begin in the range, scope by scope.
+
+    Holds a cursor: close it where it is not read to its end.
+    """
     wanted = sa.select(
         hot.c.scope_id,
         hot.c.series_id,
@@ -91,9 +94,10 @@ def read(
         hot.c.blob,
     ).execution_options(yield_per=_ROWS_A_FETCH)
     for chosen in _chosen(selected, within):
-        for key_and_window in transaction.execute(wanted.where(*chosen)):
-            scope_id, series_id, t0_ns, epoch, duration_ns, period, blob = key_and_window
-            yield Row(scope_id, series_id, t0_ns, epoch, duration_ns, period, decode_entries(blob))
+        with transaction.execute(wanted.where(*chosen)) as rows:
+            for scope_id, series_id, t0_ns, epoch, duration_ns, period, blob in rows:
+                entries = decode_entries(blob)
+                yield Row(scope_id, series_id, t0_ns, epoch, duration_ns, period, entries)
 
 
 def totals(

@@ -115,10 +115,17 @@ export const getTimeline = (of: Selection, signal: AbortSignal): Promise<Timelin
   return get(address("timeline", { ...parameters(of), ...step }), signal);
 };
 
+/** The most that the server sends; without it, what a screen can show. */
+const EVERY_NODE = { max_nodes: 1_000_000 };
+
 export const getFlamegraph = async (
   of: Selection,
+  whole: boolean,
   signal: AbortSignal,
-): Promise<FlamegraphAnswer> => decode(await get(address("flamegraph", parameters(of)), signal));
+): Promise<FlamegraphAnswer> => {
+  const limit = whole ? EVERY_NODE : {};
+  return decode(await get(address("flamegraph", { ...parameters(of), ...limit }), signal));
+};
 
 export const getTop = (of: Selection, signal: AbortSignal): Promise<TopAnswer> =>
   get(address("top", parameters(of)), signal);

@@ -47,7 +47,7 @@ function resolve(from: string, to: string): Resolved {
 }
 
 /** `table`: whether the table is in view; its numbers are of the whole profile and cost time. */
-export function useData({ query, from, to, live }: PageState, table: boolean) {
+export function useData({ query, from, to, live, search }: PageState, table: boolean) {
   const [empty, setEmpty] = useState(false);
   const [tick, retry] = useTicks(live ? LIVE_MS : empty ? FIRST_MS : 0);
   const types = useAnswer(String(tick), getProfileTypes);
@@ -57,7 +57,17 @@ export function useData({ query, from, to, live }: PageState, table: boolean) {
   const key = selection && `${query} ${selection.from} ${selection.to} ${tick}`;
   const about = selection as Selection;
   const timeline = useAnswer(key, (signal) => getTimeline(about, signal));
-  const flamegraph = useAnswer(key, (signal) => getFlamegraph(about, signal));
+  const [whole, setWhole] = useState("");
+  const subject = `${query} ${from} ${to}`;
+  const all = whole === subject;
+  const flamegraph = useAnswer(key && `${key} ${all}`, (signal) =>
+    getFlamegraph(about, all, signal),
+  );
+  // A share is exact only where no node was left out.
+  const lacking = search !== "" && (flamegraph.value?.hidden ?? 0) > 0;
+  useEffect(() => {
+    if (lacking) setWhole(subject);
+  }, [lacking, subject]);
   const top = useAnswer(table ? key : null, (signal) => getTop(about, signal));
   const nothing = types.value?.length === 0;
   useEffect(() => setEmpty(nothing), [nothing]);

@@ -103,7 +103,7 @@ function options(
   return {
     width: element.clientWidth,
     height: HEIGHT,
-    padding: [10, 0, 0, 0],
+    padding: [10, 18, 0, 0],
     legend: { show: false },
     cursor: {
       drag: { x: true, y: false, setScale: false },
