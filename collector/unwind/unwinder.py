@@ -188,6 +188,8 @@ class Unwinder:
         if file.failure:
             self._put({number: FAILED})
         elif not file.pending:
+            if pid not in self._mappings:  # it is walked by the mappings of its parent
+                self._refresh(pid)
             descriptor = self._open_file(pid, file)
             if descriptor is not None:
                 file.pending.add(window)

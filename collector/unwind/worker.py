@@ -18,8 +18,9 @@ from pathlib import Path
 from collector.unwind import cache, elf, table, tablefile
 from profiler.errors import FormatError
 
-NICE = 10
-"""A tenth of a CPU that others keep busy; at 19 it would be a seventieth, and libc take 3 s."""
+NICE = 5
+"""A quarter of a CPU that one other keeps busy. At 19 it would be a seventieth, and on a node that
+is busy, where profiles matter most, the first stacks would wait for minutes."""
 MAX_DATA_BYTES = 1 << 30
 """rustc's libLLVM, the largest table seen, takes 0.1 GB."""
 MAX_CPU_SECONDS = 30

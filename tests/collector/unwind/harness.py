@@ -1,22 +1,15 @@
-"""Samples one process with the test program walk.bpf.c, and names its frames by its symbols.
+"""Samples with the test program walk.bpf.c: `Harness(program).settled(1.0, pid)`."""
 
-with Harness(build_folder) as harness:
-    samples = harness.sample(pid, seconds=1)
-"""
-
-import ctypes
 import os
 import struct
 import subprocess
 import time
-from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from collector.kernel import cpus, files, perf_event
 from collector.kernel.libbpf import Library
@@ -35,6 +28,7 @@ MAPS = (
     *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_wanted"),
     *("unwind_programs", "ring", "lost"),
 )
+WAITING = {Cause.NO_PROCESS, Cause.NO_TABLE, Cause.NO_MAPPING}
 _HEAD = struct.Struct("<IIIiQ")
 
 
@@ -83,9 +77,8 @@ def compile_program(folder: Path) -> Path:
 class Harness:
     """The loaded test program and its unwinder."""
 
-    def __init__(self, folder: Path, target: int = 0, **options: object) -> None:
-        self._object = compile_program(folder)
-        self._target = target
+    def __init__(self, program: Path, **options: Any) -> None:
+        self._object = program
         self._options = options
         self._open = ExitStack()
 
@@ -93,9 +86,6 @@ class Harness:
         with ExitStack() as opened:
             library = Library()
             handle = opened.enter_context(library.opened(os.fsencode(self._object)))
-            value = self._target.to_bytes(4, "little")
-            rodata = library.call("bpf_object__find_map_by_name", handle, b".rodata")
-            library.call("bpf_map__set_initial_value", rodata, value, 4)
             library.call("bpf_object__load", handle)
             self.fds = {
                 name: library.call(
@@ -114,7 +104,7 @@ class Harness:
             Map(self.fds["unwind_programs"]).update(bytes(4), walk.to_bytes(4, "little"))
             self._ring = opened.enter_context(Ring(self.fds["ring"], RING_BYTES))
             self.unwinder = opened.enter_context(
-                Unwinder(self.fds, None, read_mappings, **self._options)  # type: ignore[arg-type]
+                Unwinder(self.fds, None, read_mappings, **self._options)
             )
             self._open = opened.pop_all()
         return self
@@ -127,8 +117,10 @@ class Harness:
     ) -> None:
         self._open.close()
 
-    def sample(self, seconds: float, frequency_hz: int = 499) -> list[Sample]:
-        """Every sample of that time; none is lost on the way."""
+    def sample(
+        self, seconds: float, pid: int | None = None, frequency_hz: int = 499
+    ) -> list[Sample]:
+        """Every sample of that time, of one process or of all; none is lost on the way."""
         samples: list[Sample] = []
         with perf_event.Events(self.start, perf_event.CPU_CLOCK, frequency_hz) as events:
             events.follow_cpus(cpus.online())
@@ -141,18 +133,17 @@ class Harness:
             events.disable()
         samples += map(parse, self._ring.read_all())
         assert Map(self.fds["lost"]).lookup(bytes(4)) == bytes(8)
-        return samples
+        return [sample for sample in samples if pid in (None, sample.tgid)]
 
-    def settled(self, seconds: float, frequency_hz: int = 499) -> list[Sample]:
+    def settled(self, seconds: float, pid: int, frequency_hz: int = 499) -> list[Sample]:
         """Samples of a process whose mappings and tables are loaded by now."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            early = self.sample(0.3, frequency_hz)
-            waiting = {Cause.NO_PROCESS, Cause.NO_TABLE, Cause.NO_MAPPING}
+            early = self.sample(0.1, pid, frequency_hz)
             pending = self.unwinder.stats().pending
-            if early and not pending and not any(s.cause in waiting for s in early):
+            if early and not pending and not any(sample.cause in WAITING for sample in early):
                 break
-        return self.sample(seconds, frequency_hz)
+        return self.sample(seconds, pid, frequency_hz)
 
 
 def read_mappings(pid: int) -> Sequence[Mapping] | None:

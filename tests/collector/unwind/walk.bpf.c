@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// Walks the user stack of every sample of one process and sends it, with the time that it took and
-// with the kernel's own walk by frame pointers.
+// Walks the user stack of every sample and sends it, with the time that it took and with the
+// kernel's own walk by frame pointers.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include "unwind_walk.h"
 
 #define NATIVE_DEPTH 127
-
-const volatile __u32 target = 0; // tgid; 0: every process
 
 struct event {
 	__u32 tgid;
@@ -84,7 +82,7 @@ int start(void *ctx)
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
 	struct unwind *u;
 
-	if (!s || !(__u32)pid_tgid || (target && pid_tgid >> 32 != target))
+	if (!s || !(__u32)pid_tgid)
 		return 0;
 	s->started = bpf_ktime_get_ns();
 	u = unwind_begin(ctx);

@@ -1,0 +1,127 @@
+"""Tells the kernel which processes run Python, and how.
+
+    interpreters = Interpreters(maps["python_processes"], clock)
+    interpreters.add(process)       its mappings are known, or have changed
+    interpreters.remove(pid)        it executes another program, or has ended
+    interpreters.poll()             ten times a second: those that were not ready
+
+An interpreter is checked in each process. One that has just begun has nothing to be checked by; but
+where its file was found good in another process, the kernel begins with what was right there: it
+looks itself whether the state that it finds belongs to the thread.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from collector.kernel.maps import Map
+from collector.processes.bounded import Bounded
+from collector.processes.cache import Process
+from collector.symbols.files import Identity
+from collector.unwind import bpf_maps
+from collector.unwind.python.inspection import Inspected, inspect
+from collector.unwind.python.located import MAX_FILES, Located, Locator
+from collector.unwind.python.memory import Refused, open_memory
+from profiler.clock import Clock
+
+FIRST_RETRY_NS = 100_000_000
+LAST_RETRY_NS = 60_000_000_000
+"""A check costs some 2 ms."""
+PASSING = ("not_initialized", "idle")
+"""Causes that time may mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A process with an interpreter; `cause` is why it could not be checked, "" where it was."""
+
+    process: Process
+    inspected: Inspected | None
+    cause: str
+    retry_ns: int = 0
+    wait_ns: int = FIRST_RETRY_NS
+
+
+class Interpreters:
+    """Fills the map `python_processes`, given by descriptor; serves one thread."""
+
+    def __init__(self, processes_fd: int, clock: Clock, proc: Path = Path("/proc")) -> None:
+        self._fd = processes_fd
+        self._map = Map(processes_fd)
+        self._clock = clock
+        self._proc = proc
+        self._locator = Locator(proc)
+        self._known: dict[int, _Known] = {}
+        self._good: Bounded[Identity, Inspected] = Bounded(MAX_FILES, lambda inspected: 1)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def add(self, process: Process) -> None:
+        """Looks for an interpreter in the mappings of a process."""
+        known = self._known.get(process.pid)
+        if known is None or known.cause or known.process.start_ticks != process.start_ticks:
+            self._look_at(process, FIRST_RETRY_NS)
+
+    def copy(self, pid: int, parent: int) -> None:
+        """A process was forked, and runs what its parent runs until it executes another."""
+        known = self._known.get(parent)
+        if known is not None:
+            self._set(replace(known, process=replace(known.process, pid=pid)))
+
+    def remove(self, pid: int) -> None:
+        """Unknown processes do not matter."""
+        if self._known.pop(pid, None) is not None:
+            bpf_maps.delete(self._fd, _key(pid))
+
+    def inspected(self, pid: int) -> Inspected | None:
+        """What the kernel was told of a process."""
+        known = self._known.get(pid)
+        return known.inspected if known else None
+
+    def cause(self, pid: int) -> str:
+        """Why an interpreter shows no Python frames (`unknown_version`, `idle`), or only those
+        of a layout that is not checked yet; "" where it was checked, or there is none."""
+        known = self._known.get(pid)
+        return known.cause if known else ""
+
+    def poll(self) -> None:
+        """Tries again what was not ready, at growing intervals."""
+        now = self._clock.monotonic_ns()
+        due = [k for k in self._known.values() if k.cause in PASSING and k.retry_ns <= now]
+        for known in due:
+            self._look_at(known.process, min(2 * known.wait_ns, LAST_RETRY_NS))
+
+    def _look_at(self, process: Process, wait_ns: int) -> None:
+        inspected, cause = None, ""
+        try:
+            located = self._locator.find(process)
+            if located is None:
+                return
+            inspected = self._provisional(located)
+            with open_memory(process.pid, self._proc) as memory:
+                inspected = inspect(memory, located.interpreter, located.base)
+            self._good[located.file] = inspected
+        except Refused as refusal:
+            cause = refusal.cause
+        if cause and cause not in PASSING:
+            inspected = None
+        retry_ns = self._clock.monotonic_ns() + wait_ns
+        self._set(_Known(process, inspected, cause, retry_ns, wait_ns))
+
+    def _provisional(self, located: Located) -> Inspected | None:
+        """What was found in another process of the same interpreter."""
+        good = self._good.get(located.file)
+        return None if good is None else good.at(located.interpreter, located.base)
+
+    def _set(self, known: _Known) -> None:
+        pid = known.process.pid
+        if known.inspected is not None:
+            try:
+                self._map.update(_key(pid), known.inspected.packed())
+            except OSError:  # E2BIG: the map of processes is full
+                known = replace(known, inspected=None, cause="no_room")
+        self._known[pid] = known
+
+
+def _key(pid: int) -> bytes:
+    return pid.to_bytes(4, "little")
