@@ -60,7 +60,7 @@ def load(sizes: Sizes) -> Loaded:
                 library.call("bpf_object__load", bpf_object)
                 return _descriptors(library, bpf_object, sizes)
         except OSError as error:
-            if error.errno in (errno.EPERM, errno.EACCES):
+            if error.errno == errno.EPERM:  # EACCES is the verifier's
                 raise refused("to load BPF programs") from error
             reason = warnings[0].removeprefix("libbpf: ") if warnings else str(error)
             raise ProfilerError(f"libbpf cannot load {path}: {reason}") from error

@@ -95,7 +95,7 @@ def duplicates(fds: Sequence[int]) -> list[int]:
 
 
 def refused(what: str) -> PrivilegeError:
-    """The error for an EPERM or EACCES of the kernel; `what` says which call was refused."""
+    """The error for a kernel that lets only the privileged do `what`."""
     return PrivilegeError(
         f"the kernel refuses {what}: it needs CAP_BPF and CAP_PERFMON (root before Linux 5.8); "
         "run as root, or give the service these capabilities"

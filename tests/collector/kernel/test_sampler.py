@@ -41,6 +41,15 @@ def sampled(sampler: Sampler, seconds: float) -> RawDrain:
         return sampler.drain()
 
 
+def until_named(pid: int, names: set[str]) -> None:
+    """Returns once the threads of a process have these names."""
+    while {
+        path.read_bytes().decode("utf-8", "backslashreplace").strip()
+        for path in Path(f"/proc/{pid}/task").glob("*/comm")
+    } != names:
+        time.sleep(0.01)
+
+
 def of(drain: RawDrain, pid: int) -> list[RawSample]:
     return [sample for sample in drain.samples if sample.pid == pid]
 
@@ -61,14 +70,15 @@ def test_time_spent_three_to_one_is_sampled_three_to_one(
     loader: str, start: Start, build: Callable[[str], Path]
 ) -> None:
     process = start("split")
-    drain = sampled(Sampler(loader=loader, frequency_hz=1999), seconds=2)
     addresses = functions(build("split"))
     leaves = Counter[str]()
-    for sample in of(drain, process.pid):
-        for name in ("three_quarters", "one_quarter"):
-            if any(address in addresses[name] for address in sample.user[:2]):
-                leaves[name] += sample.count
-    assert leaves.total() > 1000
+    with Sampler(loader=loader, frequency_hz=1999) as sampler:
+        while leaves.total() < 2500:
+            time.sleep(0.2)
+            for sample in of(sampler.drain(), process.pid):
+                for name in ("three_quarters", "one_quarter"):
+                    if any(address in addresses[name] for address in sample.user[:1]):
+                        leaves[name] += sample.count
     assert leaves["three_quarters"] / leaves.total() == pytest.approx(0.75, abs=0.03)
 
 
@@ -90,7 +100,7 @@ def test_every_sample_is_accounted_for_over_many_fast_drains(
 
 def test_stacks_that_collide_come_through_the_ring_and_none_is_lost(start: Start) -> None:
     process = start("stacks")
-    drain = sampled(Sampler(frequency_hz=FAST_HZ, sizes=TINY), seconds=0.5)
+    drain = sampled(Sampler(frequency_hz=999, sizes=TINY), seconds=1)
     assert closes(drain)
     assert not drain.losses
     assert len({sample.user for sample in of(drain, process.pid)}) > TINY.stacks
@@ -98,7 +108,7 @@ def test_stacks_that_collide_come_through_the_ring_and_none_is_lost(start: Start
 
 def test_a_count_without_room_comes_through_the_ring(start: Start) -> None:
     start("stacks")
-    drain = sampled(Sampler(frequency_hz=FAST_HZ, sizes=Sizes(counts=4)), seconds=0.5)
+    drain = sampled(Sampler(frequency_hz=999, sizes=Sizes(counts=4)), seconds=1)
     assert closes(drain)
     assert not drain.losses
     assert len(drain.samples) > 100
@@ -136,11 +146,11 @@ def test_a_stack_as_deep_as_the_kernel_walks_is_marked_as_truncated(
 def test_the_kernel_part_of_a_system_call_is_sampled() -> None:
     copying = "import os\nwith open('/dev/zero','rb',0) as zero:\n while 1: zero.read(1 << 24)"
     with subprocess.Popen([sys.executable, "-c", copying]) as process:
-        drain = sampled(Sampler(frequency_hz=FAST_HZ), seconds=0.5)
+        drain = sampled(Sampler(frequency_hz=FAST_HZ, target=[process.pid]), seconds=0.5)
         process.kill()
-    in_kernel = sum(s.count for s in of(drain, process.pid) if s.kernel)
-    assert in_kernel > held(drain) / 10
-    assert any(s.kernel and s.user for s in of(drain, process.pid))
+    in_kernel = sum(sample.count for sample in drain.samples if sample.kernel)
+    assert in_kernel > held(drain) / 2
+    assert any(sample.kernel and sample.user for sample in drain.samples)
 
 
 def test_kernel_threads_are_kept_and_idle_is_left_out(tmp_path: Path) -> None:
@@ -159,9 +169,7 @@ def test_kernel_threads_are_kept_and_idle_is_left_out(tmp_path: Path) -> None:
 
 def test_a_target_is_sampled_with_its_threads_and_nothing_else(start: Start) -> None:
     process, _ = start("threads"), start("split")
-    while len(list(Path(f"/proc/{process.pid}/task").iterdir())) < 2:
-        time.sleep(0.01)
-    time.sleep(0.1)  # until both have their names
+    until_named(process.pid, {"left", "right"})
     drain = sampled(Sampler(target=[process.pid], frequency_hz=999), seconds=0.5)
     assert closes(drain)
     assert {sample.pid for sample in drain.samples} == {process.pid}
@@ -186,7 +194,8 @@ def test_a_command_is_sampled_from_its_exec_with_its_children_and_nothing_else(
     assert exit_code == 7
     assert closes(drain)
     names = {sample.thread_name for sample in drain.samples}
-    assert {"stacks", "left", "right"} <= names <= {"stacks", "left", "right", "timeout", "sh"}
+    programs = {"stacks", "left", "right"}
+    assert programs <= names <= programs | {"threads", "timeout", "sh"}  # until they are named
     assert drain.idle == 0
 
 
@@ -199,28 +208,33 @@ def test_the_last_drain_ends_with_the_sampling(start: Start) -> None:
         last, empty = sampler.drain(), sampler.drain()
     assert last.taken > 50
     assert (empty.taken, empty.duration_ns) == (0, 0)
-    assert 0.09 * NS < last.duration_ns < 0.5 * NS
-    assert last.start_ns == pytest.approx(first.start_ns + first.duration_ns, abs=NS / 100)
+    assert last.duration_ns > 0.09 * NS
+    assert last.start_ns == pytest.approx(first.start_ns + first.duration_ns, abs=NS / 10)
 
 
 def test_samples_times_period_is_the_cpu_time_of_the_process(start: Start) -> None:
     process = start("split")
-    clock = Path(f"/proc/{process.pid}/schedstat")  # nanoseconds on a CPU, first
+
+    def spent_ns() -> int:
+        return int(Path(f"/proc/{process.pid}/schedstat").read_text().split()[0])
+
+    outer = spent_ns()
     with Sampler(target=[process.pid], frequency_hz=999) as sampler:
-        before = int(clock.read_text().split()[0])
+        inner = spent_ns()
         time.sleep(1)
+        inner = spent_ns() - inner
         sampler.stop()
-        spent = int(clock.read_text().split()[0]) - before
+        outer = spent_ns() - outer
         drain = sampler.drain()
     assert drain.period_ns == NS // 999
-    assert drain.taken * drain.period_ns == pytest.approx(spent, rel=0.05)
+    assert 0.97 * inner <= drain.taken * drain.period_ns <= 1.03 * outer
 
 
 def test_a_thread_name_that_is_not_utf8_is_shown_with_escapes() -> None:
     naming = "open('/proc/self/comm', 'wb').write(b'caf\\xe9')\nwhile 1: pass"
     with subprocess.Popen([sys.executable, "-c", naming]) as process:
-        time.sleep(0.2)
-        drain = sampled(Sampler(target=[process.pid], frequency_hz=999), seconds=0.1)
+        until_named(process.pid, {"caf\\xe9"})
+        drain = sampled(Sampler(target=[process.pid], frequency_hz=999), seconds=0.2)
         process.kill()
     assert {sample.thread_name for sample in drain.samples} == {"caf\\xe9"}
 
