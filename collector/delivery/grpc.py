@@ -33,8 +33,15 @@ RETRY_SECONDS = (0.5, 30.0)
 """The first wait after a stream that failed, doubled each time up to the last, each of them times
 a random 0.5 to 1, so that a fleet does not come back all at once."""
 
+ATTEMPTS = 20
+"""A batch on which the server fails so often, in some 8 minutes, is given up like a refused one:
+it would keep all others from being sent, until the spool is full."""
+
 STREAM_NODES = 200_000
 """Nodes after which a new stream begins: the encoder keeps about 130 bytes of each."""
+
+_BROKEN = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
+"""What a server answers whose code fails."""
 
 _OPTIONS = (
     ("grpc.max_send_message_length", MESSAGE_BYTES),
@@ -78,7 +85,8 @@ class GrpcExporter:
         self._closing = False
         self._away = False
         self._alone = False  # send one batch and wait: one of the last stream's was refused
-        self._failures = 0
+        self._failures = 0  # streams in a row without an acknowledgement
+        self._broken = 0  # those of them on which the server itself failed
         self._call: Any = None
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
         self._thread.start()
@@ -171,7 +179,7 @@ class GrpcExporter:
             stream.acknowledge(sequence)
             self.acknowledged += self.spool.remove(sequence)
             self._alone = False
-            self._failures = 0
+            self._failures = self._broken = 0
             if self._away:
                 self._away = False
                 logger.warning("%s answers again", self._name)
@@ -195,10 +203,12 @@ class GrpcExporter:
                     said,
                     self.spool.directory,
                 )
+            self._failures += 1
+            self._broken = self._broken + 1 if error.code() in _BROKEN and stream.sent else 0
+            if self._broken >= ATTEMPTS:
+                self._refused(stream, said)
             first, last = self._retry_seconds
-            wait_seconds = min(first * 2.0**self._failures, last)
-            self._failures = min(self._failures + 1, 32)
-            return wait_seconds * random.uniform(0.5, 1)
+            return min(first * 2.0 ** min(self._failures - 1, 32), last) * random.uniform(0.5, 1)
 
     def _refused(self, stream: "_Stream", said: str) -> None:
         if stream.sent > 1:

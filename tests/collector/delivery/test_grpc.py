@@ -190,6 +190,22 @@ def test_any_other_error_is_tried_again(
     assert len(server.received) > 3
 
 
+def test_a_batch_on_which_the_server_fails_again_and_again_does_not_block_the_others(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "ATTEMPTS", 5)
+    server.answer = lambda batch, n: (
+        grpc.StatusCode.INTERNAL if batch.sequence == 2 and batch.profiles else None
+    )
+    with exporting(server, tmp_path) as exporter:
+        for number in range(6):
+            exporter.export(drain(number))
+        eventually(server.has(6), "all that can be stored")
+    assert losses(server.drains) == {"ring_full": 6, "refused": 10}
+    assert len(server.received) >= 5
+    assert left(tmp_path) == 0
+
+
 def test_a_server_that_says_nothing_is_left_for_a_new_stream(
     server: Server,
     tmp_path: Path,
