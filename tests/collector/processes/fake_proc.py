@@ -4,6 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
+
 PF_KTHREAD = 0x200000
 
 
@@ -48,3 +50,11 @@ class FakeProc:
 def maps_line(start: int, end: int, path: str = "", permissions: str = "r-xp") -> bytes:
     """A line of /proc/PID/maps; of anonymous memory if there is no path."""
     return f"{start:x}-{end:x} {permissions} 00000000 00:00 0    {path}\n".encode()
+
+
+def give_away(file: Path) -> None:
+    """Makes the file another user's; skips the test where that is not allowed."""
+    try:
+        os.chown(file, 1234, 1234)
+    except PermissionError:
+        pytest.skip("giving a file to another user needs CAP_CHOWN")
