@@ -1,0 +1,61 @@
+"""Keeps docs/ true: the command line's page is its own --help, and links lead somewhere."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from profiler.cli import cli
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "reference" / "command-line.md"
+HEAD = """# Command line
+
+Every command and flag, as `--help` prints them. Any flag can also stand in the environment
+(`PROFILER_COLLECT_FREQUENCY=199`) or in a TOML file, a table a command; flags come before the
+environment, the environment before the file, and `profiler config` prints what is in force.
+
+| exit code | meaning |
+| --- | --- |
+| 0 | done |
+| 1 | something does not answer or refuses: a server, a port, the kernel; one line says which |
+| 2 | what was typed cannot be meant, or a file cannot be read |
+| 130 | Ctrl-C |
+| that of COMMAND | `profiler record -- COMMAND` |
+"""
+
+
+def help_page() -> str:
+    names = ["", *cli.list_commands(click.Context(cli))]
+    return HEAD + "".join(_section(name) for name in names)
+
+
+def _section(name: str) -> str:
+    arguments = [name, "--help"] if name else ["--help"]
+    # Flags come from this machine's environment and files; their page must not.
+    environment = {key: None for key in os.environ if key.startswith("PROFILER_")}
+    runner = CliRunner(env={**environment, "COLUMNS": "80"})
+    printed = runner.invoke(cli, arguments, prog_name="profiler").output
+    return f"\n## profiler {name}".rstrip() + f"\n\n```text\n{printed.rstrip()}\n```\n"
+
+
+def test_the_page_of_the_command_line_is_what_help_prints() -> None:
+    expected = help_page()
+    if os.environ.get("BLESS"):
+        PAGE.write_text(expected)
+    assert PAGE.read_text() == expected, "run BLESS=1 pytest tests/test_docs.py, and read the diff"
+
+
+def links() -> Iterator[tuple[str, str]]:
+    for page in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]):
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text()):
+            yield str(page.relative_to(ROOT)), target
+
+
+@pytest.mark.parametrize(("page", "target"), list(links()))
+def test_a_link_in_the_docs_leads_somewhere(page: str, target: str) -> None:
+    assert ((ROOT / page).parent / target).exists()
