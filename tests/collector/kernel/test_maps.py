@@ -12,6 +12,7 @@ from collector.kernel.loader import load
 from collector.kernel.maps import Bpf, Map, Shape
 from collector.kernel.perf_event import CPU_CLOCK, Events
 from collector.kernel.program import Loaded
+from collector.kernel.sets import Sets
 
 HASH = 1
 ENTRIES = {number.to_bytes(4, "little"): (number * 7).to_bytes(8, "little") for number in range(50)}
@@ -78,6 +79,17 @@ def test_all_stacks_are_read_and_their_slots_freed(sampled: Loaded, kernel: str)
     assert {int.from_bytes(id_, "little") for id_, _ in stacks.take_all()} >= ids
     assert ids
     assert dict(Map(sampled.maps["stacks_0"]).take_all()) == {}
+
+
+@pytest.mark.kernel
+def test_samples_whose_stacks_are_gone_are_kept_and_marked(sampled: Loaded) -> None:
+    with Sets(sampled) as sets:
+        assert list(Map(sampled.maps["stacks_0"]).take_all())
+        sets.swap()
+        contents = sets.take()
+    lost = sum(contents.counters[cause] for cause in abi.LOSSES)
+    assert contents.counters[abi.Counter.TAKEN] == contents.samples.total() + lost
+    assert any(key.truncated == "missing" and key.user == () for key in contents.samples)
 
 
 @pytest.mark.kernel
