@@ -1,12 +1,13 @@
 """Code objects in the memory of another process: their function, file and lines."""
 
 import struct
+import sys
 from dataclasses import dataclass
 
 from collector.processes.text import printable
 from collector.unwind.python import abi
-from collector.unwind.python.layouts import Layout
-from collector.unwind.python.lines import DECODERS, Steps, line_at
+from collector.unwind.python.layouts import Layout, Lines
+from collector.unwind.python.lines import DECODERS, line_at
 from collector.unwind.python.memory import Memory, Unread
 
 MAX_NAME = 1024
@@ -27,17 +28,25 @@ _CODECS = {1: "latin-1", 2: "utf-16-le", 4: "utf-32-le"}
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """`checksum` is the one that the kernel computes, of what it was when it was read."""
+    """`checksum` is the one that the kernel computes, of what it was when it was read. The line
+    table stays as it is: decoded, it takes 40 times the memory."""
 
     function: str
     file: str
-    steps: Steps
     checksum: int
+    form: Lines
+    table: bytes
+    first: int
 
     def line(self, place: int) -> int:
         """The line of a place in the instructions, 0 where there is none."""
-        line = line_at(self.steps, place)
+        line = line_at(DECODERS[self.form](self.table, self.first), place)
         return line if 0 < line < MAX_LINE else 0
+
+    @property
+    def weight(self) -> int:
+        """Bytes, without those of the file's name, which code objects share."""
+        return 400 + len(self.table) + len(self.function)
 
 
 def read_code(memory: Memory, layout: Layout, address: int, code_type: int) -> Code:
@@ -50,9 +59,11 @@ def read_code(memory: Memory, layout: Layout, address: int, code_type: int) -> C
     lines = _word(head, layout.code_lines)
     return Code(
         function=printable(read_text(memory, layout, name, MAX_NAME)),
-        file=printable(read_text(memory, layout, file, MAX_FILE), MAX_FILE),
-        steps=DECODERS[layout.lines](_read_bytes(memory, lines), first),
+        file=sys.intern(printable(read_text(memory, layout, file, MAX_FILE), MAX_FILE)),
         checksum=abi.checksum(first, file, name, lines),
+        form=layout.lines,
+        table=_read_bytes(memory, lines),
+        first=first,
     )
 
 

@@ -10,17 +10,16 @@ Three forms, each a string of bytes that is read from its beginning:
   which holds the form (bits 3 to 6) and the length of the range in code units less one (bits 0 to
   2); what follows depends on the form.
 
->>> steps = lnotab(bytes([0, 1, 8, 1]), first=10)
->>> line_at(steps, 4), line_at(steps, 8)
+>>> table = bytes([0, 1, 8, 1])
+>>> line_at(lnotab(table, first=10), 4), line_at(lnotab(table, first=10), 8)
 (11, 12)
 """
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from collector.unwind.python.layouts import Lines
 
-Steps = tuple[tuple[int, int], ...]
+Steps = Iterator[tuple[int, int]]
 """(place from which on, line) by place; line 0 where the instructions have none."""
 
 NO_LINE = -128
@@ -31,19 +30,19 @@ _LONG = 14
 _MAX_SHIFT = 60
 
 
-def line_at(steps: Steps, place: int) -> int:
+def line_at(steps: Iterable[tuple[int, int]], place: int) -> int:
     """The line of the instruction at `place`; a place before all is the first instruction's."""
-    index = bisect_right(steps, (max(place, 0), 1 << 32)) - 1
-    return steps[index][1] if index >= 0 else 0
+    found = 0
+    for start, line in steps:
+        if start > max(place, 0):
+            break
+        found = line
+    return found
 
 
 def lnotab(table: bytes, first: int) -> Steps:
     """Places in bytes."""
-    return tuple(_lnotab(table, first))
-
-
-def _lnotab(table: bytes, line: int) -> Iterator[tuple[int, int]]:
-    place = 0
+    place, line = 0, first
     yield place, line
     for step, lines in zip(table[::2], table[1::2], strict=False):
         place += step
@@ -53,11 +52,7 @@ def _lnotab(table: bytes, line: int) -> Iterator[tuple[int, int]]:
 
 def linetable(table: bytes, first: int) -> Steps:
     """Places in code units of two bytes, as frames count them."""
-    return tuple(_linetable(table, first))
-
-
-def _linetable(table: bytes, line: int) -> Iterator[tuple[int, int]]:
-    place = 0
+    place, line = 0, first
     for size, lines in zip(table[::2], table[1::2], strict=False):
         step = _signed(lines)
         line += step if step != NO_LINE else 0
@@ -68,11 +63,7 @@ def _linetable(table: bytes, line: int) -> Iterator[tuple[int, int]]:
 
 def locations(table: bytes, first: int) -> Steps:
     """Places in bytes."""
-    return tuple(_locations(table, first))
-
-
-def _locations(table: bytes, line: int) -> Iterator[tuple[int, int]]:
-    place, entries = 0, iter(table)
+    place, line, entries = 0, first, iter(table)
     for head in entries:
         form, size = head >> 3 & 15, 2 * ((head & 7) + 1)
         if _ONE_LINE_0 <= form <= _ONE_LINE_2:

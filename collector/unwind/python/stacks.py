@@ -69,6 +69,8 @@ def _aligned(entries: list[int | PythonFrame | None]) -> list[int | PythonFrame]
     frames = [entry for entry in entries if isinstance(entry, PythonFrame)]
     missing = len(runs) - len(frames)
     if missing:
-        for index, frame in zip(runs, [None] * missing + frames, strict=True):
+        for index in runs[:missing]:
+            entries[index] = None
+        for index, frame in zip(runs[missing:], frames, strict=True):
             entries[index] = frame
     return [entry for entry in entries if entry is not None]

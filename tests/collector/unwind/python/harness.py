@@ -1,0 +1,155 @@
+"""Samples one Python process with the test program walk.bpf.c.
+
+with Harness(folder, pid) as harness:
+    samples = harness.sample(seconds=1)
+"""
+
+import os
+import struct
+import subprocess
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from collector.kernel import cpus, files, perf_event
+from collector.kernel.libbpf import Library
+from collector.kernel.maps import Map
+from collector.kernel.ring import Ring
+from collector.processes.cache import ProcessCache
+from collector.processes.maps import Mapping
+from collector.processes.procfs import ProcFs
+from collector.unwind.abi import Cause
+from collector.unwind.python import abi
+from collector.unwind.python.interpreters import Interpreters
+from collector.unwind.python.names import Names
+from collector.unwind.python.stacks import PythonFrame, Stack, parse
+from collector.unwind.unwinder import Unwinder
+from profiler.clock import SystemClock
+from profiler.model import Frame
+
+SOURCE = Path(__file__).with_name("walk.bpf.c")
+RING_BYTES = 1 << 24
+MAPS = (
+    *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_wanted", "unwind_programs"),
+    *("python_processes", "python_codes", "ring", "lost"),
+)
+_HEAD = struct.Struct("<IIIIQ")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One walk: why it ended, what was found and what it cost."""
+
+    cause: Cause
+    python: abi.Cause
+    stack: Stack
+    ns: int
+
+    @property
+    def complete(self) -> bool:
+        done = (abi.Cause.COMPLETE, abi.Cause.NO_THREAD)
+        return self.cause is Cause.COMPLETE and self.python in done and not self.stack.cause
+
+
+def _sample(record: bytes) -> Sample:
+    cause, python, count, _, ns = _HEAD.unpack_from(record)
+    words = memoryview(record)[_HEAD.size :].cast("Q")
+    return Sample(Cause(cause), abi.Cause(python), parse(words[:count].tolist()), ns)
+
+
+def compile_program(folder: Path) -> Path:
+    """The test program's object; the flags are those of the Makefile."""
+    target = folder / "python.bpf.o"
+    include = files.find("python.h").parent
+    flags = "-O2 -g -Wall -Werror -target bpf -D__TARGET_ARCH_x86".split()
+    includes = [f"-I/usr/include/{os.uname().machine}-linux-gnu", f"-I{include}"]
+    subprocess.run(["clang", *flags, *includes, "-c", SOURCE, "-o", target], check=True)
+    return target
+
+
+class Harness:
+    """The loaded test program, set up for one process."""
+
+    def __init__(self, program: Path, pid: int) -> None:
+        self._program = program
+        self._pid = pid
+        self._processes = ProcessCache(ProcFs())
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opened:
+            self._load(opened)
+            self._ring = opened.enter_context(Ring(self.fds["ring"], RING_BYTES))
+            self.unwinder = opened.enter_context(Unwinder(self.fds, None, self._mappings))
+            self.interpreters = Interpreters(self.fds["python_processes"], SystemClock())
+            self.names = opened.enter_context(
+                Names(self.fds["python_codes"], self.interpreters.inspected)
+            )
+            self._open = opened.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def sample(self, seconds: float, frequency_hz: int = 499) -> list[Sample]:
+        """Every sample of that time; none is lost on the way."""
+        samples: list[Sample] = []
+        with perf_event.Events(self._start, perf_event.CPU_CLOCK, frequency_hz) as events:
+            events.follow_cpus(cpus.online())
+            events.enable()
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                time.sleep(0.02)
+                self.unwinder.poll()
+                self.interpreters.poll()
+                samples += map(_sample, self._ring.read())
+            events.disable()
+        samples += map(_sample, self._ring.read_all())
+        assert Map(self.fds["lost"]).lookup(bytes(4)) == bytes(8)
+        return samples
+
+    def settled(self, seconds: float, frequency_hz: int = 499) -> list[Sample]:
+        """Samples of a process whose tables and interpreter are known by now."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            early = self.sample(0.2, frequency_hz)
+            ready = early and not self.interpreters.cause(self._pid)
+            if ready and not self.unwinder.stats().pending and early[-1].complete:
+                break
+        return self.sample(seconds, frequency_hz)
+
+    def frame(self, frame: PythonFrame) -> Frame:
+        """A Python frame by name."""
+        answer = self.names.answer(self._pid, frame)
+        assert not answer.cause, answer
+        return answer.frames[0]
+
+    def _mappings(self, pid: int) -> Sequence[Mapping] | None:
+        process = self._processes.refresh(pid)
+        self.interpreters.add(process)
+        return process.mappings
+
+    def _load(self, opened: ExitStack) -> None:
+        library = Library()
+        handle = opened.enter_context(library.opened(os.fsencode(self._program)))
+        rodata = library.call("bpf_object__find_map_by_name", handle, b".rodata")
+        target = self._pid.to_bytes(4, "little")
+        library.call("bpf_map__set_initial_value", rodata, target, len(target))
+        library.call("bpf_object__load", handle)
+
+        def find(kind: str, name: str) -> int:
+            found = library.call(f"bpf_object__find_{kind}_by_name", handle, name.encode())
+            return library.call(f"bpf_{kind}__fd", found)
+
+        self.fds = {name: find("map", name) for name in MAPS}
+        self._start, walk = find("program", "start"), find("program", "walk")
+        Map(self.fds["unwind_programs"]).update(bytes(4), walk.to_bytes(4, "little"))
