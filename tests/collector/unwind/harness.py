@@ -66,9 +66,11 @@ def compile_program(folder: Path) -> Path:
     include = files.find("unwind.h").parent
     machine = os.uname().machine
     subprocess.run(
-        ["clang", *"-O2 -g -Wall -Werror -target bpf -D__TARGET_ARCH_x86".split()]
-        + [f"-I/usr/include/{machine}-linux-gnu", f"-I{include}", "-c", str(SOURCE)]
-        + ["-o", str(target)],
+        [
+            *("clang", "-O2", "-g", "-Wall", "-Werror", "-target", "bpf", "-D__TARGET_ARCH_x86"),
+            *(f"-I/usr/include/{machine}-linux-gnu", f"-I{include}"),
+            *("-c", SOURCE, "-o", target),
+        ],
         check=True,
     )
     return target
