@@ -105,15 +105,27 @@ def test_a_search_by_kind_counts_kernel_stacks(explorer: Explorer) -> None:
     assert explorer.search("binary:libpay") == percent(3, 54)
 
 
-def test_a_search_of_a_cut_tree_says_what_it_can_not_know(explorer: Explorer) -> None:
+def test_a_search_asks_for_the_nodes_that_were_not_sent(explorer: Explorer) -> None:
     query = 'cpu{service_name="huge"}'
     explorer.open(query)
+    assert explorer.figure("not sent").startswith("Not sent")
     stacks = explorer.folded(query)
-    whole = sum(stacks.values())
+    found = sum(n for stack, n in stacks.items() if any("_12" in name for name in stack))
+    explorer.search("_12")
+    explorer.settle()
+    share = explorer.page.locator(".search-share strong")
+    expect(share).to_have_text(percent(found, sum(stacks.values())))
+    expect(explorer.page.locator('[data-figure="not sent"]')).to_be_hidden()
+
+
+def test_a_share_is_a_range_while_nodes_are_missing(explorer: Explorer) -> None:
+    query = 'cpu{service_name="huge"}'
+    explorer.page.route("**/api/v1/flamegraph*max_nodes=*", lambda route: None)  # never answered
+    explorer.open(query)
+    stacks = explorer.folded(query)
     found = sum(n for stack, n in stacks.items() if any("_12" in name for name in stack))
     least, most = (float(part.strip(" %")) for part in explorer.search("_12").split("to"))
-    assert least <= 100 * found / whole <= most
-    assert explorer.figure("not sent").startswith("Not sent")
+    assert least <= 100 * found / sum(stacks.values()) <= most
 
 
 def test_a_broken_expression_is_told_where_it_is_typed(explorer: Explorer) -> None:

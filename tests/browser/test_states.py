@@ -93,7 +93,7 @@ def test_names_from_binaries_are_text_not_markup(explorer: Explorer) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800), (2560, 1300)])
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (768, 1024), (1280, 800), (2560, 1300)])
 def test_the_page_fits_every_screen(
     chromium: Browser, served: Served, width: int, height: int, scheme: str
 ) -> None:
@@ -101,12 +101,15 @@ def test_the_page_fits_every_screen(
     page = context.new_page()
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     for explorer in watched(page, served):
-        explorer.open('cpu{host_name="a",service_name=~"checkout|report"}')
+        explorer.open('cpu{host_name="a",service_name=~"checkout|report"}', search="walk")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         status = page.locator(".status").bounding_box()
         assert status
         assert status["y"] + status["height"] <= height + 0.5
+        share = page.locator(".search-share strong").bounding_box()
+        assert share
+        assert share["x"] + share["width"] <= width
         canvas = page.locator(".flamegraph canvas").bounding_box()
         assert canvas
-        assert canvas["width"] >= 0.6 * min(width, 1000)
+        assert canvas["width"] >= 0.6 * min(width, 1200)
     context.close()

@@ -59,34 +59,38 @@ export function App() {
         </div>
       </header>
       {answer?.coverage.recorded && <RecordedBanner />}
-      {data.range && (
-        <Timeline
-          answer={data.timeline.value}
-          range={data.range}
-          theme={theme}
-          onRange={({ from, to }) => navigate({ from: toText(from), to: toText(to), live: false })}
-        />
-      )}
-      <div class="toolbar">
-        <Tabs tab={tab} navigate={navigate} />
-        <SearchBox
-          search={state.search}
-          found={search.found}
-          tree={tree}
-          error={search.error}
-          onSearch={(text) => navigate({ search: text }, "replace")}
-        />
-        {tab !== "table" && <Look {...{ state, tree, theme, navigate }} />}
-        <Export selection={data.selection} />
-      </div>
-      <Main {...{ data, state, tab, theme, navigate, found: search.found }} />
+      <main class="content">
+        {data.range && (
+          <Timeline
+            answer={data.timeline.value}
+            range={data.range}
+            theme={theme}
+            onRange={({ from, to }) =>
+              navigate({ from: toText(from), to: toText(to), live: false })
+            }
+          />
+        )}
+        <div class="toolbar">
+          <Tabs tab={tab} navigate={navigate} />
+          <SearchBox
+            search={state.search}
+            found={search.found}
+            tree={tree}
+            error={search.error}
+            onSearch={(text) => navigate({ search: text }, "replace")}
+          />
+          {tab !== "table" && <Look {...{ state, tree, theme, navigate }} />}
+          <Export selection={data.selection} />
+        </div>
+        <Answer {...{ data, state, tab, theme, navigate, found: search.found }} />
+      </main>
       <Status answer={answer} />
       <Help open={help} onClose={() => setHelp(false)} />
     </div>
   );
 }
 
-interface MainProps {
+interface AnswerProps {
   readonly data: ReturnType<typeof useData>;
   readonly state: PageState;
   readonly navigate: Navigate;
@@ -96,7 +100,7 @@ interface MainProps {
 }
 
 /** The answer, or why there is none. */
-function Main({ data, state, tab, theme, navigate, found }: MainProps) {
+function Answer({ data, state, tab, theme, navigate, found }: AnswerProps) {
   const answer = data.flamegraph.value;
   if (data.error && !answer) {
     return <Problem error={data.error} navigate={navigate} onRetry={data.retry} />;
@@ -108,15 +112,15 @@ function Main({ data, state, tab, theme, navigate, found }: MainProps) {
   return (
     <>
       {data.error && <StaleBanner error={data.error} />}
-      <main class={`views views-${tab}`}>
+      <div class={`views views-${tab}`}>
         <Graph {...{ answer, state, theme, navigate, found }} />
         {data.top.value && <TopTable {...{ answer: data.top.value, state, theme, navigate }} />}
-      </main>
+      </div>
     </>
   );
 }
 
-type GraphProps = Omit<MainProps, "data" | "tab"> & { readonly answer: FlamegraphAnswer };
+type GraphProps = Omit<AnswerProps, "data" | "tab"> & { readonly answer: FlamegraphAnswer };
 
 function Graph({ answer: { tree, unit }, state, theme, navigate, found }: GraphProps) {
   const { zoom, orientation, colour: colouring } = state;

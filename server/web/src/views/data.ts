@@ -46,6 +46,13 @@ function resolve(from: string, to: string): Resolved {
   }
 }
 
+/** Whether every node of `subject` is asked for; once they are, they stay until it changes. */
+function useWhole(subject: string): [boolean, () => void] {
+  const [whole, setWhole] = useState<string | null>(null);
+  const ask = useCallback(() => setWhole(subject), [subject]);
+  return [whole === subject, ask];
+}
+
 /** `table`: whether the table is in view; its numbers are of the whole profile and cost time. */
 export function useData({ query, from, to, live, search }: PageState, table: boolean) {
   const [empty, setEmpty] = useState(false);
@@ -57,17 +64,15 @@ export function useData({ query, from, to, live, search }: PageState, table: boo
   const key = selection && `${query} ${selection.from} ${selection.to} ${tick}`;
   const about = selection as Selection;
   const timeline = useAnswer(key, (signal) => getTimeline(about, signal));
-  const [whole, setWhole] = useState("");
-  const subject = `${query} ${from} ${to}`;
-  const all = whole === subject;
+  const [all, askForAll] = useWhole(`${query} ${from} ${to}`);
   const flamegraph = useAnswer(key && `${key} ${all}`, (signal) =>
     getFlamegraph(about, all, signal),
   );
   // A share is exact only where no node was left out.
   const lacking = search !== "" && (flamegraph.value?.hidden ?? 0) > 0;
   useEffect(() => {
-    if (lacking) setWhole(subject);
-  }, [lacking, subject]);
+    if (lacking) askForAll();
+  }, [lacking, askForAll]);
   const top = useAnswer(table ? key : null, (signal) => getTop(about, signal));
   const nothing = types.value?.length === 0;
   useEffect(() => setEmpty(nothing), [nothing]);
