@@ -43,6 +43,8 @@ class NodeMetrics(Collector):
         )
         if isinstance(self.source, LiveSource):
             yield _counter("samples_idle", "Samples on idle CPUs, not taken.", self.source.idle)
+            missed = self.source.events.missed
+            yield _counter("process_events_missed", "Exec, mmap and fork not seen.", missed)
             yield from _naming(self.source.symbolizer.counters)
 
 

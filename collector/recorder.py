@@ -1,21 +1,16 @@
-"""Samples one process, or one command from its first instruction, and what it starts.
-
-A process that has ended has no mappings left to name its addresses by, so they are read while it
-runs: at once, then at growing distances up to LOOK_SECONDS. A command of 50 ms is looked at about
-five times; what a child of it mapped and ended between two looks is shown as `[unknown]`.
-"""
+"""Samples one process, or one command from its first instruction, and what it starts."""
 
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from collector.agent import StoppableClock
 from collector.delivery import Exporter
 from collector.kernel.command import Command
+from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
-from collector.processes.procfs import ProcFs, read_bounded
+from collector.processes.procfs import ProcFs
 from collector.sources.live import LiveSource
 from collector.symbols.symbolizer import Symbolizer
 from profiler.errors import UsageError
@@ -24,11 +19,8 @@ from profiler.timerange import SECOND
 DRAIN_NS = SECOND
 """Often enough that samples meet the mappings that they were taken in."""
 
-FIRST_LOOK_SECONDS = 0.002
-LAST_LOOK_SECONDS = 0.1
-"""A look costs some 0.1 ms a process: a thousandth of the time."""
-
-_CHILDREN_BYTES = 1 << 20
+LOOK_SECONDS = 0.05
+"""Between two looks at whether it has ended."""
 
 
 @dataclass(slots=True)
@@ -52,7 +44,7 @@ class Recording:
         runs on to its end, one that is left when the clock is stopped is ended."""
         with Command(arguments) as command:
             sampler = self._sampler(command.pid, on_exec=True)
-            self._record(sampler, command.pid, _child_ended(command.pid), command.resume)
+            self._record(sampler, _child_ended(command.pid), command.resume)
             if not self.clock.stopped:
                 command.wait()
         code = command.wait()
@@ -61,7 +53,7 @@ class Recording:
     def process(self, pid: int) -> int:
         """Records a process that runs; exit code 0. Raises UsageError where there is none."""
         ended = _process_ended(pid)
-        self._record(self._sampler(pid, on_exec=False), pid, ended, lambda: None)
+        self._record(self._sampler(pid, on_exec=False), ended, lambda: None)
         return 0
 
     def _sampler(self, pid: int, *, on_exec: bool) -> Sampler:
@@ -74,21 +66,18 @@ class Recording:
         )
 
     def _record(
-        self, sampler: Sampler, pid: int, ended: Callable[[], bool], begin: Callable[[], None]
+        self, sampler: Sampler, ended: Callable[[], bool], begin: Callable[[], None]
     ) -> None:
         symbolizer = Symbolizer(self.host_name)
-        with LiveSource(sampler, symbolizer, self.host_name) as source:
+        with LiveSource(sampler, ProcessEvents(), symbolizer, self.host_name) as source:
             begin()
             end_ns = self.clock.monotonic_ns() + self.duration_ns
             due_ns = self.clock.monotonic_ns() + DRAIN_NS
-            pause = FIRST_LOOK_SECONDS
             while not ended() and not self.clock.stopped and self.clock.monotonic_ns() < end_ns:
-                symbolizer.observe(family(pid))
                 if self.clock.monotonic_ns() >= due_ns:
                     due_ns += DRAIN_NS
                     self._keep(source)
-                self.clock.sleep(pause)
-                pause = min(2 * pause, LAST_LOOK_SECONDS)
+                self.clock.sleep(LOOK_SECONDS)
             sampler.stop()
             self._keep(source)
 
@@ -98,15 +87,6 @@ class Recording:
         self.taken += drain.taken
         self.losses.update(drain.losses)
         self.sampled_ns += drain.duration_ns
-
-
-def family(pid: int, proc: Path = Path("/proc")) -> list[int]:
-    """`pid` and the running processes that it, or they, have started."""
-    found = [pid]
-    for parent in found:
-        for children in (proc / str(parent) / "task").glob("*/children"):
-            found += map(int, (read_bounded(children, _CHILDREN_BYTES) or b"").split())
-    return found
 
 
 def _child_ended(pid: int) -> Callable[[], bool]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from profiler.errors import ProfilerError
 from tests.postgres import Postgres, PostgresMissingError, running
 
 
@@ -15,3 +16,27 @@ def postgres() -> Iterator[Postgres]:
             yield server
     except PostgresMissingError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def unable() -> str:
+    """Why this machine cannot run the tests marked `kernel`; empty where it can."""
+    from collector.kernel import perf_event
+    from collector.kernel.loader import load
+
+    try:
+        perf_event.available(perf_event.CPU_CLOCK, 99)
+        load("auto").close()
+    except ProfilerError as error:
+        return str(error)
+    return ""
+
+
+@pytest.fixture(autouse=True)
+def skip_where_the_kernel_refuses(
+    request: pytest.FixtureRequest,
+) -> None:
+    if request.node.get_closest_marker("kernel"):
+        reason = request.getfixturevalue("unable")
+        if reason:
+            pytest.skip(reason)

@@ -16,6 +16,7 @@ from collector.delivery.file import FileExporter
 from collector.delivery.grpc import GrpcExporter, plain_channel
 from collector.delivery.spool import Spool
 from collector.kernel import check as node
+from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
 from collector.metrics import NodeMetrics
 from collector.sources.live import LiveSource
@@ -117,15 +118,19 @@ def run(config: Config, clock: StoppableClock) -> str:
 
 
 def _summary(agent: Agent, exporter: Exporter) -> str:
-    said = f"taken {agent.taken:,} samples, {sum(agent.losses.values()):,} of them lost"
-    if isinstance(exporter, GrpcExporter) and (waiting := exporter.spool.batches):
-        return f"{said}; {waiting} batches wait in {exporter.spool.directory} for the next start"
-    return said
+    losses, waiting = agent.losses, ""
+    if isinstance(exporter, GrpcExporter):
+        spool = exporter.spool
+        losses = losses + spool.lost
+        if spool.batches:
+            waiting = f"; {spool.batches} batches wait in {spool.directory} for the next start"
+    return f"taken {agent.taken:,} samples, {options.lost(losses)}{waiting}"
 
 
 def _live(config: Config) -> LiveSource:
     sampler = Sampler(frequency_hz=config.frequency, loader=config.loader, event=config.event)
-    return LiveSource(sampler, Symbolizer(config.host_name), config.host_name)
+    symbolizer = Symbolizer(config.host_name)
+    return LiveSource(sampler, ProcessEvents(), symbolizer, config.host_name)
 
 
 def _recorded(config: Config, clock: StoppableClock) -> RecordedSource:

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from collections.abc import Mapping
 
 import click
 
@@ -58,3 +59,9 @@ def log(verbose: bool) -> None:
     """Sends what the collector has to say to stderr, a plain line each."""
     logging.basicConfig(format="profiler: %(message)s", level=logging.WARNING)
     logging.getLogger("collector").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def lost(losses: Mapping[str, int]) -> str:
+    """`0 of them lost`, or how many by which cause."""
+    causes = [f"{samples:,} {cause}" for cause, samples in sorted(losses.items()) if samples]
+    return f"{sum(losses.values()):,} of them lost" + (f" ({', '.join(causes)})" if causes else "")

@@ -84,7 +84,7 @@ def record(
             exporter, SignalClock(), frequency, loader, event, host_name, duration_ns or LATEST
         )
         code = recording.process(pid) if pid is not None else recording.command(command)
-    click.echo(f"profiler: {_summary(recording)} to {server or output}", err=True)
+    click.echo(f"profiler: {_summary(recording)}; to {server or output}", err=True)
     sys.exit(code)
 
 
@@ -123,6 +123,5 @@ def _server(target: str) -> Iterator[Exporter]:
 
 
 def _summary(recording: Recording) -> str:
-    lost = ", ".join(f"{count:,} {cause}" for cause, count in sorted(recording.losses.items()))
-    seconds = recording.sampled_ns / SECOND
-    return f"{recording.taken:,} samples in {seconds:.2f} s, lost: {lost or 'none'};"
+    lost, seconds = flags.lost(recording.losses), recording.sampled_ns / SECOND
+    return f"taken {recording.taken:,} samples in {seconds:.2f} s, {lost}"

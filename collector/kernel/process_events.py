@@ -1,50 +1,58 @@
-"""Exec, mmap, fork and exit of every process as they happen: a `dummy` perf event on every CPU.
+"""Exec, mmap and fork of every process as they happen: a `dummy` perf event on every CPU.
 
 The kernel writes the records at the moment of the event, so a process that lives for 50 ms leaves
-its mappings behind. Costs nothing between events and needs no BPF program.
+its mappings behind. It costs nothing between events and needs no BPF program.
 """
 
-import errno
 import os
+import threading
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
 from collector.kernel import cpus, perf_event, syscalls
 from collector.kernel.perf_ring import PerfRing
-from collector.processes.events import Event, parse
+from collector.processes.events import Event, Missed, parse
 
+# linux/perf_event.h
 _SOFTWARE, _DUMMY = 1, 9
 _SAMPLE_TIME = 1 << 2
-_MMAP, _COMM, _TASK, _ID_ALL, _MMAP2, _COMM_EXEC = (
-    1 << 8,
-    1 << 9,
-    1 << 13,
-    1 << 18,
-    1 << 23,
-    1 << 24,
-)
-_BUILD_ID = 1 << 34
+_MMAP, _COMM, _TASK, _SAMPLE_ID_ALL, _MMAP2, _COMM_EXEC = (1 << n for n in (8, 9, 13, 18, 23, 24))
 
 PAGES = 128
-"""512 KiB a CPU: some 4,000 executions between two reads, at about 120 bytes a record."""
+"""512 KiB a CPU: about 4,000 records of 120 bytes, which is 350 executions between two looks."""
+
+LOOK_SECONDS = 0.5
+MAX_KEPT = 200_000
+"""Events between two calls of `read`: some 60 MB. Beyond it they are missed, and counted."""
 
 
 class ProcessEvents:
-    """Watches from entry to exit; raises PrivilegeError where the kernel refuses it."""
+    """Watches from entry to exit; raises PrivilegeError where the kernel refuses it.
+
+    A thread empties the rings twice a second; `missed` counts the events that found no room.
+    """
 
     def __init__(self, pages: int = PAGES) -> None:
+        self.missed = 0
         self._pages = pages
-        self._fds: dict[int, int] = {}
-        self._rings: dict[int, PerfRing] = {}
+        self._rings: list[PerfRing] = []
+        self._kept: list[Event] = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        try:
+        with ExitStack() as opened:
             for cpu in cpus.online():
-                self._fds[cpu] = _open(cpu)
-                self._rings[cpu] = PerfRing(self._fds[cpu], self._pages).__enter__()
-        except OSError as error:
-            self.__exit__(None, None, None)
-            raise perf_event.explained(error, perf_event.CPU_CLOCK, 1) from error
+                fd = _open(cpu)
+                opened.callback(os.close, fd)
+                self._rings.append(opened.enter_context(PerfRing(fd, self._pages)))
+            thread = threading.Thread(target=self._watch, name="process-events", daemon=True)
+            opened.callback(thread.join)
+            opened.callback(self._stop.set)
+            thread.start()
+            self._open = opened.pop_all()
         return self
 
     def __exit__(
@@ -53,36 +61,41 @@ class ProcessEvents:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for ring in self._rings.values():
-            ring.__exit__(None, None, None)
-        for fd in self._fds.values():
-            os.close(fd)
-        self._rings.clear()
-        self._fds.clear()
+        self._open.close()
 
     def read(self) -> list[Event]:
         """Everything since the last call, in the order in which it happened."""
-        records = [record for ring in self._rings.values() for record in ring.read()]
-        events = [event for record in records if (event := parse(*record))]
+        with self._lock:
+            self._look()
+            events, self._kept = self._kept, []
         return sorted(events, key=lambda event: event.time_ns)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(LOOK_SECONDS):
+            with self._lock:
+                self._look()
+
+    def _look(self) -> None:
+        for ring in self._rings:
+            for record in ring.read():
+                event = parse(*record)
+                if isinstance(event, Missed):
+                    self.missed += event.events
+                elif event is not None and len(self._kept) < MAX_KEPT:
+                    self._kept.append(event)
+                elif event is not None:
+                    self.missed += 1
 
 
 def _open(cpu: int) -> int:
-    flags = _MMAP | _COMM | _TASK | _ID_ALL | _MMAP2 | _COMM_EXEC
-    try:
-        return _open_with(cpu, flags | _BUILD_ID)
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-        return _open_with(cpu, flags)  # before 5.12 the kernel reads no build-ids
-
-
-def _open_with(cpu: int, flags: int) -> int:
     attributes = perf_event.Attributes(
         type=_SOFTWARE,
-        size=64,
+        size=64,  # PERF_ATTR_SIZE_VER0
         config=_DUMMY,
         sample_type=_SAMPLE_TIME,
-        flags=flags,
+        flags=_MMAP | _COMM | _TASK | _SAMPLE_ID_ALL | _MMAP2 | _COMM_EXEC,
     )
-    return syscalls.perf_event_open(attributes, -1, cpu)
+    try:
+        return syscalls.perf_event_open(attributes, -1, cpu)
+    except OSError as error:
+        raise perf_event.explained(error, perf_event.CPU_CLOCK, 1) from error

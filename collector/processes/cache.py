@@ -7,12 +7,15 @@ True
 
 import hashlib
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from collector.processes.bounded import Bounded
+from collector.processes.events import Event, Executed, Forked, Mapped
 from collector.processes.facts import Stat, executable_name
 from collector.processes.maps import Mapping, parse_maps
 from collector.processes.procfs import ProcFs
+from collector.processes.text import printable
 
 MAX_TOTAL_MAPPINGS = 100_000
 """Of all processes kept: about 35 MB at most, some 2,000 ordinary processes."""
@@ -49,6 +52,17 @@ class Process:
             return self.mappings[index]
         return None
 
+    def with_mapping(self, mapping: Mapping) -> "Process":
+        """With what an event says it has mapped, in place of what lay there. The first file that
+        a program maps is its own."""
+        kept = [
+            old for old in self.mappings if old.end <= mapping.start or mapping.end <= old.start
+        ]
+        mappings = tuple(sorted([*kept, mapping], key=lambda one: one.start))
+        starts = tuple(one.start for one in mappings)
+        executable = self.executable or ("" if mapping.anonymous else mapping.name)
+        return replace(self, executable=executable, mappings=mappings, _starts=starts, _digest=b"")
+
 
 class ProcessCache:
     """Keeps the newest state of each process; bounded by the mappings it holds."""
@@ -61,6 +75,27 @@ class ProcessCache:
 
     def __len__(self) -> int:
         return len(self._processes)
+
+    def follow(self, events: Iterable[Event]) -> None:
+        """Takes over what processes did, as the kernel reported it and in that order.
+
+        While a process lives, /proc says the same and more; after its end, this is all there is.
+        """
+        for event in events:
+            match event:
+                case Forked(pid=pid, parent=parent):
+                    known = self._processes.get(parent) or Process(parent)
+                    self._processes[pid] = replace(known, pid=pid, start_ticks=UNSEEN, _digest=b"")
+                case Executed(pid=pid, comm=comm):
+                    self._processes[pid] = Process(pid, comm=printable(comm))
+                case Mapped(pid=pid, mapping=mapping):
+                    known = self._processes.get(pid) or Process(pid)
+                    self._processes[pid] = known.with_mapping(mapping)
+
+    def refresh_all(self) -> None:
+        """Looks at every process that there is."""
+        for pid in self._proc.pids():
+            self.refresh(pid)
 
     def refresh(self, pid: int) -> Process:
         """The process as it is now; if it has ended, as it was last seen; never raises.
@@ -75,6 +110,8 @@ class ProcessCache:
             process = _kernel_thread(pid, stat)
         elif stat is None:
             return replace(known, alive=False) if known else Process(pid)
+        elif known is not None and not known.seen:  # known by its events alone
+            process = self._updated(replace(known, start_ticks=stat.start_ticks), stat)
         elif known is None or known.start_ticks != stat.start_ticks:
             process = self._updated(Process(pid, stat.start_ticks), stat)
         else:

@@ -20,6 +20,10 @@ class ProcFs:
     def __init__(self, root: Path = Path("/proc")) -> None:
         self.root = root
 
+    def pids(self) -> list[int]:
+        """Every process that runs now."""
+        return [int(entry.name) for entry in self.root.iterdir() if entry.name.isdecimal()]
+
     def stat(self, pid: int) -> Stat | None:
         text = self._read(pid, "stat", _MAX_STATUS_BYTES)
         return None if text is None else parse_stat(text)

@@ -1,9 +1,11 @@
 """The running kernel: samples as they are taken, named while their processes still run."""
 
 import logging
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
+from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
 from collector.sources.raw import RawDrain
 from collector.symbols.symbolizer import Symbolizer
@@ -15,13 +17,20 @@ logger = logging.getLogger(__name__)
 class LiveSource:
     """A SampleSource over `sampler`, whose drains `symbolizer` names; closes both.
 
+    `events` tells what processes did meanwhile, so that those which have ended when their samples
+    are drained still have their names.
+
     `idle` counts the samples that fell on idle CPUs. A drain that cannot be named because of a
     mistake in the naming is lost under `symbols_failed`; the sampling goes on.
     """
 
-    def __init__(self, sampler: Sampler, symbolizer: Symbolizer, host_name: str) -> None:
+    def __init__(
+        self, sampler: Sampler, events: ProcessEvents, symbolizer: Symbolizer, host_name: str
+    ) -> None:
         self.idle = 0
+        self.events = events
         self.symbolizer = symbolizer
+        self._open = ExitStack()
         self._sampler = sampler
         self._host_name = host_name
         self._said = ""
@@ -31,7 +40,13 @@ class LiveSource:
         return False
 
     def __enter__(self) -> Self:
-        self._sampler.__enter__()
+        with ExitStack() as opened:
+            opened.callback(self.symbolizer.close)
+            # In this order no process is missed: what begins after the look is an event.
+            opened.enter_context(self.events)
+            self.symbolizer.observe_all()
+            opened.enter_context(self._sampler)
+            self._open = opened.pop_all()
         hz, event, loader = self._sampler.frequency_hz, self._sampler.event, self._sampler.loader
         logger.info("sampling at %d Hz on %s, loaded by %s", hz, event, loader)
         return self
@@ -42,13 +57,13 @@ class LiveSource:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._sampler.__exit__(kind, error, trace)
-        self.symbolizer.close()
+        self._open.close()
 
     def drain(self) -> Drain:
         raw = self._sampler.drain()
         self.idle += raw.idle
         try:
+            self.symbolizer.follow(self.events.read())
             drain = self.symbolizer.symbolize(raw)
         except Exception:
             # Whatever strange file a process maps: the node's other samples must still come.

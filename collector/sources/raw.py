@@ -10,8 +10,8 @@ class RawSample:
 
     `user` and `kernel` are runtime addresses, leaf first, as the kernel reports them; empty where
     the sample has no such part. `truncated` names why the stack does not reach its root
-    ("depth": the walk stopped at the deepest frame that the kernel records), "" where it is
-    not known to be cut.
+    ("depth": the walk stopped at the deepest frame that the kernel records; "missing": the
+    kernel's map did not hold it any more), "" where it is not known to be cut.
     """
 
     pid: int

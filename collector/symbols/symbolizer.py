@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from collector.processes.cache import Process, ProcessCache
+from collector.processes.events import Event
 from collector.processes.labels import process_labels
 from collector.processes.procfs import ProcFs
 from collector.processes.text import printable
@@ -61,13 +62,14 @@ class Symbolizer:
         """Why kernel functions have no names, in one line with the next step; "" if they have."""
         return self._kernel.problem
 
-    def observe(self, pids: Iterable[int]) -> None:
-        """Reads what these processes have mapped now, for samples that arrive after their end.
+    def observe_all(self) -> None:
+        """Reads what all processes have mapped now, some 0.1 ms each, for samples that arrive
+        after their end."""
+        self._processes.refresh_all()
 
-        For use between drains; some 0.1 ms a process.
-        """
-        for pid in pids:
-            self._processes.refresh(pid)
+    def follow(self, events: Iterable[Event]) -> None:
+        """Takes over what processes did, for those that have ended when their samples arrive."""
+        self._processes.follow(events)
 
     def symbolize(self, raw: RawDrain) -> Drain:
         """The profiles of a drain, one for each set of labels. Never raises for what processes

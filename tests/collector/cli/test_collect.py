@@ -19,7 +19,7 @@ from collector.sources.recorded import DEMO
 from profiler import wire
 from profiler.errors import UsageError
 from profiler.model import Drain
-from tests.collector.delivery.drains import held, taken
+from tests.collector.delivery.drains import held, losses, taken
 from tests.collector.delivery.server import Server
 from tests.processes import eventually, running
 
@@ -100,6 +100,18 @@ def test_a_server_that_is_away_is_told_of_and_nothing_is_lost(tmp_path: Path) ->
     away, summary = run.stderr.splitlines()
     assert away.startswith("profiler: server 127.0.0.1:1 does not take batches (UNAVAILABLE: ")
     assert summary.endswith(f"{len(drains(DEMO))} batches wait in {spool[1]} for the next start")
+
+
+def test_what_a_full_spool_dropped_is_said_and_sent(server: Server, tmp_path: Path) -> None:
+    spool = ["--spool", str(tmp_path / "spool")]
+    server.stop()
+    command = ["collect", "--recorded", "demo", "--server", server.address, *spool]
+    run = profiler(*command, "--spool-size", "20kB")
+    (said,) = re.findall(r"\(([\d,]+) spool_full\)", run.stderr)
+    server.start()
+    profiler(*command)
+    assert losses(server.drains) == {"spool_full": int(said.replace(",", ""))}
+    assert taken(server.drains) == 2 * taken(drains(DEMO))
 
 
 def test_two_collectors_on_one_spool_is_one_line(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the kernel tests share: the programs they sample, and the reason where they cannot."""
+"""The programs that the kernel tests sample."""
 
 import shutil
 import subprocess
@@ -8,34 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from collector.kernel import perf_event
-from collector.kernel.loader import load
-from profiler.errors import ProfilerError
-
 PROGRAMS = Path(__file__).parent / "programs"
 
 Start = Callable[[str], subprocess.Popen[bytes]]
-
-
-@pytest.fixture(scope="session")
-def unable() -> str:
-    """Why this machine cannot run the tests marked `kernel`; empty where it can."""
-    try:
-        perf_event.available(perf_event.CPU_CLOCK, 99)
-        load("auto").close()
-    except ProfilerError as error:
-        return str(error)
-    return ""
-
-
-@pytest.fixture(autouse=True)
-def skip_where_the_kernel_refuses(
-    request: pytest.FixtureRequest,
-) -> None:
-    if request.node.get_closest_marker("kernel"):
-        reason = request.getfixturevalue("unable")
-        if reason:
-            pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

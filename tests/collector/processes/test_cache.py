@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 
 from collector.processes.cache import ProcessCache
+from collector.processes.events import Executed, Forked, Mapped
 from collector.processes.labels import process_labels
+from collector.processes.maps import Mapping
 from collector.processes.procfs import ProcFs
 from tests.collector.processes.fake_proc import FakeProc, maps_line
 
@@ -116,3 +118,42 @@ def test_this_process_holds_the_code_that_runs() -> None:
     process = ProcessCache(ProcFs()).refresh(os.getpid())
     assert process.alive and process.executable.startswith("python")
     assert any(mapping.name.startswith("libc") for mapping in process.mappings)
+
+
+# --- what the kernel reports of processes -----------------------------------------------------
+
+WEB = Mapping(0x1000, 0x3000, inode=5, path=b"/bin/web")
+LIBRARY = Mapping(0x2000, 0x4000, inode=6, path=b"/lib/libweb.so")
+
+
+def test_a_process_that_nobody_looked_at_is_known_by_its_events(cache: ProcessCache) -> None:
+    cache.follow([Forked(1, 99, 7), Executed(2, 99, b"web"), Mapped(3, 99, WEB)])
+    process = cache.refresh(99)
+    assert (process.comm, process.executable, process.alive) == ("web", "web", False)
+    assert process.mapping(0x1000) == WEB
+
+
+def test_a_child_has_the_mappings_of_its_parent_until_it_executes(
+    proc: FakeProc, cache: ProcessCache
+) -> None:
+    proc.process(7, maps=CODE)
+    parent = cache.refresh(7)
+    cache.follow([Forked(1, 99, 7)])
+    assert cache.refresh(99).mappings == parent.mappings
+    assert cache.refresh(99).executable == parent.executable
+    cache.follow([Executed(2, 99, b"sh")])
+    assert cache.refresh(99).mappings == () and cache.refresh(99).comm == "sh"
+
+
+def test_a_new_mapping_takes_the_place_of_what_lay_there(cache: ProcessCache) -> None:
+    cache.follow([Executed(1, 99, b"web"), Mapped(2, 99, WEB), Mapped(3, 99, LIBRARY)])
+    process = cache.refresh(99)
+    assert process.mappings == (LIBRARY,)
+    assert process.executable == "web"
+
+
+def test_while_a_process_lives_proc_says_what_it_maps(proc: FakeProc, cache: ProcessCache) -> None:
+    cache.follow([Executed(1, 7, b"old"), Mapped(2, 7, LIBRARY)])
+    proc.process(7, maps=CODE)
+    assert cache.refresh(7).mapping(0x3800) is None
+    assert cache.refresh(7).executable == "web"

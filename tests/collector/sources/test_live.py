@@ -6,7 +6,9 @@ from typing import cast
 
 import pytest
 
+from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
+from collector.processes.events import Event
 from collector.sources.live import LiveSource
 from collector.sources.raw import RawDrain, RawSample
 from collector.symbols.symbolizer import Symbolizer
@@ -40,12 +42,34 @@ class Names:
         self.kernel_problem = ""
         self.closed = False
 
+    def observe_all(self) -> None: ...
+
+    def follow(self, events: list[Event]) -> None: ...
+
     def close(self) -> None:
         self.closed = True
 
 
+class Nothing:
+    """Process events of a machine on which nothing happens."""
+
+    def __enter__(self) -> "Nothing":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def read(self) -> list[Event]:
+        return []
+
+
 def source(names: Names) -> LiveSource:
-    return LiveSource(cast(Sampler, Samples()), cast(Symbolizer, names), "a")
+    events = cast(ProcessEvents, Nothing())
+    return LiveSource(cast(Sampler, Samples()), events, cast(Symbolizer, names), "a")
 
 
 def test_a_drain_is_named_and_its_idle_samples_counted() -> None:

@@ -1,0 +1,58 @@
+"""What the running kernel reports of processes that come and go."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from collector.kernel.process_events import ProcessEvents
+from collector.processes.events import Event, Executed, Forked, Mapped
+
+pytestmark = pytest.mark.kernel
+
+
+def of_process(events: list[Event], pid: int) -> list[Event]:
+    return [event for event in events if getattr(event, "pid", None) == pid]
+
+
+def test_a_process_leaves_its_birth_its_program_and_its_mappings_behind() -> None:
+    with ProcessEvents() as events:
+        with subprocess.Popen([sys.executable, "-c", ""]) as process:
+            pass
+        born, *later = of_process(events.read(), process.pid)
+    assert isinstance(born, Forked)
+    executed = next(event for event in later if isinstance(event, Executed))
+    mapped = [event.mapping for event in later if isinstance(event, Mapped)]
+    file = Path(sys.executable).resolve()
+    assert executed.comm.startswith(b"python")
+    assert mapped[0].path == bytes(file)
+    assert mapped[0].inode == file.stat().st_ino
+    assert any(mapping.name.startswith("libc.so") for mapping in mapped)
+
+
+def test_events_come_in_the_order_in_which_they_happened() -> None:
+    with ProcessEvents() as events:
+        for _ in range(20):
+            subprocess.run(["/bin/true"], check=True)
+        times = [event.time_ns for event in events.read()]
+    assert len(times) > 100 and times == sorted(times)
+
+
+def test_each_event_is_read_once() -> None:
+    with ProcessEvents() as events:
+        with subprocess.Popen(["/bin/true"]) as process:
+            pass
+        assert of_process(events.read(), process.pid)
+        assert not of_process(events.read(), process.pid)
+
+
+def test_events_that_find_no_room_are_counted() -> None:
+    with ProcessEvents(pages=1) as events:
+        with events._lock:  # nobody empties the ring meanwhile
+            for _ in range(100):
+                subprocess.run(["/bin/true"], check=True)
+        events.read()
+        subprocess.run(["/bin/true"], check=True)
+        events.read()
+        assert events.missed > 0
