@@ -200,7 +200,9 @@ class _Reader:
     def parse_cie(self, at: int, end: int) -> _Cie:
         data = self.data
         version = data[at]
-        text_end = data.index(b"\0", at + 1, end)
+        text_end = data.find(b"\0", at + 1, end)
+        if text_end < 0:
+            raise FormatError(f"the augmentation at {at:#x} has no end")
         augmentation = data[at + 1 : text_end].decode("ascii", "replace")
         at = text_end + (3 if version >= 4 else 1)  # version 4 adds the sizes of addresses
         code_align, at = cfi.uleb128(data, at)

@@ -27,6 +27,8 @@ MACHINES = {"x86_64": x86_64.MACHINE}
 MAX_ROWS = 8 << 20
 """Rows of one file: 64 MB. rustc's libLLVM has 0.9 M."""
 MAX_FILE_OFFSET = 1 << 32
+MAX_ADDRESS = 1 << 57
+"""Of user space, with five levels of page tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ def _segment(elf: Elf, segment: Segment, functions: Functions) -> Spans:
     """The rows of one segment, in order: its functions, and what lies between them."""
     if segment.offset + segment.size > MAX_FILE_OFFSET:
         raise FormatError(f"code at {segment.offset:#x} is behind the first 4 GiB of the file")
+    if segment.address >= MAX_ADDRESS:
+        raise FormatError(f"code at the address {segment.address:#x}, which is the kernel's")
     inside = (functions.start >= segment.address) & (
         functions.start < segment.address + segment.size
     )
