@@ -99,11 +99,21 @@ def _exporter(output: str, format: str | None) -> Exporter:
     name = format or options.format_by_suffix(output) or "folded"
     if name == RECORDING or (format is None and output.endswith(".pb")):
         return FileExporter(output)
+    if output != options.STDOUT:
+        _check_writable(Path(output))
 
     def write(profile: Profile) -> None:
         options.write(FORMATS[name].dumps(profile), output, binary=name in BINARY)
 
     return ProfileExporter(write)
+
+
+def _check_writable(path: Path) -> None:
+    """Before the command runs for an hour, and its profile has no place to go."""
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
 @contextmanager

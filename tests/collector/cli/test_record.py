@@ -67,6 +67,8 @@ def weight_of(profile: Profile, function: str) -> int:
         (["--", "true"], "give either -o FILE or --server HOST:PORT"),
         (["-o", "-", "--server", "a:1", "--", "true"], "give either -o FILE or --server"),
         (["-o", "-", "--", "no-such-command"], "no such command: no-such-command"),
+        (["-o", "/no/dir/out.folded", "--", "true"], "/no/dir/out.folded: No such file"),
+        (["-o", "/no/dir/out.pb", "--", "true"], "/no/dir/out.pb: No such file"),
         (["--server", "nowhere", "--", "true"], "expected HOST:PORT"),
     ],
 )
