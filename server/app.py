@@ -4,18 +4,14 @@ with Server(Config(database="sqlite:///profiler.db")) as server:
     print(server.http_address, server.grpc_address)
 """
 
-import threading
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Self
-
-import waitress
-from waitress import wasyncore
+from typing import Self
 
 from profiler.clock import Clock, SystemClock
-from profiler.errors import UnavailableError
 from server.api import create_app
 from server.api.backend import Backend
+from server.api.listener import THREADS, HttpListener
 from server.config import Config, host_and_port
 from server.ingest.ingester import Ingester
 from server.ingest.listener import IngestListener
@@ -25,8 +21,8 @@ from server.store import migrations
 from server.store.database import Database
 from server.store.symbols import SymbolReader
 
-HTTP_THREADS = 8
-"""Requests that are answered at once; each has at most one connection to the database."""
+_CONNECTIONS = THREADS + 2
+"""To the database: one a request, one to write, one to spare."""
 
 
 class Server:
@@ -68,7 +64,7 @@ class Server:
 
     def _start(self, parts: ExitStack) -> None:
         config, metrics = self._config, Metrics()
-        database = Database(config.database, connections=HTTP_THREADS + 2)
+        database = Database(config.database, connections=_CONNECTIONS)
         self._database = parts.enter_context(database)
         if config.migrate:
             migrations.migrate(database)
@@ -87,47 +83,7 @@ class Server:
             lambda: symbols.cached_nodes,
         )
         app = create_app(Backend(database, symbols, metrics, self._clock, config.tenant))
-        self._http = parts.enter_context(_HttpListener(config.http, app))
+        self._http = parts.enter_context(HttpListener(config.http, app))
         self._ingest = parts.enter_context(
             IngestListener(config.grpc, IngestService(ingester, metrics))
         )
-
-
-class _HttpListener:
-    """waitress in a thread of its own, from entry to exit."""
-
-    def __init__(self, address: str, app: Any) -> None:
-        self._address = address
-        self._app = app
-        self._sockets: dict[int, Any] = {}
-
-    @property
-    def address(self) -> str:
-        return f"{self._host}:{self._server.effective_port}"
-
-    def __enter__(self) -> Self:
-        self._host, port = host_and_port("--http", self._address)
-        try:
-            self._server = waitress.create_server(
-                self._app,
-                map=self._sockets,
-                host=self._host,
-                port=port,
-                threads=HTTP_THREADS,
-                ident=None,
-                clear_untrusted_proxy_headers=True,
-            )
-        except OSError as error:
-            raise UnavailableError(
-                f"cannot listen on {self._address} for browsers ({error.strerror}): "
-                "is another server running? Name another address with --http"
-            ) from None
-        self._thread = threading.Thread(target=self._server.run, name="http")
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Closes in the loop's own thread, which ends when it has no socket left."""
-        self._server.task_dispatcher.shutdown()
-        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(self._sockets))
-        self._thread.join()

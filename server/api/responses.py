@@ -1,6 +1,7 @@
 """What every response has: security headers, compression, its time in the metrics."""
 
 import gzip
+import logging
 import time
 
 from flask import Flask, Response, g, json, request
@@ -9,7 +10,9 @@ from server.api.backend import backend
 
 _GZIP_FROM = 1024  # smaller ones fit into a packet as they are
 
-_GZIP_LEVEL = 5  # a flamegraph of 20,000 nodes: 6 % larger than at 9, in a third of the time
+_GZIP_LEVEL = 5  # a flamegraph of 20,000 nodes: 3 % larger than at 9, in a seventh of the time
+
+_log = logging.getLogger(__name__)
 
 _HEADERS = {
     # The page is built without inline script and style, so nothing injected can run.
@@ -48,6 +51,9 @@ def _finish(response: Response) -> Response:
     route = request.url_rule.rule if request.url_rule else "none"
     seconds = time.perf_counter() - g.began
     backend().metrics.request_seconds.labels(route, str(response.status_code)).observe(seconds)
+    _log.debug(
+        "%s %s: %d in %.3f s", request.method, request.full_path, response.status_code, seconds
+    )
     return response
 
 

@@ -1,25 +1,22 @@
-"""`profiler migrate`: brings the database to the tables that this version needs."""
+"""`profiler migrate`: brings a database to the tables that this version needs."""
 
 import click
 
-from server.config import DATABASE
+from server.cli import options
 from server.store import migrations
 from server.store.database import Database
 
 
-@click.command()
+@click.command(short_help="bring the database to this version")
+@options.database
 @click.option(
-    "--database",
-    default=DATABASE,
-    show_default=True,
-    envvar="PROFILER_DATABASE",
-    metavar="URL",
-    help="SQLite or PostgreSQL, as SQLAlchemy spells it.",
+    "--revision", default=migrations.HEAD, show_default=True, help="Where to go; base is nothing."
 )
-@click.option("--revision", default=migrations.HEAD, show_default=True, help="Where to go.")
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 unless it is at this version.")
 def migrate(database: str, revision: str, check: bool) -> None:
-    """Bring the database to this version, or to another revision.
+    """Brings the database to this version, or to another revision.
+
+    `profiler serve` does so by itself unless it is told not to. Several may do it at once.
 
     \b
     Examples:

@@ -1,32 +1,46 @@
 """`profiler serve`: the server alone, for collectors on other machines."""
 
+import logging
 import signal
 from queue import SimpleQueue
 
 import click
 
 from server.app import Server
-from server.config import DATABASE, GRPC, HTTP, Config
+from server.cli import options
+from server.config import GRPC, HTTP, Config
 
 
-@click.command()
-@click.option("--http", default=HTTP, show_default=True, envvar="PROFILER_HTTP", metavar="ADDR")
-@click.option("--grpc", default=GRPC, show_default=True, envvar="PROFILER_GRPC", metavar="ADDR")
+@click.command(short_help="take samples from collectors, keep and show them")
 @click.option(
-    "--database",
-    default=DATABASE,
+    "--http",
+    metavar="ADDR",
+    default=HTTP,
+    envvar="PROFILER_HTTP",
     show_default=True,
-    envvar="PROFILER_DATABASE",
-    metavar="URL",
-    help="SQLite or PostgreSQL, as SQLAlchemy spells it.",
+    help="Where the page and the HTTP API are served.",
 )
+@click.option(
+    "--grpc",
+    metavar="ADDR",
+    default=GRPC,
+    envvar="PROFILER_GRPC",
+    show_default=True,
+    help="Where collectors are listened to.",
+)
+@options.database
 @click.option(
     "--migrate/--no-migrate",
     default=True,
-    help="Whether to bring an older database to this version at the start.  [default: migrate]",
+    show_default=True,
+    help="Whether to bring an older database to this version at the start.",
 )
-def serve(http: str, grpc: str, database: str, migrate: bool) -> None:
-    """Take samples from collectors, keep them, show them.
+@click.option("-v", "--verbose", is_flag=True, help="Say more on stderr: every batch and request.")
+def serve(http: str, grpc: str, database: str, migrate: bool, verbose: bool) -> None:
+    """Takes samples from collectors, keeps them in a database, and serves the page.
+
+    There are no accounts: whoever reaches the addresses can read and write. Keep them on the
+    loopback, in a private network, or behind a proxy that knows its users.
 
     \b
     Examples:
@@ -34,8 +48,10 @@ def serve(http: str, grpc: str, database: str, migrate: bool) -> None:
       profiler serve --http 0.0.0.0:8440 --grpc 0.0.0.0:8441
       profiler serve --database postgresql://profiler@db/profiler
     """
-    config = Config(http=http, grpc=grpc, database=database, migrate=migrate)
-    with Server(config) as server:
+    logging.basicConfig(format="profiler: %(message)s", level=logging.WARNING)
+    if verbose:
+        logging.getLogger("server").setLevel(logging.DEBUG)
+    with Server(Config(http=http, grpc=grpc, database=database, migrate=migrate)) as server:
         click.echo(
             f"profiler: page http://{server.http_address}, collectors {server.grpc_address}, "
             f"database {server.database.name}",

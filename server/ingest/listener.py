@@ -86,8 +86,9 @@ def _bind(server: grpc.aio.Server, address: str) -> int:
         _probe(address)
         return server.add_insecure_port(address)
     except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise UnavailableError(
-            f"cannot listen on {address} for collectors ({error}): "
+            f"cannot listen on {address} for collectors ({reason}): "
             "is another server running? Name another address with --grpc"
         ) from None
 
@@ -95,7 +96,7 @@ def _bind(server: grpc.aio.Server, address: str) -> int:
 def _probe(address: str) -> None:
     """Raises OSError where the address is not to be had. gRPC would log a page about it first."""
     host, port = host_and_port("--grpc", address)
-    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-    with socket.socket(family) as probe:
+    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    with socket.socket(found[0][0]) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gRPC itself does
-        probe.bind((host.strip("[]"), port))
+        probe.bind(found[0][4])

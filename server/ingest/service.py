@@ -122,6 +122,7 @@ class IngestService:
         self._metrics.samples.inc(outcome.samples)
         self._metrics.entries.inc(outcome.entries)
         self._metrics.count_losses(outcome.losses)
+        _log.debug("batch %d of host %s: %s", batch.sequence, batch.host_name, outcome)
         return batch.sequence
 
     async def _refuse(self, context: Context, error: Exception) -> None:
@@ -132,6 +133,7 @@ class IngestService:
             status = grpc.StatusCode.INTERNAL
         self._metrics.batches.labels(status.name.lower()).inc()
         known = isinstance(error, ProfilerError)
+        _log.debug("a batch from %s was refused, %s: %s", context.peer(), status.name, error)
         await context.abort(status, str(error) if known else "the server's log says more")
 
 

@@ -4,6 +4,7 @@ The migrations stand in `alembic/` at the root of the source tree, and in `serve
 installed wheel.
 """
 
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ _LOCK_TIMEOUT_MS = 300_000
 """Another server's migration of a large database may take minutes; wait for it."""
 
 
+@cache
 def head() -> str:
     """The revision that this code is written for."""
     newest = ScriptDirectory.from_config(_config()).get_current_head()
@@ -84,10 +86,11 @@ def _known(revision: str) -> str:
     return target
 
 
-def _revisions() -> list[str]:
+@cache
+def _revisions() -> tuple[str, ...]:
     """All that this code knows, oldest first; their names sort in their order."""
     scripts = ScriptDirectory.from_config(_config()).walk_revisions()
-    return [EMPTY, *sorted(script.revision for script in scripts)]
+    return (EMPTY, *sorted(script.revision for script in scripts))
 
 
 def _revision(transaction: sa.Connection) -> str:

@@ -1,6 +1,6 @@
 """Every path against an answer that was read by a person: tests/server/api/goldens/.
 
-PROFILER_BLESS=1 writes them anew; read the difference before it is committed.
+BLESS=1 writes them anew; read the difference before it is committed.
 """
 
 import json
@@ -43,10 +43,10 @@ def ask(address: str, name: str) -> Answer:
 def test_answers_are_those_that_were_read(address: str, name: str) -> None:
     answer = ask(address, name).json
     file = GOLDENS / f"{name}.json"
-    if os.environ.get("PROFILER_BLESS"):
+    if os.environ.get("BLESS"):
         file.parent.mkdir(exist_ok=True)
         file.write_text(json.dumps(answer, indent=1) + "\n")
-    assert answer == json.loads(file.read_text()), f"PROFILER_BLESS=1 writes {file.name} anew"
+    assert answer == json.loads(file.read_text()), f"BLESS=1 writes {file.name} anew"
 
 
 @pytest.mark.parametrize("name", REQUESTS)

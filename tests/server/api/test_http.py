@@ -49,6 +49,7 @@ def sqlite_server(tmp_path: Path) -> Iterator[Server]:
         ("flamegraph", {"query": "cpu{"}, "query", "(at position 4)"),
         ("flamegraph", {"max_nodes": "0"}, "max_nodes", "expected a number from 1 to 1000000"),
         ("flamegraph", {"max_nodes": "9" * 5000}, "max_nodes", "expected a number"),
+        ("top", {"limit": "0" * 5000}, "limit", "expected a number"),
         ("flamegraph", {"max_node": "5"}, "max_node", "unknown parameter; this path takes query"),
         ("timeline", {"step": "0.1"}, "step", "at least a second"),
         ("timeline", {"from": "now-30d", "step": "1s"}, "step", "at most 11000: use 300s or more"),
