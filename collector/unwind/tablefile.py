@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.unwind.elf import Source
+from collector.unwind.elf import Source, of_bytes
 from collector.unwind.table import Table
 from profiler.errors import FormatError
 
@@ -21,21 +21,25 @@ MAGIC = b"PUNW"
 MAX_WINDOWS = 256
 
 _HEAD = struct.Struct("<4sIII")
+_CHECKED = 12
+"""Where the bytes begin that the checksum covers: the number of windows and all behind it."""
 _WINDOW = struct.Struct("<II")
 
 
 def dumps(table: Table) -> bytes:
     directory = b"".join(_WINDOW.pack(w, len(rows)) for w, rows in table.windows.items())
-    body = directory + b"".join(rows.tobytes() for rows in table.windows.values())
-    return _HEAD.pack(MAGIC, VERSION, zlib.crc32(body), len(table.windows)) + body
+    rows = b"".join(rows.tobytes() for rows in table.windows.values())
+    checked = len(table.windows).to_bytes(4, "little") + directory + rows
+    return struct.pack("<4sII", MAGIC, VERSION, zlib.crc32(checked)) + checked
 
 
 def loads(data: bytes) -> Table:
     """The table, checked; FormatError where the file is damaged or of another version."""
-    windows = _directory(lambda offset, size: data[offset : offset + size])
-    if zlib.crc32(data[_HEAD.size :]) != _HEAD.unpack_from(data)[2]:
+    source = of_bytes(data)
+    windows = _directory(source)
+    if zlib.crc32(data[_CHECKED:]) != _HEAD.unpack_from(data)[2]:
         raise FormatError("the rows are damaged: the checksum differs")
-    return Table(dict(read_windows(lambda o, s: data[o : o + s], windows)))
+    return Table(dict(read_windows(source, windows)))
 
 
 def read_windows(source: Source, wanted: Iterable[int]) -> Iterable[tuple[int, NDArray[np.uint64]]]:

@@ -106,7 +106,7 @@ class Harness:
             Map(self.fds["unwind_programs"]).update(bytes(4), walk.to_bytes(4, "little"))
             self._ring = opened.enter_context(Ring(self.fds["ring"], RING_BYTES))
             self.unwinder = opened.enter_context(
-                Unwinder(self.fds, None, read_mappings, **self._options)
+                Unwinder(self.fds, self._object.parent / "tables", read_mappings, **self._options)
             )
             self._open = opened.pop_all()
         return self
@@ -140,11 +140,10 @@ class Harness:
     def settled(self, seconds: float, pid: int, frequency_hz: int = 499) -> list[Sample]:
         """Samples of a process whose mappings and tables are loaded by now."""
         deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
+        calm = 0
+        while calm < 2 and time.monotonic() < deadline:
             early = self.sample(0.1, pid, frequency_hz)
-            pending = self.unwinder.stats().pending
-            if early and not pending and not any(sample.cause in WAITING for sample in early):
-                break
+            calm = calm + 1 if not any(sample.cause in WAITING for sample in early) else 0
         return self.sample(seconds, pid, frequency_hz)
 
 
