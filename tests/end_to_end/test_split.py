@@ -17,7 +17,7 @@ def test_time_spent_3_to_1_is_shown_as_75_percent_within_30_seconds(
     http, log = free_address(), tmp_path / "log"
     arguments = ["--http", http, "--grpc", free_address(), "--loader", loader]
     # At 499 Hz even a machine that is busy otherwise gives enough samples in the time.
-    arguments += ["--frequency", "499"]
+    arguments += ["--frequency", "499", "--interval", "5s"]
     arguments += ["--database", f"sqlite:///{tmp_path}/p.db"]
     def shares() -> dict[str, float] | None:
         top = get(http, "top", query='cpu{process_executable_name="split"}')
