@@ -30,7 +30,8 @@ enum {
 	PYTHON_FRAMES = 256,	/* of one stack; two words each */
 	PYTHON_FRAME_SIZE = 128, /* bytes read of a frame and of a code object, at most */
 	PYTHON_CODE_SIZE = 256,
-	PYTHON_EVAL_RANGES = 2, /* the loop's function and its .cold part */
+	PYTHON_EVAL_RANGES = 2,	/* the loop's function and its .cold part */
+	THREAD_STATE_SIZE = 360, /* of 3.11, the largest that has a CFrame in it */
 };
 
 enum python_kind {
@@ -100,6 +101,7 @@ enum python_cause {
 	PYTHON_WRONG_THREAD, /* the PyThreadState found belongs to another thread */
 	PYTHON_READ_FAULT,   /* a frame or code object could not be read */
 	PYTHON_NOT_CODE,     /* what should be a code object is none */
+	PYTHON_TORN,	     /* 3.11, 3.12: a run of the loop was about to link its first frame */
 	PYTHON_TOO_DEEP,     /* PYTHON_FRAMES frames */
 	PYTHON_UNPLACED,     /* frames whose run of the loop is not on the native stack */
 	PYTHON_CAUSES,

@@ -37,7 +37,7 @@ struct python {
 	__u32 copying;
 	__u64 run; /* the CFrame of the run being collected */
 	__u32 first; /* its first frame */
-	__u32 retried;
+	__u64 torn; /* the CFrame that was left out for it was not filled yet */
 	__u8 frame[PYTHON_FRAME_SIZE];
 	__u8 code[PYTHON_CODE_SIZE];
 	struct python_frame frames[PYTHON_FRAMES];
@@ -96,7 +96,7 @@ static __always_inline __u64 thread_base(void)
 
 static __always_inline __u64 stack_pointer(const struct unwind *u)
 {
-	return u->registers.of[REG_SP];
+	return u->thread.registers[REG_SP];
 }
 
 /* ------------------------------------------------------------------------------------------ */
@@ -165,6 +165,9 @@ static __always_inline enum python_cause add_frame(struct python *p, __u32 tgid)
 		return PYTHON_READ_FAULT;
 	if (code_word(p, layout->code_type) != p->process.code_type)
 		return PYTHON_NOT_CODE;
+	/* From 3.13 on, a frame of CPython's own stands below every __init__. */
+	if (code_word(p, layout->code_file) == code_word(p, layout->code_name))
+		return PYTHON_GOING_ON;
 	if (p->count >= PYTHON_FRAMES)
 		return PYTHON_TOO_DEEP;
 	checksum = code_checksum(p);
@@ -212,18 +215,34 @@ static __always_inline enum python_cause collect_frame(struct python *p, __u32 t
 }
 
 /*
- * A thread that is about to begin or to leave a run has linked only one of CFrame and frame. So
- * at the end there is a CFrame too many, before that of the thread itself, or one too few.
+ * A thread that is about to begin or to leave a run has linked only one of CFrame and frame: there
+ * is a CFrame too many or too few before the one that PyThreadState itself ends with.
  */
-static __always_inline void match_cframes(struct python *p)
+static __always_inline void match_cframes(struct python *p, __u64 thread)
 {
-	if (!p->run) {
+	__u32 last = (p->count - 1) & (PYTHON_FRAMES - 1);
+
+	if (p->frames[last].run - thread < THREAD_STATE_SIZE) {
 		p->shift = -1;
 		p->next = 1;
-	} else if (read_word(p->run + p->process.layout.cframe_previous)) {
+	} else if (p->run - thread >= THREAD_STATE_SIZE) {
 		p->shift = 1;
 		p->frames[p->count & (PYTHON_FRAMES - 1)].run = p->run;
 	}
+}
+
+/*
+ * 3.11 and 3.12 link a new CFrame some instructions before they fill it. What stands in it then is
+ * what happened to lie on the stack, at best the CFrame before it; 0 where that is lost too.
+ */
+static __always_inline __u64 leave_torn(struct python *p)
+{
+	const struct python_layout *layout = &p->process.layout;
+
+	p->torn = p->run;
+	p->count = 0;
+	p->run = read_word(p->run + layout->cframe_previous);
+	return read_word(p->run + layout->cframe_frame);
 }
 
 /* Collects the frames of the thread with this PyThreadState. */
@@ -232,26 +251,26 @@ static __always_inline enum python_cause collect_frames(struct python *p, __u32 
 	const struct python_layout *layout = &p->process.layout;
 	enum python_cause cause;
 	__u64 frame;
+	int torn;
 
 	p->run = layout->runs == RUNS_BY_CODE ? 1 : read_word(thread + layout->thread_cframe);
 	frame = layout->thread_frame ? read_word(thread + layout->thread_frame)
 				     : read_word(p->run + layout->cframe_frame);
 	for (int i = 0; i < PYTHON_FRAMES; i++) {
-		if (!frame) {
+		/* Within the first run, whose CFrame is not that of a thread without any. */
+		torn = !layout->thread_frame && !p->first && p->run - thread >= THREAD_STATE_SIZE;
+		if (!frame && !torn) {
 			if (layout->runs == RUNS_BY_CFRAME)
-				match_cframes(p);
+				match_cframes(p, thread);
 			return PYTHON_COMPLETE;
 		}
-		cause = collect_frame(p, tgid, &frame);
-		if (cause && !layout->thread_frame && !p->first && !p->retried) {
-			/* 3.11, 3.12: the newest CFrame is linked before its frame is set. */
-			p->retried = 1;
-			p->count = 0;
-			p->run = read_word(p->run + layout->cframe_previous);
-			frame = read_word(p->run + layout->cframe_frame);
-		} else if (cause) {
+		cause = frame ? collect_frame(p, tgid, &frame) : PYTHON_READ_FAULT;
+		if (cause && torn && p->torn)
+			return PYTHON_TORN;
+		if (cause && torn)
+			frame = leave_torn(p);
+		else if (cause)
 			return cause;
-		}
 	}
 	return PYTHON_TOO_DEEP;
 }
@@ -294,8 +313,9 @@ static __always_inline int python_begin(const struct unwind *u)
 	if (!p)
 		return 0;
 	p->cause = PYTHON_GOING_ON;
-	p->count = p->next = p->first = p->copying = p->retried = 0;
+	p->count = p->next = p->first = p->copying = 0;
 	p->shift = 0;
+	p->torn = 0;
 	process = bpf_map_lookup_elem(&python_processes, &tgid);
 	if (!process)
 		return 0;
@@ -349,11 +369,18 @@ static __always_inline int in_loop(const struct python *p, __u64 pc)
 /* One native frame; begins to put the frames of the run that it is. */
 static __always_inline void step(struct unwind *u, struct python *p)
 {
-	__u64 pc = unwind_ip(&u->registers) - !u->exact, sp = stack_pointer(u);
+	__u64 pc = unwind_ip(&u->thread) - !u->thread.exact, sp = stack_pointer(u);
 	const struct python_frame *first = &p->frames[(p->next + p->shift) & (PYTHON_FRAMES - 1)];
 
 	u->cause = unwind_frame(u);
-	if (u->cause || u->exact || !p->count)
+	if (u->cause || u->thread.exact)
+		return;
+	if (p->torn) { /* only the innermost frame can be filling its CFrame */
+		if (p->torn - sp >= stack_pointer(u) - sp)
+			p->cause = PYTHON_TORN;
+		p->torn = 0;
+	}
+	if (!p->count)
 		return;
 	if (p->process.layout.runs != RUNS_BY_CODE)
 		p->copying = p->next < p->count && first->run - sp < stack_pointer(u) - sp;

@@ -40,8 +40,9 @@ class Cause(IntEnum):
     WRONG_THREAD = 3
     READ_FAULT = 4
     NOT_CODE = 5
-    TOO_DEEP = 6
-    UNPLACED = 7
+    TORN = 6
+    TOO_DEEP = 7
+    UNPLACED = 8
 
 
 LAYOUT_FIELDS = (

@@ -1,7 +1,7 @@
-"""Samples one Python process with the test program walk.bpf.c.
+"""Samples one Python process at a time with the test program walk.bpf.c.
 
-with Harness(folder, pid) as harness:
-    samples = harness.sample(seconds=1)
+with Harness(compile_program(folder)) as harness:
+    samples = harness.settled(pid, seconds=1)
 """
 
 import os
@@ -34,8 +34,8 @@ from profiler.model import Frame
 SOURCE = Path(__file__).with_name("walk.bpf.c")
 RING_BYTES = 1 << 24
 MAPS = (
-    *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_wanted", "unwind_programs"),
-    *("python_processes", "python_codes", "ring", "lost"),
+    *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_wanted", "unwind_later"),
+    *("python_processes", "python_codes", "target", "ring", "lost"),
 )
 _HEAD = struct.Struct("<IIIIQ")
 
@@ -65,18 +65,17 @@ def compile_program(folder: Path) -> Path:
     """The test program's object; the flags are those of the Makefile."""
     target = folder / "python.bpf.o"
     include = files.find("python.h").parent
-    flags = "-O2 -g -Wall -Werror -target bpf -D__TARGET_ARCH_x86".split()
+    flags = ["-O2", "-g", "-Wall", "-Werror", "-target", "bpf", "-D__TARGET_ARCH_x86"]
     includes = [f"-I/usr/include/{os.uname().machine}-linux-gnu", f"-I{include}"]
     subprocess.run(["clang", *flags, *includes, "-c", SOURCE, "-o", target], check=True)
     return target
 
 
 class Harness:
-    """The loaded test program, set up for one process."""
+    """The loaded test program and all that it needs."""
 
-    def __init__(self, program: Path, pid: int) -> None:
+    def __init__(self, program: Path) -> None:
         self._program = program
-        self._pid = pid
         self._processes = ProcessCache(ProcFs())
         self._open = ExitStack()
 
@@ -100,8 +99,9 @@ class Harness:
     ) -> None:
         self._open.close()
 
-    def sample(self, seconds: float, frequency_hz: int = 499) -> list[Sample]:
+    def sample(self, pid: int, seconds: float, frequency_hz: int = 499) -> list[Sample]:
         """Every sample of that time; none is lost on the way."""
+        Map(self.fds["target"]).update(bytes(4), pid.to_bytes(4, "little"))
         samples: list[Sample] = []
         with perf_event.Events(self._start, perf_event.CPU_CLOCK, frequency_hz) as events:
             events.follow_cpus(cpus.online())
@@ -117,19 +117,25 @@ class Harness:
         assert Map(self.fds["lost"]).lookup(bytes(4)) == bytes(8)
         return samples
 
-    def settled(self, seconds: float, frequency_hz: int = 499) -> list[Sample]:
+    def introduced(self, pid: int) -> bool | None:
+        """True once the kernel knows a process that is not sampled yet."""
+        self.unwinder.add_process(pid, self._mappings(pid) or ())
+        known = self.interpreters.inspected(pid) and not self.interpreters.cause(pid)
+        return True if known else None
+
+    def settled(self, pid: int, seconds: float, frequency_hz: int = 499) -> list[Sample]:
         """Samples of a process whose tables and interpreter are known by now."""
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            early = self.sample(0.2, frequency_hz)
-            ready = early and not self.interpreters.cause(self._pid)
-            if ready and not self.unwinder.stats().pending and early[-1].complete:
+            early = self.sample(pid, 0.25, frequency_hz)
+            known = not self.interpreters.cause(pid) and not self.unwinder.stats().pending
+            if early and known and all(sample.cause is Cause.COMPLETE for sample in early):
                 break
-        return self.sample(seconds, frequency_hz)
+        return self.sample(pid, seconds, frequency_hz)
 
-    def frame(self, frame: PythonFrame) -> Frame:
+    def frame(self, pid: int, frame: PythonFrame) -> Frame:
         """A Python frame by name."""
-        answer = self.names.answer(self._pid, frame)
+        answer = self.names.answer(pid, frame)
         assert not answer.cause, answer
         return answer.frames[0]
 
@@ -141,9 +147,6 @@ class Harness:
     def _load(self, opened: ExitStack) -> None:
         library = Library()
         handle = opened.enter_context(library.opened(os.fsencode(self._program)))
-        rodata = library.call("bpf_object__find_map_by_name", handle, b".rodata")
-        target = self._pid.to_bytes(4, "little")
-        library.call("bpf_map__set_initial_value", rodata, target, len(target))
         library.call("bpf_object__load", handle)
 
         def find(kind: str, name: str) -> int:
@@ -151,5 +154,5 @@ class Harness:
             return library.call(f"bpf_{kind}__fd", found)
 
         self.fds = {name: find("map", name) for name in MAPS}
-        self._start, walk = find("program", "start"), find("program", "walk")
-        Map(self.fds["unwind_programs"]).update(bytes(4), walk.to_bytes(4, "little"))
+        self.fds["unwind_later_start"] = find("program", "unwind_later_start")
+        self._start = find("program", "start")

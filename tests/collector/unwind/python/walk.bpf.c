@@ -4,8 +4,14 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include "python_walk.h"
+#include "unwind_later.h"
 
-const volatile __u32 target = 0; // tgid
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} target SEC(".maps"); // tgid
 
 struct event {
 	__u32 cause;
@@ -61,7 +67,7 @@ static __always_inline int finish(struct unwind *u)
 }
 
 SEC("perf_event")
-int walk(void *ctx)
+int unwind_next(void *ctx)
 {
 	struct unwind *u = unwind_current();
 
@@ -78,9 +84,10 @@ int start(void *ctx)
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	__u32 zero = 0;
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
+	__u32 *tgid = bpf_map_lookup_elem(&target, &zero);
 	struct unwind *u;
 
-	if (!s || pid_tgid >> 32 != target)
+	if (!s || !tgid || pid_tgid >> 32 != *tgid)
 		return 0;
 	s->started = bpf_ktime_get_ns();
 	u = unwind_begin(ctx);
