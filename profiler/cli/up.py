@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,8 @@ READY_TIMEOUT_S = 60
 POLL_S = 0.2
 CHECK_TIMEOUT_S = 60
 RECORDING = "demo"
+DATABASE = "sqlite:///profiler.db"
+"""The default of `profiler serve`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,14 @@ class Plan:
         options = {"http": self.http, "grpc": self.grpc, "database": self.database}
         return [*self.program, "serve", *_flags(options)]
 
-    def collect(self, spool: str, *, recorded: bool) -> list[str]:
-        options: dict[str, str | None] = {"server": self.grpc, "spool": spool}
+    @property
+    def spool(self) -> str:
+        """Beside the database: what the server did not acknowledge is sent at the next start."""
+        scheme, _, path = (self.database or DATABASE).partition(":///")
+        return f"{path if scheme == 'sqlite' and path else 'profiler.db'}.spool"
+
+    def collect(self, *, recorded: bool) -> list[str]:
+        options: dict[str, str | None] = {"server": self.grpc, "spool": self.spool}
         if recorded:
             options["recorded"] = RECORDING
         else:
@@ -123,20 +130,16 @@ def run(plan: Plan) -> None:
     client = Client(plan.page, timeout_s=5)
     if client.ready():
         raise UsageError(f"a server already answers at {plan.page}; choose another --http ADDR")
-    missing = missing_on_this_node(plan.check)
-    if missing:
-        _say(f"this node cannot be sampled: {missing}")
-        _say("a recorded profile is shown; `profiler collect --check` says what mends it")
-    with (
-        tempfile.TemporaryDirectory(prefix="profiler-spool-") as spool,
-        Children(lambda line: click.echo(line, err=True)) as children,
-    ):
+    with Children(lambda line: click.echo(line, err=True)) as children:
         started_ms = time.time_ns() // 1_000_000
         children.start("serve", plan.serve)
+        missing = missing_on_this_node(plan.check)  # takes a second, in which the server starts
+        if missing:
+            _say(f"this node cannot be sampled: {missing}")
+            _say("a recorded profile is shown; `profiler collect --check` says what mends it")
         if not _until_ready(children, client):
             return
-        collect = plan.collect(spool, recorded=bool(missing))
-        children.start("collect", collect, may_end=bool(missing))
+        children.start("collect", plan.collect(recorded=bool(missing)), may_end=bool(missing))
         while children.attend(POLL_S):
             if _has_samples(client, 0 if missing else started_ms):
                 click.echo(plan.page)

@@ -20,22 +20,34 @@ def plan(**options: str) -> Plan:
 
 def test_options_that_were_not_given_are_left_to_the_commands() -> None:
     assert plan().serve[3:] == ["serve", "--http=127.0.0.1:8440", "--grpc=127.0.0.1:8441"]
-    assert plan().collect("/s", recorded=False)[3:] == [
+    assert plan().collect(recorded=False)[3:] == [
         "collect",
         "--server=127.0.0.1:8441",
-        "--spool=/s",
+        "--spool=profiler.db.spool",
     ]
 
 
 def test_options_that_were_given_reach_the_command_they_are_for() -> None:
     given = plan(database="sqlite:///x.db", loader="bcc", frequency="199", interval="1s")
     assert given.serve[-1] == "--database=sqlite:///x.db"
-    assert given.collect("/s", recorded=False)[-3:] == [
+    assert given.collect(recorded=False)[-3:] == [
         "--loader=bcc",
         "--frequency=199",
         "--interval=1s",
     ]
-    assert given.collect("/s", recorded=True)[-1] == "--recorded=demo"
+    assert given.collect(recorded=True)[-1] == "--recorded=demo"
+
+
+@pytest.mark.parametrize(
+    ("database", "spool"),
+    [
+        ("sqlite:////var/lib/p.db", "/var/lib/p.db.spool"),
+        ("sqlite://", "profiler.db.spool"),
+        ("postgresql://db/p", "profiler.db.spool"),
+    ],
+)
+def test_the_spool_stands_beside_the_database(database: str, spool: str) -> None:
+    assert plan(database=database).spool == spool
 
 
 @pytest.mark.parametrize(
