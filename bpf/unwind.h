@@ -11,7 +11,9 @@
  *   unwind_tables      array of arrays of struct unwind_page: the rows of one window of one file
  *   unwind_wanted      hash: struct unwind_want -> __u64, the stacks that ended for want of it
  *   unwind_state       per-CPU array: 0 -> struct unwind
- *   unwind_programs    program array: 0 -> the program that goes on where one ran out of frames
+ *   unwind_programs    program array: 0 -> unwind_next, which goes on where a program ran out of
+ *                      frames. The kernel empties it when its last descriptor is closed
+ *   unwind_later, unwind_later_programs   likewise for walks of saved stacks: see unwind_later.h
  *
  * A file is cut into windows of 16 MiB. The addresses in a table are offsets in its window, so that
  * neither load address nor segment needs to be known in the kernel.
@@ -20,6 +22,7 @@
 #define UNWIND_H
 
 #include <linux/types.h>
+#include "unwind_x86_64.h"
 
 enum {
 	UNWIND_WINDOW_BITS = 24,
@@ -28,6 +31,8 @@ enum {
 	UNWIND_FRAMES = 16,	  /* frames a program: some 2,000 instructions for the verifier */
 	UNWIND_PROGRAMS = 32,	  /* one more would pass the kernel's limit of tail calls */
 	UNWIND_DEPTH = UNWIND_FRAMES * UNWIND_PROGRAMS,
+	UNWIND_SAVED_PIECE = 1024,
+	UNWIND_SAVED_BYTES = 28 * UNWIND_SAVED_PIECE, /* a per-CPU value ends at 32 KiB */
 };
 
 /*
@@ -54,7 +59,7 @@ enum unwind_rule {
 	RULE_SIGNAL,	    /* the return trampoline of a signal handler */
 	RULE_CFA_SP,	    /* CFA = sp + offset */
 	RULE_CFA_FP,	    /* CFA = fp + offset */
-	RULE_MACHINE,	    /* the first of the machine's own */
+	/* 7 and more are the machine's own */
 };
 
 enum unwind_fp {
@@ -90,7 +95,7 @@ enum unwind_cause {
 	UNWIND_NO_TABLE,	  /* the table is not loaded yet */
 	UNWIND_NO_ROW,		  /* an address between functions */
 	UNWIND_BAD_FRAME_POINTER, /* the frame pointer does not point into the stack */
-	UNWIND_READ_FAULT,	  /* the stack could not be read */
+	UNWIND_READ_FAULT,	  /* the stack could not be read, or was not saved so far */
 	UNWIND_NO_PROGRESS,	  /* a frame is its own caller */
 	UNWIND_TOO_DEEP,	  /* UNWIND_DEPTH frames */
 	UNWIND_TAIL_CALL,	  /* the next program could not be called */
@@ -101,6 +106,46 @@ enum unwind_cause {
 	UNWIND_OFFSET,		  /* a rule with a number that a row cannot hold */
 	UNWIND_BROKEN,		  /* the function's frame instructions cannot be read */
 	UNWIND_CAUSES,
+};
+
+/* A thread in user mode, while its stack is walked. */
+struct unwind_thread {
+	__u64 registers[UNWIND_REGISTERS];
+	/*
+	 * 1: the registers are those of interrupted code, all of them known; 0: of a caller, whose
+	 * ip is a return address and whose scratch registers are gone.
+	 */
+	__u64 exact;
+	/* Where there is a copy of the stack to read, in our own memory; 0: read the stack itself. */
+	__u64 saved;
+	__u64 saved_from; /* the address of its first byte in the thread's memory */
+	__u64 saved_size;
+};
+
+/* A walk: its result is ips, count and cause. */
+struct unwind {
+	struct unwind_thread thread;
+	struct unwind_mapping mapping; /* of the last frame: most callers are in the same */
+	struct unwind_process process;
+	__u32 tgid;
+	__u32 cause; /* enum unwind_cause */
+	__u32 count; /* frames in `ips` */
+	__u32 unused;
+	__u64 hash; /* of `ips` */
+	/*
+	 * Innermost first. All but the first are return addresses, so the call is at one less; what
+	 * a signal interrupted is stored as one more than its address, so that this holds there too.
+	 */
+	__u64 ips[UNWIND_DEPTH];
+};
+
+/* What a walk needs that ended for want of something, so that it can be done later. */
+struct unwind_saved {
+	__u64 registers[UNWIND_REGISTERS];
+	__u64 from; /* the address of the first byte of `stack` */
+	__u32 size; /* bytes of `stack` */
+	__u32 tgid;
+	__u8 stack[UNWIND_SAVED_BYTES];
 };
 
 #endif

@@ -9,7 +9,7 @@
  *           bpf_tail_call(ctx, &unwind_programs, 0);
  *   }
  *
- *   SEC("perf_event") int walk(void *ctx)    (the collector puts it into unwind_programs)
+ *   SEC("perf_event") int unwind_next(void *ctx)
  *   {
  *           struct unwind *u = unwind_current();
  *
@@ -27,6 +27,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
+#include "unwind.h"
 
 /* The fields that are read of the kernel's own; the loader finds where this kernel has them. */
 struct task_struct___unwind {
@@ -37,25 +38,9 @@ struct task_struct___unwind {
 	struct task_struct___unwind *real_parent;
 } __attribute__((preserve_access_index));
 
-#include "unwind_x86_64.h"
+#include "unwind_walk_x86_64.h"
 
 enum { FORKED_BUT_NOT_EXECUTED = 0x40 }; /* PF_FORKNOEXEC, include/linux/sched.h */
-
-struct unwind {
-	struct unwind_registers registers;
-	struct unwind_process process;
-	struct unwind_mapping mapping; /* of the last frame: most callers are in the same */
-	__u32 tgid;
-	__u32 cause; /* enum unwind_cause */
-	__u32 count; /* frames in `ips` */
-	int exact;
-	__u64 hash; /* of `ips` */
-	/*
-	 * Innermost first. All but the first are return addresses, so the call is at one less; what
-	 * a signal interrupted is stored as one more than its address, so that this holds there too.
-	 */
-	__u64 ips[UNWIND_DEPTH];
-};
 
 struct unwind_table {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -101,12 +86,14 @@ struct {
 	__type(value, struct unwind);
 } unwind_state SEC(".maps");
 
+int unwind_next(void *ctx);
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} unwind_programs SEC(".maps");
+	__uint(key_size, sizeof(__u32));
+	__array(values, int(void *));
+} unwind_programs SEC(".maps") = {.values = {[0] = (void *)&unwind_next}};
 
 /* Asks the collector for what a stack ended without; a full map only delays the answer. */
 static __always_inline enum unwind_cause unwind_want(struct unwind *u, __u32 table,
@@ -182,7 +169,7 @@ static __always_inline enum unwind_cause find_row(struct unwind *u, __u64 pc, st
 
 static __always_inline void push_frame(struct unwind *u)
 {
-	__u64 ip = unwind_ip(&u->registers) + (u->exact && u->count);
+	__u64 ip = unwind_ip(&u->thread) + (u->thread.exact && u->count);
 
 	u->ips[u->count & (UNWIND_DEPTH - 1)] = ip;
 	u->count++;
@@ -200,16 +187,16 @@ static __always_inline enum unwind_cause unwind_frame(struct unwind *u)
 	if (u->count >= UNWIND_DEPTH)
 		return UNWIND_TOO_DEEP;
 	push_frame(u);
-	pc = unwind_ip(&u->registers) - !u->exact;
+	pc = unwind_ip(&u->thread) - !u->thread.exact;
 	cause = find_mapping(u, pc);
 	if (cause)
 		return cause;
 	if (!u->mapping.table)
-		return unwind_by_frame_pointer(&u->registers, &u->exact);
+		return unwind_by_frame_pointer(&u->thread);
 	cause = find_row(u, pc, &row);
 	if (cause)
 		return cause;
-	return unwind_caller(&u->registers, row, &u->exact);
+	return unwind_caller(&u->thread, row);
 }
 
 /* Up to UNWIND_FRAMES frames. 1: the stack has ended, and u->cause says why. */
@@ -220,7 +207,7 @@ static __always_inline int unwind_frames(struct unwind *u)
 	return u->cause != UNWIND_GOING_ON;
 }
 
-/* Goes on in the next program; it only returns where that cannot be called. */
+/* Goes on in unwind_next; it only returns where that cannot be called. */
 static __always_inline void unwind_continue(void *ctx, struct unwind *u)
 {
 	bpf_tail_call(ctx, &unwind_programs, 0);
@@ -250,30 +237,63 @@ static __always_inline struct unwind_process *find_process(__u32 tgid)
 	return bpf_map_lookup_elem(&unwind_processes, &tgid);
 }
 
-/* Starts a walk at the user registers of the current thread; without any, u->cause says why. */
-static __always_inline struct unwind *unwind_begin(void *ctx)
+/* Starts a walk from u->thread in a process that may be unknown (NULL). */
+static __always_inline void start_walk(struct unwind *u, struct unwind_process *process)
 {
-	struct unwind *u = unwind_current();
-	struct unwind_process *process;
-
-	if (!u)
-		return NULL;
-	u->tgid = bpf_get_current_pid_tgid() >> 32;
+	u->thread.exact = 1;
 	u->mapping = (struct unwind_mapping){};
 	u->count = 0;
 	u->hash = 0;
-	u->exact = 1;
-	u->cause = unwind_user_registers(ctx, &u->registers);
-	if (u->cause)
-		return u;
-	process = find_process(u->tgid);
+	u->cause = UNWIND_GOING_ON;
 	if (process) {
 		u->process = *process;
 	} else {
 		push_frame(u);
 		u->cause = unwind_want(u, 0, UNWIND_NO_PROCESS);
 	}
+}
+
+/* Starts a walk at the user registers of the current thread; without any, u->cause says why. */
+static __always_inline struct unwind *unwind_begin(void *ctx)
+{
+	struct unwind *u = unwind_current();
+
+	if (!u)
+		return NULL;
+	u->tgid = bpf_get_current_pid_tgid() >> 32;
+	u->thread.saved = 0;
+	u->count = 0;
+	u->cause = unwind_user_registers(ctx, u->thread.registers);
+	if (!u->cause)
+		start_walk(u, find_process(u->tgid));
 	return u;
+}
+
+/* Whether the walk ended for want of something that the collector can still supply. */
+static __always_inline int unwind_can_go_on_later(const struct unwind *u)
+{
+	return u->cause == UNWIND_NO_PROCESS || u->cause == UNWIND_NO_MAPPING ||
+	       u->cause == UNWIND_NO_TABLE;
+}
+
+/* Keeps the thread's registers and the top of its stack; the bytes of `saved` that are used. */
+static __always_inline __u64 unwind_save(void *ctx, struct unwind_saved *saved)
+{
+	__u64 from;
+
+	if (unwind_user_registers(ctx, saved->registers))
+		return 0;
+	/* Whole pieces: the stack ends with a page, and a piece that passes its end cannot be read. */
+	from = unwind_saved_sp(saved) & ~(__u64)(UNWIND_SAVED_PIECE - 1);
+	saved->tgid = bpf_get_current_pid_tgid() >> 32;
+	saved->from = from;
+	saved->size = 0;
+	for (__u32 at = 0; at < UNWIND_SAVED_BYTES; at += UNWIND_SAVED_PIECE) {
+		/* Pages that were never written to are not there, and are left out as zeros. */
+		if (!bpf_probe_read_user(saved->stack + at, UNWIND_SAVED_PIECE, (void *)(from + at)))
+			saved->size = at + UNWIND_SAVED_PIECE;
+	}
+	return offsetof(struct unwind_saved, stack) + saved->size;
 }
 
 #endif

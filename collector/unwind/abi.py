@@ -17,6 +17,34 @@ PAGE_BYTES = PAGE_ROWS * 8
 MAPPING = np.dtype([("start", "<u8"), ("end", "<u8"), ("table", "<u4"), ("at", "<u4")])
 PROCESS = np.dtype([("first", "<u4"), ("count", "<u4")])
 WANT = np.dtype([("tgid", "<u4"), ("table", "<u4")])
+REGISTERS = 17
+THREAD = np.dtype(
+    [
+        ("registers", "<u8", REGISTERS),
+        ("exact", "<u8"),
+        ("saved", "<u8"),
+        ("saved_from", "<u8"),
+        ("saved_size", "<u8"),
+    ]
+)
+UNWIND = np.dtype(
+    [
+        ("thread", THREAD),
+        ("mapping", MAPPING),
+        ("process", PROCESS),
+        ("tgid", "<u4"),
+        ("cause", "<u4"),
+        ("count", "<u4"),
+        ("unused", "<u4"),
+        ("hash", "<u8"),
+        ("ips", "<u8", DEPTH),
+    ]
+)
+SAVED_BYTES = 28 << 10
+SAVED = np.dtype(
+    [("registers", "<u8", REGISTERS), ("from", "<u8"), ("size", "<u4"), ("tgid", "<u4")]
+)
+"""struct unwind_saved up to its `stack`, of which only the used bytes are sent."""
 
 
 class Rule(IntEnum):
@@ -29,7 +57,6 @@ class Rule(IntEnum):
     SIGNAL = 4
     CFA_SP = 5
     CFA_FP = 6
-    MACHINE = 7
 
 
 class FramePointer(IntEnum):

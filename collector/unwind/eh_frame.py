@@ -44,15 +44,15 @@ trampoline of a signal handler."""
 @dataclass(frozen=True, slots=True)
 class Machine:
     """What differs between architectures: the DWARF numbers of two registers, how rules become
-    rows, and the bytes of code that returns from a signal, sets up a frame pointer, or clears it
-    where a program begins."""
+    rows, the bytes of code that returns from a signal or sets up a frame pointer, and whether
+    code can be where a program begins (the linker gives libraries an entry point too)."""
 
     frame_pointer: int
     return_address: int
     encode: Encode
     signal_returns: tuple[bytes, ...]
     prologues: tuple[bytes, ...]
-    entry: bytes
+    is_entry: Callable[[bytes], bool]
 
 
 @dataclass(frozen=True, slots=True)

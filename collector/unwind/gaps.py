@@ -30,8 +30,9 @@ SAMPLE = 1 << 16
 PROLOGUE_EVERY = 2048
 """Code with frame pointers sets one up every 267 to 1,008 bytes (Chromium, node, Go); the assembly
 of OpenSSL and dav1d at most once in 7,000 (by chance)."""
-ENTRY_SIZE = 16
-"""Bytes from the entry point on that are a thread's root."""
+ENTRY_SIZE = 64
+"""Bytes from the entry point on that are a thread's root, if they are entered as one: glibc's
+dynamic loader calls the constructors of all libraries from the 43rd."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def _rows(
         return
     plain = abi.code(Rule.FRAME_POINTER if _keeps_frame_pointers(data, machine) else Rule.NONE)
     yield start, plain
-    if start <= entry < end and machine.entry in data[entry - start :][:ENTRY_SIZE]:
+    if start <= entry < end and machine.is_entry(data[entry - start :][:ENTRY_SIZE]):
         yield entry, abi.code(Rule.ROOT)
         yield min(entry + ENTRY_SIZE, end), plain
     for code in machine.signal_returns:

@@ -29,6 +29,7 @@ from collector.unwind.abi import Cause, Rule
 from collector.unwind.builder import Builder
 from collector.unwind.elf import of_descriptor
 from collector.unwind.files import VDSO, File, Files, stamp
+from collector.unwind.later import LaterWalker, Walk
 from collector.unwind.processes import Processes, entries, parts
 from collector.unwind.tables import MAX_BYTES, Tables
 from profiler.clock import Clock, SystemClock
@@ -67,8 +68,9 @@ class UnwindStats:
 class Unwinder:
     """Owns the maps of one loaded program from entry to exit; serves one thread.
 
-    `descriptors` are those of the program's maps by name (see bpf/unwind.h), which stay the
-    caller's. `folder` keeps tables between runs; None: nothing is kept.
+    `descriptors` are those of the program's maps by name (see bpf/unwind.h), and that of the
+    program unwind_later_start; they stay the caller's. `folder` keeps tables between runs; None:
+    nothing is kept.
     """
 
     def __init__(
@@ -103,6 +105,8 @@ class Unwinder:
             )
             opened.callback(self._processes.close)
             self._wanted = maps.Map(fds["unwind_wanted"])
+            self._later = LaterWalker(fds["unwind_later_start"], fds["unwind_later"])
+            opened.callback(self._later.close)
             self._builder = opened.enter_context(Builder[File](self._folder, self._clock))
             self._open = opened.pop_all()
         return self
@@ -152,6 +156,17 @@ class Unwinder:
                 self._refresh(pid)
         for file, answer in self._builder.answers():
             self._load(file, answer)
+
+    def walk_later(self, saved: bytes) -> Walk:
+        """The walk of a stack that was saved (struct unwind_saved): in the same way and by the
+        same code, with what is known by now. What it ends for want of, `poll` looks for."""
+        return self._later.walk(saved)
+
+    def remove_ended(self) -> None:
+        """Forgets processes that are no more, for instance once a drain. Until then their stacks
+        can still be walked."""
+        for pid in [pid for pid in self._mappings if not (self._proc / str(pid)).exists()]:
+            self.remove_process(pid)
 
     def stats(self) -> UnwindStats:
         return UnwindStats(

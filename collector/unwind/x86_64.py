@@ -139,6 +139,12 @@ def _base_rule(expression: bytes, at: int, register: int) -> tuple[int | None, i
     return MachineRule.DEREF_SP, at
 
 
+def _is_entry(code: bytes) -> bool:
+    """At its first instructions a program clears rbp or takes rsp for its arguments."""
+    clears, takes = bytes.fromhex("31ed"), bytes.fromhex("4889e7")  # xor %ebp; mov %rsp, %rdi
+    return clears in code[:8] or takes in code[:8]
+
+
 MACHINE = Machine(
     FRAME_POINTER,
     RETURN_ADDRESS,
@@ -151,5 +157,5 @@ MACHINE = Machine(
         bytes.fromhex("55 4889e5"),  # push %rbp; mov %rsp, %rbp
         bytes.fromhex("55 488bec"),
     ),
-    entry=bytes.fromhex("31ed"),  # xor %ebp, %ebp, also after the REX of %rbp
+    is_entry=_is_entry,
 )

@@ -26,7 +26,7 @@ NATIVE_DEPTH = 127
 RING_BYTES = 1 << 24
 MAPS = (
     *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_wanted"),
-    *("unwind_programs", "ring", "lost"),
+    *("unwind_later", "ring", "lost", "saved_ring"),
 )
 WAITING = {Cause.NO_PROCESS, Cause.NO_TABLE, Cause.NO_MAPPING}
 _HEAD = struct.Struct("<IIIiQ")
@@ -76,6 +76,11 @@ def compile_program(folder: Path) -> Path:
     return target
 
 
+def program_fd(library: Library, handle: int, name: str) -> int:
+    found = library.call("bpf_object__find_program_by_name", handle, name.encode())
+    return library.call("bpf_program__fd", found)
+
+
 class Harness:
     """The loaded test program and its unwinder."""
 
@@ -96,17 +101,17 @@ class Harness:
                 )
                 for name in MAPS
             }
-            self.start, walk = (
-                library.call(
-                    "bpf_program__fd",
-                    library.call("bpf_object__find_program_by_name", handle, name),
-                )
-                for name in (b"start", b"walk")
-            )
-            Map(self.fds["unwind_programs"]).update(bytes(4), walk.to_bytes(4, "little"))
+            self.start = program_fd(library, handle, "start")
+            self.fds["unwind_later_start"] = program_fd(library, handle, "unwind_later_start")
             self._ring = opened.enter_context(Ring(self.fds["ring"], RING_BYTES))
+            self._saved_ring = opened.enter_context(Ring(self.fds["saved_ring"], RING_BYTES))
+            self.saved: list[bytes] = []
             self.unwinder = opened.enter_context(
-                Unwinder(self.fds, self._object.parent / "tables", read_mappings, **self._options)
+                Unwinder(
+                    self.fds,
+                    self._object.parent / "tables",
+                    **{"read_mappings": read_mappings} | self._options,
+                )
             )
             self._open = opened.pop_all()
         return self
@@ -132,6 +137,7 @@ class Harness:
                 time.sleep(0.02)
                 self.unwinder.poll()
                 samples += map(parse, self._ring.read())
+                self.saved += self._saved_ring.read()
             events.disable()
         samples += map(parse, self._ring.read_all())
         assert Map(self.fds["lost"]).lookup(bytes(4)) == bytes(8)

@@ -16,6 +16,8 @@ STRUCTS = {
     "unwind_mapping": abi.MAPPING,
     "unwind_process": abi.PROCESS,
     "unwind_want": abi.WANT,
+    "unwind_thread": abi.THREAD,
+    "unwind": abi.UNWIND,
 }
 ENUMS: dict[str, type[IntEnum]] = {
     "RULE_": abi.Rule,
@@ -28,6 +30,10 @@ CONSTANTS = {
     "UNWIND_INDEX_SIZE": abi.INDEX_SIZE,
     "UNWIND_DEPTH": abi.DEPTH,
     "UNWIND_CAUSES": len(abi.Cause),
+    "UNWIND_REGISTERS": abi.REGISTERS,
+    "UNWIND_SAVED_BYTES": abi.SAVED_BYTES,
+    "offsetof(struct unwind_saved, from)": 8 * abi.REGISTERS,
+    "offsetof(struct unwind_saved, stack)": abi.SAVED.itemsize,
     "sizeof(union unwind_page)": abi.PAGE_BYTES,
 }
 # The DWARF names of the registers, by number: System V ABI, AMD64, figure 3.36.
@@ -61,7 +67,7 @@ def test_the_mirror_is_the_header_as_the_c_compiler_lays_it_out(tmp_path: Path) 
     source = tmp_path / "layout.c"
     source.write_text(
         "#include <stddef.h>\n#include <stdio.h>\n"
-        f'#include "{files.find("unwind_x86_64.h")}"\n'
+        f'#include "{files.find("unwind.h")}"\n'
         f"int main(void) {{ {prints} }}\n"
     )
     subprocess.run([compiler, "-o", tmp_path / "layout", source], check=True)

@@ -3,7 +3,7 @@
 // kernel's own walk by frame pointers.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
-#include "unwind_walk.h"
+#include "unwind_later.h"
 
 #define NATIVE_DEPTH 127
 
@@ -41,6 +41,28 @@ struct {
 	__type(value, __u64);
 } lost SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct unwind_saved);
+} saving SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 24);
+} saved_ring SEC(".maps");
+
+static __always_inline void save(void *ctx)
+{
+	__u32 zero = 0;
+	struct unwind_saved *saved = bpf_map_lookup_elem(&saving, &zero);
+	__u64 size = saved ? unwind_save(ctx, saved) : 0;
+
+	if (size && size <= sizeof(*saved))
+		bpf_ringbuf_output(&saved_ring, saved, size, 0);
+}
+
 static __always_inline int finish(void *ctx, struct unwind *u)
 {
 	__u32 zero = 0;
@@ -54,6 +76,8 @@ static __always_inline int finish(void *ctx, struct unwind *u)
 	s->event.cause = u->cause;
 	s->event.count = u->count;
 	bpf_probe_read_kernel(s->event.ips, sizeof(s->event.ips), u->ips);
+	if (unwind_can_go_on_later(u))
+		save(ctx);
 	s->event.native_size =
 		bpf_get_stack(ctx, s->event.native, sizeof(s->event.native), BPF_F_USER_STACK);
 	missed = bpf_map_lookup_elem(&lost, &zero);
@@ -63,7 +87,7 @@ static __always_inline int finish(void *ctx, struct unwind *u)
 }
 
 SEC("perf_event")
-int walk(void *ctx)
+int unwind_next(void *ctx)
 {
 	struct unwind *u = unwind_current();
 
