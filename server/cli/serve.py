@@ -2,7 +2,7 @@
 
 import logging
 import signal
-from queue import SimpleQueue
+import socket
 
 import click
 
@@ -61,7 +61,13 @@ def serve(http: str, grpc: str, database: str, migrate: bool, verbose: bool) -> 
 
 
 def _wait_for_signal() -> None:
-    signals = SimpleQueue[int]()  # its put is safe in a handler, that of an Event is not
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: signals.put(number))
-    signals.get()
+    """Waits by a socket that the C handler writes to: the kernel may hand a signal to any thread,
+    and a lock would go on sleeping in this one."""
+    waiting, told = socket.socketpair()
+    with waiting, told:
+        told.setblocking(False)
+        signal.set_wakeup_fd(told.fileno())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        waiting.recv(1)
+        signal.set_wakeup_fd(-1)

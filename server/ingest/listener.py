@@ -24,6 +24,8 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),  # else a second server would share the port instead of failing
     ("grpc.keepalive_time_ms", 60_000),  # finds the senders that vanished without a word
+    # Collectors look for us each 30 s; gRPC would hang up on more than one ping in 5 minutes.
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
 )
 
 

@@ -93,15 +93,13 @@ class SymbolWriter:
         self, known: Sequence[int], parents: Sequence[int], frames: Sequence[int]
     ) -> tuple[list[int], list[int]]:
         """The numbers as they are once the log holds the second list, (parent << 32 | frame)."""
-        numbers: list[int] = []
+        numbers = list(known)
         new: dict[int, int] = {}
-        first = len(self._nodes) + 1
-        for number, parent, frame in zip(known, parents, frames, strict=True):
+        found, first = self._nodes.get, len(self._nodes) + 1
+        for entry, (number, parent, frame) in enumerate(zip(known, parents, frames, strict=True)):
             if number < 0:
                 key = numbers[parent] << 32 | frame
-                found = self._nodes.get(key)
-                number = new.setdefault(key, first + len(new)) if found is None else found
-            numbers.append(number)
+                numbers[entry] = found(key) or new.setdefault(key, first + len(new))
         return numbers, list(new)
 
     def _append(
