@@ -3,8 +3,8 @@
 Locks: `profiler migrate` and every starting server run this in one transaction under one lock
 (PostgreSQL: an advisory lock; SQLite: the writer's). Servers go on writing meanwhile, so on
 PostgreSQL a table may only be locked for as long as a change of the catalogue takes: add columns
-as nullable or with a constant default, fill them in later; build the index of a large table
-concurrently, in a migration of its own.
+as nullable or with a constant default, fill them in later; create the index of a large table with
+`if_not_exists`, so that its owner can build it concurrently before.
 """
 
 import sqlalchemy as sa
