@@ -9,6 +9,7 @@ binaries) hold the same records with other pointers. Most functions share their 
 Format: Linux Standard Base 5.0, chapter 10.6 (.eh_frame); DWARF 5, section 6.4.1 (.debug_frame).
 """
 
+import re
 import struct
 from array import array
 from collections.abc import Callable, Sequence
@@ -53,6 +54,9 @@ class Machine:
     signal_returns: tuple[bytes, ...]
     prologues: tuple[bytes, ...]
     is_entry: Callable[[bytes], bool]
+    calls_with_result: re.Pattern[bytes]
+    """`pointer`: an indirect call, whose result the next call, to `target` (relative to its own
+    end), has as its argument."""
 
 
 @dataclass(frozen=True, slots=True)

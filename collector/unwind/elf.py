@@ -11,8 +11,10 @@ Format: System V ABI, chapters 4 and 5 (https://refspecs.linuxfoundation.org/elf
 import os
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+
+import numpy as np
 
 from profiler.errors import FormatError
 
@@ -24,12 +26,14 @@ MACHINES = {62: "x86_64"}
 
 MAX_SEGMENTS = 1024
 MAX_SECTIONS = 65_536
+MAX_PLACES = 1000
+"""Occurrences of a name in a string table that are looked at; linkers leave one or two."""
 MAX_SECTION_BYTES = 128 << 20
 """The largest .eh_frame seen (rustc's libLLVM) has 8 MB; the cap only bounds a broken header."""
 
 PT_LOAD, PT_GNU_EH_FRAME = 1, 0x6474E550
 PF_X = 1
-SHT_NOBITS = 8
+SHT_SYMTAB, SHT_DYNSYM, SHT_NOBITS = 2, 11, 8
 SHF_COMPRESSED = 0x800
 ELFCOMPRESS_ZLIB = 1
 
@@ -37,6 +41,17 @@ _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _SEGMENT = struct.Struct("<IIQQQQQQ")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _COMPRESSION = struct.Struct("<IIQQ")
+
+SYMBOL = np.dtype(
+    [
+        ("name", "<u4"),
+        ("info", "u1"),
+        ("other", "u1"),
+        ("section", "<u2"),
+        ("value", "<u8"),
+        ("size", "<u8"),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,7 @@ class Section:
     address: int
     offset: int
     size: int
+    link: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +94,18 @@ class Elf:
         """The section of that name, if it has bytes in the file."""
         named = (s for s in self.sections if s.name == name and s.kind != SHT_NOBITS and s.size)
         return next(named, None)
+
+    def addresses(self, names: Iterable[bytes]) -> set[int]:
+        """Where the symbols of these names are, as far as it has a symbol table."""
+        found: set[int] = set()
+        for section in self.sections:
+            if section.kind in (SHT_SYMTAB, SHT_DYNSYM) and section.link < len(self.sections):
+                text = self.load(self.sections[section.link])
+                data = self.load(section)
+                symbols = np.frombuffer(data, SYMBOL, len(data) // SYMBOL.itemsize)
+                places = [place for name in names for place in _places(text, name)]
+                found |= set(symbols["value"][np.isin(symbols["name"], places)].tolist())
+        return found
 
     def load(self, section: Section) -> bytes:
         """The section's bytes, decompressed."""
@@ -138,9 +166,19 @@ def _sections(source: Source, offset: int, count: int, names: int) -> tuple[Sect
     _, _, _, _, start, size, _, _, _, _ = headers[names]
     text = _read(source, start, size, "the section names")
     return tuple(
-        Section(_name(text, name), kind, flags, address, start, size)
-        for name, kind, flags, address, start, size, _, _, _, _ in headers
+        Section(_name(text, name), kind, flags, address, start, size, link)
+        for name, kind, flags, address, start, size, link, _, _, _ in headers
     )
+
+
+def _places(text: bytes, name: bytes) -> Iterator[int]:
+    """Where a string table has the name, also as the end of a longer one."""
+    at = text.find(name + b"\0")
+    for _ in range(MAX_PLACES):
+        if at < 0:
+            break
+        yield at
+        at = text.find(name + b"\0", at + 1)
 
 
 def _name(text: bytes, start: int) -> str:

@@ -114,10 +114,10 @@ def _segment(elf: Elf, segment: Segment, functions: Functions) -> Spans:
     )
     rows = _expand(functions, functions.program[chosen], start, end)
     between = gaps.spans(
-        elf.source,
+        elf,
+        segment,
         np.append(segment.offset, end),
         np.append(start, segment.offset + segment.size),
-        elf.entry + shift,
         MACHINES[elf.machine],
     )
     return _joined([rows, between])

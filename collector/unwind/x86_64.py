@@ -7,6 +7,7 @@ DWARF's register numbers: System V ABI, AMD64 supplement, figure 3.36
 (https://gitlab.com/x86-psABIs/x86-64-ABI).
 """
 
+import re
 from enum import IntEnum
 
 from collector.unwind import abi, cfi
@@ -158,4 +159,8 @@ MACHINE = Machine(
         bytes.fromhex("55 488bec"),
     ),
     is_entry=_is_entry,
+    # call *%reg or *(%reg); mov %eax, %edi or %rax, %rdi; call target
+    calls_with_result=re.compile(
+        rb"(?P<pointer>\xff[\x10-\x17\xd0-\xd7])\x48?\x89\xc7\xe8(?P<target>....)", re.DOTALL
+    ),
 )

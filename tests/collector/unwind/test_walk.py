@@ -41,6 +41,17 @@ def test_the_root_is_reached_however_a_program_is_linked(
     assert stack[-1] == "_start"
 
 
+@pytest.mark.parametrize("linked", [(), ("-static",)], ids=["dynamic", "static"])
+@pytest.mark.parametrize("source", ["deep.c", "signals.c", "threads.c"])
+def test_a_c_library_without_frame_information_has_roots_too(
+    build: Build, walk: Walk, source: str, linked: tuple[str, ...]
+) -> None:
+    """musl is built without any; its programs have their own."""
+    flags = (*FLAGS[:3], "-fasynchronous-unwind-tables", *linked)
+    walked = walk(build(source, compiler="musl-gcc", flags=flags), prepare=1.2)
+    assert walked.complete == 1
+
+
 def test_leaf_functions_without_a_frame_are_left_right(build: Build, walk: Walk) -> None:
     walked = walk(build("leaf.c"))
     assert walked.complete == 1
