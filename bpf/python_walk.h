@@ -303,6 +303,18 @@ static __always_inline struct python *python_current(void)
 	return bpf_map_lookup_elem(&python_state, &zero);
 }
 
+/* As find_process(): until it executes another program, a child runs what its parent runs. */
+static __always_inline struct python_process *find_python(__u32 tgid)
+{
+	struct task_struct___unwind *task = (void *)bpf_get_current_task();
+	struct python_process *process = bpf_map_lookup_elem(&python_processes, &tgid);
+
+	if (process || !(BPF_CORE_READ(task, group_leader, flags) & FORKED_BUT_NOT_EXECUTED))
+		return process;
+	tgid = BPF_CORE_READ(task, group_leader, real_parent, tgid);
+	return bpf_map_lookup_elem(&python_processes, &tgid);
+}
+
 /* Collects the frames of the current thread. 1: there are some to be put on the stack. */
 static __always_inline int python_begin(const struct unwind *u)
 {
@@ -316,7 +328,7 @@ static __always_inline int python_begin(const struct unwind *u)
 	p->count = p->next = p->first = p->copying = 0;
 	p->shift = 0;
 	p->torn = 0;
-	process = bpf_map_lookup_elem(&python_processes, &tgid);
+	process = find_python(tgid);
 	if (!process)
 		return 0;
 	p->process = *process;

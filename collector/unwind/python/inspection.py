@@ -23,8 +23,12 @@ from collector.unwind.python.interpreter import Interpreter
 from collector.unwind.python.layouts import LAYOUTS, Layout
 from collector.unwind.python.memory import Memory, Refused, Unread
 
-ATTEMPTS = 5
-MAX_THREADS = 256
+PASSING = ("not_initialized", "idle", "no_thread_slot", "layout_mismatch")
+"""Causes that time may mend: reading a busy interpreter may always go wrong."""
+ATTEMPTS = 3
+MAX_INTERPRETERS = 16
+MAX_THREADS = 64
+"""Of each; those of the rest are not needed."""
 MAX_FRAMES = 512
 CHECKED_FRAMES = 16
 """Code objects read in full; the rest of the frames is only followed."""
@@ -77,8 +81,7 @@ class Inspected:
 def inspect(memory: Memory, interpreter: Interpreter, base: int) -> Inspected:
     """Checks the interpreter that is loaded at `base`.
 
-    Raises Refused: `not_initialized` and `idle` (no thread runs Python) may change, other causes
-    do not.
+    Raises Refused, with one of the causes PASSING where it may be otherwise later.
     """
     failure = Unread()
     for _ in range(ATTEMPTS):
@@ -94,27 +97,43 @@ def _inspect(memory: Memory, interpreter: Interpreter, base: int) -> Inspected:
     layout = LAYOUTS.get(interpreter.version) or layouts.published(
         interpreter.version, memory.exactly(runtime, layouts.PUBLISHED_SIZE)
     )
-    main = memory.word(runtime + layout.runtime_main)
-    if not main:
-        raise Refused("not_initialized", "the interpreter is not initialized yet")
-    threads = list(_threads(memory, layout, main))
-    frames = sum(_check_frames(memory, layout, thread, code_type) for thread in threads)
-    if not frames:
-        raise Refused("idle", "no thread of the interpreter runs Python")
+    threads = list(_threads(memory, layout, runtime))
+    if not threads:
+        raise Refused("not_initialized", "the interpreter has no threads yet")
+    _check_threads(memory, layout, threads, code_type)
     slot = _find_slot(memory, layout, threads)
     return Inspected(layout, slot, code_type).at(interpreter, base)
 
 
-def _threads(memory: Memory, layout: Layout, interpreter: int) -> Iterator[int]:
-    """The PyThreadStates of an interpreter, each of which must lead back to it."""
-    thread = memory.word(interpreter + layout.interpreter_threads)
-    for _ in range(MAX_THREADS):
-        if not thread:
+def _threads(memory: Memory, layout: Layout, runtime: int) -> Iterator[int]:
+    """The PyThreadStates of all interpreters, each of which must lead back to its own."""
+    interpreter = memory.word(runtime + layout.runtime_interpreters)
+    for _ in range(MAX_INTERPRETERS):
+        if not interpreter:
             return
-        if memory.word(thread + layout.thread_interpreter) != interpreter:
-            raise Unread(f"the thread state at {thread:#x} belongs to another interpreter")
-        yield thread
-        thread = memory.word(thread + layout.thread_next)
+        thread = memory.word(interpreter + layout.interpreter_threads)
+        for _ in range(MAX_THREADS):
+            if not thread:
+                break
+            if memory.word(thread + layout.thread_interpreter) != interpreter:
+                raise Unread(f"the thread state at {thread:#x} belongs to another interpreter")
+            yield thread
+            thread = memory.word(thread + layout.thread_next)
+        interpreter = memory.word(interpreter + layout.interpreter_next)
+
+
+def _check_threads(memory: Memory, layout: Layout, threads: list[int], code_type: int) -> None:
+    """One thread whose frames make sense will do: those of others may just have changed."""
+    failure, frames = None, 0
+    for thread in threads:
+        try:
+            frames += _check_frames(memory, layout, thread, code_type)
+        except Unread as error:
+            failure = error
+    if not frames and failure:
+        raise failure
+    if not frames:
+        raise Refused("idle", "no thread of the interpreter runs Python")
 
 
 def _check_frames(memory: Memory, layout: Layout, thread: int, code_type: int) -> int:

@@ -18,7 +18,7 @@ from collector.processes.bounded import Bounded
 from collector.processes.cache import Process
 from collector.symbols.files import Identity
 from collector.unwind import bpf_maps
-from collector.unwind.python.inspection import Inspected, inspect
+from collector.unwind.python.inspection import PASSING, Inspected, inspect
 from collector.unwind.python.located import MAX_FILES, Located, Locator
 from collector.unwind.python.memory import Refused, open_memory
 from profiler.clock import Clock
@@ -26,8 +26,6 @@ from profiler.clock import Clock
 FIRST_RETRY_NS = 100_000_000
 LAST_RETRY_NS = 60_000_000_000
 """A check costs some 2 ms."""
-PASSING = ("not_initialized", "idle")
-"""Causes that time may mend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +77,8 @@ class Interpreters:
         return known.inspected if known else None
 
     def cause(self, pid: int) -> str:
-        """Why an interpreter shows no Python frames (`unknown_version`, `idle`), or only those
-        of a layout that is not checked yet; "" where it was checked, or there is none."""
+        """Why an interpreter is not checked: it shows no Python frames, or those of a layout that
+        was good elsewhere. "" where it is checked, or there is none."""
         known = self._known.get(pid)
         return known.cause if known else ""
 

@@ -59,9 +59,10 @@ class Layout:
     code_name: int
     code_lines: int
     code_instructions: int
-    # Not for the kernel: the main interpreter in _PyRuntime, its threads, the next thread and
-    # its interpreter in PyThreadState, and where the characters of a str begin.
-    runtime_main: int
+    # Not for the kernel: the newest interpreter in _PyRuntime, the next one and its threads in
+    # PyInterpreterState, and in a str, where its characters begin.
+    runtime_interpreters: int
+    interpreter_next: int
     interpreter_threads: int
     thread_next: int
     thread_interpreter: int
@@ -83,7 +84,8 @@ _V3_8 = Layout(
     frame_size=112, frame_previous=24, frame_code=32, frame_place=104, frame_owner=0,
     code_size=128, code_type=8, code_line=40, code_file=104, code_name=112, code_lines=120,
     code_instructions=0,
-    runtime_main=40, interpreter_threads=8, thread_next=8, thread_interpreter=16,
+    runtime_interpreters=32, interpreter_next=0, interpreter_threads=8,
+    thread_next=8, thread_interpreter=16,
     text_ascii=48, text_wide=72, lines=Lines.LNOTAB,
 )  # fmt: skip
 
@@ -103,7 +105,7 @@ _V3_11 = replace(
     frame_size=72, frame_previous=48, frame_code=32, frame_place=56, frame_owner=68,
     code_size=144, code_line=72, code_file=112, code_name=128, code_lines=136,
     code_instructions=184,
-    runtime_main=48, interpreter_threads=16,
+    runtime_interpreters=40, interpreter_threads=16,
     lines=Lines.LOCATIONS,
 )  # fmt: skip
 
@@ -179,7 +181,8 @@ def published(version: Version, data: bytes) -> Layout:
         code_name=code["qualname"],
         code_lines=code["linetable"],
         code_instructions=code["co_code_adaptive"],
-        runtime_main=runtime["interpreters_head"] + 8,  # the member `main` follows
+        runtime_interpreters=runtime["interpreters_head"],
+        interpreter_next=interpreter["next"],
         interpreter_threads=interpreter["threads_head"],
         thread_next=thread["next"],
         thread_interpreter=thread["interp"],

@@ -18,6 +18,8 @@ ReadAt = Callable[[int, int], bytes]
 MAX_ADDRESS = 1 << 56
 """User space ends there at the latest, with five levels of page tables."""
 MAX_READ = 1 << 20
+MAX_READS = 30_000
+"""Some 0.1 s. An interpreter with 64 threads is checked in 10,000."""
 
 _WORD = struct.Struct("<Q")
 
@@ -36,13 +38,16 @@ class Unread(Exception):
 
 
 class Memory:
-    """Whole values at addresses; each raises Unread where there is none."""
+    """Whole values at addresses; each raises Unread where there is none, and all do once there
+    were MAX_READS: a process may make up lists without an end."""
 
     def __init__(self, read: ReadAt) -> None:
         self._read = read
+        self._left = MAX_READS
 
     def exactly(self, address: int, size: int) -> bytes:
-        if not (0 < address < MAX_ADDRESS and 0 <= size <= MAX_READ):
+        self._left -= 1
+        if not (0 < address < MAX_ADDRESS and 0 <= size <= MAX_READ and self._left >= 0):
             raise Unread(f"{size} bytes at {address:#x}")
         data = self._read(address, size)
         if len(data) != size:
