@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from profiler.errors import FormatError
 from profiler.model import ProfileType
 from profiler.wire import DecodedBatch, Samples
-from server.ingest.stream import ScopeNodes, Stream
+from server.ingest.stream import ScopeNumbers, Stream
 from server.store import accounts, catalog, samples
 from server.store.accounts import Accounts
 from server.store.bounded import BoundedCache
@@ -175,19 +175,19 @@ class Ingester:
         stacks: NDArray[np.uint32],
     ) -> NDArray[np.int32]:
         """The numbers of the stream's `stacks` in the scope."""
-        nodes = stream.scope(service, opened.scope.epoch)
-        numbers = nodes.look_up(stacks)
+        known = stream.scope(service, opened.scope.epoch)
+        numbers = known.nodes.look_up(stacks)
         unknown = stacks[numbers < 0]
         if not len(unknown):
             return numbers
-        paths = stream.unknown_paths(unknown, nodes)
+        paths = stream.unknown_paths(unknown, known.nodes)
         if len(paths) > self._epoch_nodes:
             raise FormatError(
                 f"profiles: {len(paths)} new nodes in the service {service!r}, "
                 f"a batch may have {self._epoch_nodes}"
             )
-        _learn(transaction, stream, nodes, opened.symbols, paths)
-        return nodes.look_up(stacks)
+        _learn(transaction, stream, known, opened.symbols, paths)
+        return known.nodes.look_up(stacks)
 
     def _series(
         self,
@@ -243,25 +243,38 @@ def _accounts(batch: DecodedBatch) -> Accounts:
 def _learn(
     transaction: sa.Connection,
     stream: Stream,
-    nodes: ScopeNodes,
+    known: ScopeNumbers,
     symbols: SymbolWriter,
     paths: NDArray[np.uint32],
 ) -> None:
-    """Numbers `paths`, nodes of the stream from top to bottom, in the scope's log."""
-    parents = stream.parents[paths]
-    entries = np.union1d(parents, paths)
-    known = nodes.look_up(entries)
-    used, frame_of = np.unique(stream.node_frames[paths], return_inverse=True)
-    frame_numbers = symbols.number_frames(transaction, stream.frames(used))
-    frames = np.zeros(len(entries), np.int64)
-    frames[known < 0] = np.array(frame_numbers)[frame_of]
-    numbers = symbols.number_nodes(
+    """Numbers `paths`, nodes of the stream from top to bottom, in the scope's logs."""
+    entries = np.union1d(stream.parents[paths], paths)
+    numbers = known.nodes.look_up(entries)
+    new = numbers < 0  # these are `paths`
+    frames = np.zeros(len(entries), np.int32)
+    frames[new] = _frames(transaction, stream, known, symbols, stream.node_frames[paths])
+    found = symbols.number_nodes(
         transaction,
-        known.tolist(),
+        numbers.tolist(),
         np.searchsorted(entries, stream.parents[entries]).tolist(),
         frames.tolist(),
     )
-    nodes.learn(paths, np.array(numbers, np.int32)[known < 0])
+    known.nodes.learn(paths, np.array(found, np.int32)[new])
+
+
+def _frames(
+    transaction: sa.Connection,
+    stream: Stream,
+    known: ScopeNumbers,
+    symbols: SymbolWriter,
+    frames: NDArray[np.uint32],
+) -> NDArray[np.int32]:
+    """The numbers of the stream's `frames` in the scope's log."""
+    used = np.unique(frames)
+    new = used[known.frames.look_up(used) < 0]
+    if len(new):
+        known.frames.learn(new, symbols.number_frames(transaction, stream.frames(new)))
+    return known.frames.look_up(frames)
 
 
 def _entries(nodes: NDArray[np.int32], profile: Samples) -> Entries:

@@ -1,10 +1,11 @@
 """What one stream has numbered, and which numbers its nodes have in the scopes.
 
-A stream's nodes are looked up in a scope's log once, when they are first used there. From then on
-`ScopeNodes` translates whole columns of them.
+A stream's frames and nodes are looked up in a scope's logs once, when they are first used there.
+From then on `Numbers` translates whole columns of them.
 """
 
 from array import array
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ MAX_DEPTH = 4096
 """Frames in a stack. The kernel records 127, runtimes with deep recursion some thousand; work on
 trees is done level by level, so the deepest stack bounds it."""
 
+_SENTINEL = 0xFFFFFFFF
+
 _FRAME_COLUMNS = {
     "frame_function": np.uint32,
     "frame_file": np.uint32,
@@ -30,29 +33,46 @@ _FRAME_COLUMNS = {
 }
 
 
-class ScopeNodes:
-    """Node numbers of a stream, ascending, and their numbers in one epoch of a scope."""
+class Numbers:
+    """Some numbers of a stream, ascending, and which numbers they have in a scope."""
 
-    def __init__(self, epoch: int) -> None:
-        self.epoch = epoch
-        self.known = np.array([ROOT], np.uint32)
-        self._numbers = np.array([ROOT], np.int32)
+    def __init__(self) -> None:
+        # The sentinel is larger than any number, so that every search ends at an entry.
+        self._known = np.array([_SENTINEL], np.uint32)
+        self._numbers = np.array([-1], np.int32)
 
-    def look_up(self, nodes: NDArray[np.uint32]) -> NDArray[np.int32]:
-        """The number of each node in the scope, -1 where it is not known."""
-        at = np.searchsorted(self.known, nodes)
-        at[at == len(self.known)] = 0
-        return np.where(self.known[at] == nodes, self._numbers[at], np.int32(-1))
-
-    def learn(self, nodes: NDArray[np.uint32], numbers: NDArray[np.int32]) -> None:
-        """Adds nodes that are not yet known, ascending."""
-        at = np.searchsorted(self.known, nodes)
-        self.known = np.insert(self.known, at, nodes)
-        self._numbers = np.insert(self._numbers, at, numbers)
+    @property
+    def known(self) -> NDArray[np.uint32]:
+        return self._known[:-1]
 
     @property
     def bytes(self) -> int:
-        return self.known.nbytes + self._numbers.nbytes
+        return self._known.nbytes + self._numbers.nbytes
+
+    def look_up(self, wanted: NDArray[np.uint32]) -> NDArray[np.int32]:
+        """The number of each in the scope, -1 where it is not known."""
+        at = np.searchsorted(self._known, wanted)
+        return np.where(self._known[at] == wanted, self._numbers[at], np.int32(-1))
+
+    def learn(self, new: NDArray[np.uint32], numbers: Sequence[int] | NDArray[np.int32]) -> None:
+        """Adds some that are not yet known, ascending."""
+        at = np.searchsorted(self._known, new)
+        self._known = np.insert(self._known, at, new)
+        self._numbers = np.insert(self._numbers, at, np.array(numbers, np.int32))
+
+
+class ScopeNumbers:
+    """Which numbers the frames and nodes of a stream have in one epoch of a scope."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+        self.frames = Numbers()
+        self.nodes = Numbers()
+        self.nodes.learn(np.array([ROOT], np.uint32), [ROOT])
+
+    @property
+    def bytes(self) -> int:
+        return self.frames.bytes + self.nodes.bytes
 
 
 class Stream:
@@ -66,13 +86,13 @@ class Stream:
         self._strings = [""]
         self._string_bytes = 0
         self._frames = {name: np.array([], dtype) for name, dtype in _FRAME_COLUMNS.items()}
-        self._scopes: dict[str, ScopeNodes] = {}
+        self._scopes: dict[str, ScopeNumbers] = {}
 
     @property
     def bytes(self) -> int:
         """About the memory that the stream holds."""
         columns = [self.parents, self.node_frames, *self._frames.values()]
-        scopes = sum(nodes.bytes for nodes in self._scopes.values())
+        scopes = sum(known.bytes for known in self._scopes.values())
         return self._string_bytes + sum(column.nbytes for column in columns) + scopes
 
     def extend(self, new: Additions) -> None:
@@ -98,15 +118,15 @@ class Stream:
                 )
             depths.append(depth)
 
-    def scope(self, service: str, epoch: int) -> ScopeNodes:
-        """What is known of the stream's nodes in the scope's present epoch."""
-        nodes = self._scopes.get(service)
-        if nodes is None or nodes.epoch != epoch:
-            nodes = self._scopes[service] = ScopeNodes(epoch)
-        return nodes
+    def scope(self, service: str, epoch: int) -> ScopeNumbers:
+        """What is known of the stream in the scope's present epoch."""
+        known = self._scopes.get(service)
+        if known is None or known.epoch != epoch:
+            known = self._scopes[service] = ScopeNumbers(epoch)
+        return known
 
-    def unknown_paths(self, leaves: NDArray[np.uint32], nodes: ScopeNodes) -> NDArray[np.uint32]:
-        """The nodes from `leaves` up that `nodes` does not know, ascending."""
+    def unknown_paths(self, leaves: NDArray[np.uint32], nodes: Numbers) -> NDArray[np.uint32]:
+        """The nodes from `leaves` up that `nodes` does not have, ascending."""
         seen = np.zeros(len(self.parents), np.uint8)
         seen[nodes.known] = 1  # the root is always known
         mark, parents = seen.data, self.parents.data
