@@ -90,11 +90,16 @@ class IngestService:
         """The sequence number of the batch, once it is committed."""
         self._check_bounds(stream, len(message))
         self._waiting_bytes += len(message)
-        try:
-            loop = asyncio.get_running_loop()
-            sequence = await loop.run_in_executor(self._writer, self._store, stream, message)
-        finally:
+        loop = asyncio.get_running_loop()
+        storing = loop.run_in_executor(self._writer, self._store, stream, message)
+
+        def done(_: object) -> None:
             self._waiting_bytes -= len(message)
+
+        storing.add_done_callback(done)
+        # Shielded: a sender that hangs up does not take its message out of the writer's queue, so
+        # it must go on counting as waiting.
+        sequence = await asyncio.shield(storing)
         self._held_bytes[stream] = stream.bytes
         return sequence
 

@@ -30,9 +30,13 @@ class Stream:
         ingest = channel.stream_stream(_METHOD, response_deserializer=pb.Ack.FromString)
         self._answers = ingest(iter(self._queue.get, None), timeout=_SECONDS)
 
+    def post(self, message: pb.Batch | bytes) -> None:
+        """Sends without waiting for the answer."""
+        self._queue.put(message if isinstance(message, bytes) else message.SerializeToString())
+
     def send(self, message: pb.Batch | bytes) -> int:
         """The sequence number of the answer; raises grpc.RpcError."""
-        self._queue.put(message if isinstance(message, bytes) else message.SerializeToString())
+        self.post(message)
         sequence: int = next(self._answers).sequence
         return sequence
 

@@ -1,12 +1,10 @@
-"""A database a test, on SQLite and on PostgreSQL, and a server over it."""
+"""A database a test, on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from server.app import Server
-from server.config import Config
 from server.store import migrations
 from server.store.database import Database
 
@@ -34,10 +32,3 @@ def database(empty: Database) -> Database:
     """With the tables of this version."""
     migrations.migrate(empty)
     return empty
-
-
-@pytest.fixture
-def server(url: str) -> Iterator[Server]:
-    """Listens on ports of its own."""
-    with Server(Config(http="127.0.0.1:0", grpc="127.0.0.1:0", database=url)) as started:
-        yield started

@@ -23,6 +23,7 @@ from server.metrics import Metrics
 from server.store import database as store
 from server.store import migrations
 from server.store.database import Database
+from tests.processes import eventually
 from tests.server.client import batches, refusal, send_all, stream
 from tests.server.drains import drain, series
 from tests.server.reading import read, total
@@ -171,6 +172,22 @@ def test_a_message_is_put_off_while_too_many_wait(database: Database) -> None:
     with pytest.raises(UnavailableError, match="wait to be stored: try again later"):
         answering._check_bounds(Stream(), 1)
     answering.close()
+
+
+def test_a_message_whose_sender_hung_up_goes_on_waiting(tmp_path: Path) -> None:
+    """Else senders that come and go could pile up messages without bound."""
+    with Database(f"sqlite:///{tmp_path}/profiler.db") as database:
+        migrations.migrate(database)
+        answering = IngestService(Ingester(database, TENANT), Metrics())
+        with IngestListener("127.0.0.1:0", answering) as listener:
+            with database.write():  # so that nothing else is stored
+                with stream(f"127.0.0.1:{listener.port}") as opened:
+                    opened.post(batches([drain(series("main 1"))])[0])
+                    eventually(lambda: answering._waiting_bytes or None, "the message arrives")
+                eventually(lambda: None if answering._held_bytes else True, "the stream ends")
+                assert answering._waiting_bytes
+            eventually(lambda: None if answering._waiting_bytes else True, "it is stored")
+        assert total(database) == 1
 
 
 def test_more_nodes_than_a_scope_may_get_at_once_are_refused(database: Database) -> None:
