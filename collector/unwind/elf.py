@@ -21,6 +21,7 @@ from profiler.errors import FormatError
 Source = Callable[[int, int], bytes]
 """`source(offset, size)` is up to `size` bytes from `offset`; fewer only at the end."""
 
+MAGIC = b"\x7fELF"
 MACHINES = {62: "x86_64"}
 """e_machine of the architectures whose unwind rules are known."""
 
@@ -135,7 +136,7 @@ def read(source: Source) -> Elf:
     (ident, _, machine, _, entry, phoff, shoff, _, _, phentsize, phnum, shentsize, shnum, names) = (
         _HEADER.unpack(_read(source, 0, _HEADER.size, "the ELF header"))
     )
-    if ident[:6] != b"\x7fELF\x02\x01":
+    if ident[:6] != MAGIC + b"\x02\x01":
         raise FormatError(f"expected a 64-bit little-endian ELF file, got {ident[:6].hex(' ')}")
     if machine not in MACHINES:
         raise FormatError(f"no unwind rules for the ELF machine {machine}, only for {MACHINES}")

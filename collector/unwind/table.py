@@ -27,6 +27,7 @@ MACHINES = {"x86_64": x86_64.MACHINE}
 MAX_ROWS = 8 << 20
 """Rows of one file: 64 MB. rustc's libLLVM has 0.9 M."""
 MAX_FILE_OFFSET = 1 << 32
+EVERY_OTHER = 2**32 - 1
 MAX_ADDRESS = 1 << 57
 """Of user space, with five levels of page tables."""
 
@@ -36,6 +37,7 @@ class Table:
     """The rows of a file: `windows[w]` are those from the file offset w << 24 on.
 
     A window's first row is at its beginning, and a row's address counts from there (see `abi`).
+    `windows[EVERY_OTHER]`, where there is such, stands for all windows that have none.
     """
 
     windows: dict[int, Column]
@@ -43,6 +45,11 @@ class Table:
     @property
     def rows(self) -> int:
         return sum(map(len, self.windows.values()))
+
+
+def of_generated_code() -> Table:
+    """For a file that is not ELF: what a just-in-time compiler writes into a memfd."""
+    return Table({EVERY_OTHER: np.array([abi.code(Rule.FRAME_POINTER)], np.uint64)})
 
 
 def build(elf: Elf) -> Table:

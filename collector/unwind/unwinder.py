@@ -31,6 +31,7 @@ from collector.unwind.elf import of_descriptor
 from collector.unwind.files import VDSO, File, Files, stamp
 from collector.unwind.later import LaterWalker, Walk
 from collector.unwind.processes import Processes, entries, parts
+from collector.unwind.table import EVERY_OTHER, Column
 from collector.unwind.tables import MAX_BYTES, Tables
 from profiler.clock import Clock, SystemClock
 from profiler.errors import FormatError
@@ -227,18 +228,18 @@ class Unwinder:
     def _load(self, file: File, answer: int | FormatError) -> None:
         wanted = {window: file.numbers[window] for window in file.pending if window in file.numbers}
         file.pending.clear()
-        tables = dict.fromkeys(wanted.values(), EMPTY)
         if isinstance(answer, FormatError):
             file.failure = str(answer)
             self._failed += 1
-            tables = dict.fromkeys(wanted.values(), FAILED)
+            self._put(dict.fromkeys(wanted.values(), FAILED))
         else:
-            for window, rows in tablefile.read_windows(of_descriptor(answer), wanted):
-                tables[wanted[window]] = rows
+            source = of_descriptor(answer)
+            found = dict(tablefile.read_windows(source, [*wanted, EVERY_OTHER]))
+            other = found.get(EVERY_OTHER, EMPTY)
+            self._put({number: found.get(window, other) for window, number in wanted.items()})
             os.close(answer)
-        self._put(tables)
 
-    def _put(self, tables: dict[int, "np.typing.NDArray[np.uint64]"]) -> None:
+    def _put(self, tables: dict[int, Column]) -> None:
         try:
             self._tables.load(tables)
         except OSError:  # the kernel has no memory for them now

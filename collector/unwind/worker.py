@@ -50,8 +50,11 @@ def main(folder: str) -> None:
 
 
 def build(descriptor: int, tables: cache.TableCache | None) -> bytes:
-    """The table of an ELF file, as a file; from the cache if it has it."""
-    headers = elf.read(elf.of_descriptor(descriptor))
+    """The table of a mapped file, as a file; from the cache if it has it."""
+    source = elf.of_descriptor(descriptor)
+    if source(0, len(elf.MAGIC)) != elf.MAGIC:
+        return tablefile.dumps(table.of_generated_code())
+    headers = elf.read(source)
     if tables is None:
         return tablefile.dumps(table.build(headers))
     key = cache.digest(headers)

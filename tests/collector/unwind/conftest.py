@@ -132,7 +132,7 @@ def walk(harness: Harness) -> Iterator[Walk]:
     with ExitStack() as running:
 
         def walked(
-            executable: Path, *arguments: str, seconds: float = 0.4, prepare: float = 0.1
+            executable: Path, *arguments: str, seconds: float = 0.25, prepare: float = 0.1
         ) -> Walked:
             process = running.enter_context(
                 subprocess.Popen(

@@ -44,7 +44,7 @@ def answers(builder: Builder[str], count: int) -> list[tuple[str, int | FormatEr
 
 def text_file(tmp_path: Path) -> int:
     path = tmp_path / "text"
-    path.write_text("not a program")
+    path.write_bytes(b"\x7fELF, but no program")
     return os.open(path, os.O_RDONLY)
 
 
@@ -66,7 +66,7 @@ def test_files_are_answered_in_order_and_a_bad_one_by_its_error(
     builder.submit("leaf", os.open(build("leaf.c"), os.O_RDONLY))
     (first, wrong), (second, table) = answers(builder, 2)
     assert (first, second) == ("text", "leaf")
-    assert "the ELF header ends after 13" in str(wrong)
+    assert "the ELF header ends after 20" in str(wrong)
     assert isinstance(table, int)
     os.close(table)
 

@@ -48,7 +48,7 @@ def test_a_c_library_without_frame_information_has_roots_too(
 ) -> None:
     """musl is built without any; its programs have their own."""
     flags = (*FLAGS[:3], "-fasynchronous-unwind-tables", *linked)
-    walked = walk(build(source, compiler="musl-gcc", flags=flags), prepare=1.2)
+    walked = walk(build(source, compiler="musl-gcc", flags=flags), prepare=0.2)
     assert walked.complete == 1
 
 
@@ -59,7 +59,7 @@ def test_leaf_functions_without_a_frame_are_left_right(build: Build, walk: Walk)
 
 
 def test_a_stack_goes_on_below_a_signal_handler(build: Build, walk: Walk) -> None:
-    walked = walk(build("signals.c"), prepare=1.2)
+    walked = walk(build("signals.c"), prepare=0.2)
     assert walked.complete == 1
     assert walked.own_stacks() == {("burn", "handler", "wait_here", "interrupted", "main")}
 
@@ -99,11 +99,15 @@ def test_the_vdso_is_walked(build: Build, walk: Walk) -> None:
     assert walked.own_stacks() == {("reader", "main")}
 
 
-def test_code_without_a_file_is_left_by_its_frame_pointer(build: Build, walk: Walk) -> None:
-    walked = walk(build("jit.c"))
+@pytest.mark.parametrize("memfd", ["", "code"], ids=["anonymous", "memfd"])
+def test_code_without_an_elf_file_is_left_by_its_frame_pointer(
+    build: Build, walk: Walk, memfd: str
+) -> None:
+    walked = walk(build("jit.c"), *filter(None, [memfd]))
     assert walked.complete == 1
     (stack,) = walked.stacks()
-    assert stack[:4] == ("burn", "[anon].", "caller", "main")
+    where = f"memfd:{memfd}" if memfd else "[anon]"
+    assert stack[:4] == ("burn", f"{where}.", "caller", "main")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +167,7 @@ def children(pid: int) -> list[int]:
 
 def test_a_library_that_is_loaded_later_is_noticed(build: Build, walk: Walk) -> None:
     library = build("spin.c", flags=("-O2", "-shared", "-fPIC"))
-    walked = walk(build("late.c", flags=(*FLAGS, "-ldl")), str(library), prepare=2.2)
+    walked = walk(build("late.c", flags=(*FLAGS, "-ldl")), str(library), prepare=0.6)
     assert walked.complete == 1
     assert all(stack[0].startswith(library.name) for stack in walked.stacks())
     assert walked.own_stacks() == {("main",)}

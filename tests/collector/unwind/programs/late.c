@@ -1,4 +1,5 @@
 /* burn <- main, or, after SIGALRM, spin in a library that was not there before <- main */
+#define _DEFAULT_SOURCE
 #include <dlfcn.h>
 #include <signal.h>
 #include <unistd.h>
@@ -17,7 +18,7 @@ int main(int count, char **arguments)
 
 	(void)count;
 	signal(SIGALRM, ring);
-	alarm(2);
+	ualarm(500000, 0);
 	while (!rung)
 		;
 	spin = (void (*)(void))dlsym(dlopen(arguments[1], RTLD_NOW), "spin");

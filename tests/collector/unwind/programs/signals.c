@@ -1,4 +1,5 @@
 /* burn <- handler <- the C library's return from signals <- wait_here <- interrupted <- main */
+#define _DEFAULT_SOURCE
 #include <signal.h>
 #include <unistd.h>
 #include "burn.h"
@@ -28,7 +29,7 @@ __attribute__((noinline, noclone)) void interrupted(void)
 int main(void)
 {
 	signal(SIGALRM, handler);
-	alarm(1);
+	ualarm(100000, 0);
 	interrupted();
 	CALLED();
 }
