@@ -67,9 +67,7 @@ def running() -> Iterator[Postgres]:
 
 
 @contextmanager
-def _started(
-    bin: Path, folder: Path, user: pwd.struct_passwd | None, port: int
-) -> Iterator[None]:
+def _started(bin: Path, folder: Path, user: pwd.struct_passwd | None, port: int) -> Iterator[None]:
     # Without fsync: nothing here has to outlive the power.
     options = f"-p {port} -h 127.0.0.1 -c fsync=off -k {folder}"
 
