@@ -8,6 +8,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CLANG  ?= clang
+# The walk by call frame information knows x86-64 alone.
+BPF_PROGRAMS := profile $(if $(filter x86_64,$(shell uname -m)),profile_dwarf)
 ARGS   ?=
 
 UP_PACKAGES   := python3-venv clang libbpf-dev libbpf1 linux-libc-dev python3-bpfcc
@@ -39,7 +41,7 @@ bench: setup ## every benchmark, side by side with its baseline
 ##@ Build
 setup: packages-up $(VENV)/.installed proto bpf web ## everything `make up` needs
 
-bpf: bpf/build/profile.bpf.o ## the BPF object
+bpf: $(BPF_PROGRAMS:%=bpf/build/%.bpf.o) ## the BPF objects
 proto: profiler/v1/ingest_pb2.py profiler/formats/pprof_pb/profile_pb2.py ## the messages' Python modules
 web: server/static/index.html ## the pages
 
@@ -84,7 +86,7 @@ profiler/formats/pprof_pb/profile_pb2.py: proto/pprof/profile.proto $(VENV)/.ins
 	touch $(@D)/__init__.py $@
 
 # Without clang the profiler still runs through bcc, or on recorded profiles.
-bpf/build/profile.bpf.o: bpf/profile.bpf.c bpf/sample.h bpf/profile.h
+bpf/build/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p bpf/build
 	@if command -v $(CLANG) >/dev/null; then set -x; \
 	  $(CLANG) -O2 -g -Wall -Werror -target bpf \

@@ -41,13 +41,11 @@ static __always_inline __u64 *find_count(__u32 set, struct count_key *key)
 	return counts_0.lookup(key);
 }
 
-static __always_inline long insert_count(__u32 set, struct count_key *key)
+static __always_inline long insert_count(__u32 set, struct count_key *key, __u64 count)
 {
-	__u64 one = 1;
-
 	if (set)
-		return counts_1.insert(key, &one);
-	return counts_0.insert(key, &one);
+		return counts_1.insert(key, &count);
+	return counts_0.insert(key, &count);
 }
 
 #if RING_BYTES
@@ -60,7 +58,7 @@ static __always_inline int has_ring(void)
 
 static __always_inline struct raw_sample *reserve_raw(void)
 {
-	return ring.ringbuf_reserve(sizeof(struct raw_sample));
+	return ring.ringbuf_reserve(RAW_WALKED_SIZE);
 }
 
 static __always_inline void submit_raw(struct raw_sample *raw)

@@ -11,6 +11,12 @@
  *   counters             per-CPU array: set -> struct counters
  *   active               array: 0 -> __u32, the set that the program fills
  *   ring                 ring buffer of struct raw_sample, tagged with their set
+ *   scratch              per-CPU array: 0 -> struct raw_sample; of the unwinding program alone
+ *
+ * The program profile.bpf.c (and profile.bcc.c) has the kernel walk user stacks by frame pointers
+ * and keeps them in stacks_0 and stacks_1. The program profile_dwarf.bpf.c walks them by their
+ * call frame information (see unwind.h) and names a user stack by its hash: the first sample of
+ * a key goes through the ring with the addresses, those after it are counted.
  *
  * For every set, once no CPU writes to it any more:
  *
@@ -20,6 +26,7 @@
 #define PROFILE_H
 
 #include <linux/types.h>
+#include "unwind.h"
 
 enum {
 	COMM_LEN = 16,	 /* TASK_COMM_LEN of the kernel */
@@ -30,8 +37,8 @@ enum {
 
 struct count_key {
 	__u32 tgid;	    /* the process as user space numbers it */
-	__s32 user_stack;   /* id in the set's stacks, or NO_STACK */
-	__s32 kernel_stack; /* likewise */
+	__s32 kernel_stack; /* id in the set's stacks, or NO_STACK */
+	__u64 user_stack;   /* likewise, sign-extended; or the hash of a stack walked by us */
 	char comm[COMM_LEN];
 };
 
@@ -50,15 +57,28 @@ struct counters {
 	__u64 of[COUNTERS];
 };
 
-/* A sample that did not fit into the maps of its set. */
+/*
+ * One sample, which is not counted elsewhere. Only the used part of it is sent, so that `user` and
+ * `kernel` say what is in `words`.
+ */
 struct raw_sample {
 	__u32 set;
 	__u32 tgid;
 	char comm[COMM_LEN];
-	__s32 user_size;   /* bytes used of `user`; negative: there is no such stack */
-	__s32 kernel_size; /* likewise of `kernel` */
-	__u64 user[MAX_DEPTH];
-	__u64 kernel[MAX_DEPTH];
+	__u64 user_stack;   /* the hash that later samples are counted by; 0: none */
+	__s32 kernel_stack; /* id in the set's stacks, or NO_STACK */
+	__u32 cause;	    /* enum unwind_cause; 0: walked by the kernel */
+	__s32 user_size;    /* bytes used of `words`; negative: there is no such stack */
+	__s32 kernel_size;  /* likewise from kernel_at on, if the stack has no id */
+	__u32 kernel_at;    /* the first of `words` that is of the kernel's stack */
+	__u32 saved_size;   /* bytes of `saved`, which is there in place of `words`; 0: none */
+	union {
+		__u64 words[UNWIND_DEPTH + MAX_DEPTH];
+		struct unwind_saved saved;
+	};
 };
+
+/* The bytes of a record of the kernel's own walk. */
+#define RAW_WALKED_SIZE (__builtin_offsetof(struct raw_sample, words) + 2 * MAX_DEPTH * sizeof(__u64))
 
 #endif

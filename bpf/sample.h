@@ -9,14 +9,15 @@
  *   struct counters *counters_of(__u32 set);
  *   int stack_id(void *ctx, __u32 set, __u64 flags);
  *   __u64 *find_count(__u32 set, struct count_key *key);
- *   long insert_count(__u32 set, struct count_key *key);   1, unless the key is there
+ *   long insert_count(__u32 set, struct count_key *key, __u64 count);   unless the key is there
  *   int has_ring(void);
- *   struct raw_sample *reserve_raw(void);
+ *   struct raw_sample *reserve_raw(void);                     RAW_WALKED_SIZE bytes
  *   void submit_raw(struct raw_sample *raw);
  */
 #ifndef SAMPLE_H
 #define SAMPLE_H
 
+#define STACK_SIZE (MAX_DEPTH * sizeof(__u64))
 #define ERROR_FAULT (-14) /* -EFAULT of a stack helper: there is no stack of this kind */
 
 static __always_inline int stack_is_lost(int id)
@@ -30,7 +31,7 @@ static __always_inline int add_to_count(__u32 set, struct count_key *key)
 	__u64 *count = find_count(set, key);
 
 	if (!count) {
-		if (insert_count(set, key) == 0)
+		if (insert_count(set, key, 1) == 0)
 			return 1;
 		/* No room, or a thread of the same name on another CPU was first. */
 		count = find_count(set, key);
@@ -59,8 +60,13 @@ static __always_inline void send_raw(void *ctx, __u32 set, struct count_key *key
 	raw->set = set;
 	raw->tgid = key->tgid;
 	__builtin_memcpy(raw->comm, key->comm, COMM_LEN);
-	raw->user_size = bpf_get_stack(ctx, raw->user, sizeof(raw->user), BPF_F_USER_STACK);
-	raw->kernel_size = bpf_get_stack(ctx, raw->kernel, sizeof(raw->kernel), 0);
+	raw->user_stack = 0;
+	raw->kernel_stack = NO_STACK;
+	raw->cause = 0;
+	raw->saved_size = 0;
+	raw->kernel_at = MAX_DEPTH;
+	raw->user_size = bpf_get_stack(ctx, raw->words, STACK_SIZE, BPF_F_USER_STACK);
+	raw->kernel_size = bpf_get_stack(ctx, raw->words + MAX_DEPTH, STACK_SIZE, 0);
 	submit_raw(raw);
 	counters->of[RAW_SENT]++;
 }
@@ -93,7 +99,7 @@ static __always_inline void take_sample(void *ctx)
 		send_raw(ctx, set, &key, counters, STACK_COLLISION);
 		return;
 	}
-	key.user_stack = user < 0 ? NO_STACK : user;
+	key.user_stack = user < 0 ? NO_STACK : (__s64)user;
 	key.kernel_stack = kernel < 0 ? NO_STACK : kernel;
 	if (!add_to_count(set, &key))
 		send_raw(ctx, set, &key, counters, COUNTS_FULL);

@@ -22,6 +22,7 @@ class Config:
     interval_ns: int
     loader: str
     event: str
+    call_graph: str
     spool: Path
     spool_bytes: int
     metrics: str
@@ -37,6 +38,14 @@ def default_spool() -> Path:
         return Path("/var/lib/profiler/spool")
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state) / "profiler" / "spool"
+
+
+def unwind_folder() -> Path:
+    """Where unwind tables are kept between runs: they can be built again."""
+    if os.geteuid() == 0:
+        return Path("/var/cache/profiler/unwind")
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "profiler" / "unwind"
 
 
 def parse_size(text: str) -> int:

@@ -15,6 +15,7 @@ from collector.delivery.grpc import GrpcExporter
 from collector.sources import SampleSource
 from collector.sources.live import LiveSource
 from collector.symbols.counters import Counters
+from collector.unwind.unwinder import UnwindStats
 from profiler.errors import UnavailableError, UsageError
 from profiler.timerange import SECOND
 
@@ -45,6 +46,10 @@ class NodeMetrics(Collector):
             yield _counter("samples_idle", "Samples on idle CPUs, not taken.", self.source.idle)
             missed = self.source.events.missed
             yield _counter("process_events_missed", "Exec, mmap and fork not seen.", missed)
+            incomplete = self.source.incomplete
+            yield _by_label("samples_incomplete", "Stacks without their root.", "cause", incomplete)
+            if self.source.unwinding:
+                yield from _unwinding(self.source.unwinding.stats())
             yield from _naming(self.source.symbolizer.counters)
 
 
@@ -54,6 +59,15 @@ def _delivery(exporter: GrpcExporter) -> Iterator[Metric]:
     yield _counter("spool_damaged", "Batches that could not be read.", spool.damaged)
     yield _gauge("spool_batches", "Batches that wait.", spool.batches)
     yield _gauge("spool_bytes", "Bytes of the batches that wait.", spool.size_bytes)
+
+
+def _unwinding(stats: UnwindStats) -> Iterator[Metric]:
+    yield _gauge("unwind_processes", "Processes whose code the kernel knows.", stats.processes)
+    yield _gauge("unwind_tables", "Unwind tables in the kernel.", stats.tables)
+    yield _gauge("unwind_table_bytes", "Bytes of these.", stats.table_bytes)
+    yield _counter("unwind_tables_evicted", "Tables dropped for want of room.", stats.evicted)
+    yield _counter("unwind_files_failed", "Files that have no readable rows.", stats.failed)
+    yield _counter("unwind_no_room", "Mappings and tables without room.", stats.no_room)
 
 
 def _naming(counters: Counters) -> Iterator[Metric]:

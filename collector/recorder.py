@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from collector.agent import StoppableClock
+from collector.config import unwind_folder
 from collector.delivery import Exporter
 from collector.kernel.command import Command
 from collector.kernel.process_events import ProcessEvents
@@ -33,6 +34,7 @@ class Recording:
     frequency_hz: int
     loader: str
     event: str
+    call_graph: str
     host_name: str
     duration_ns: int
     taken: int = 0
@@ -61,6 +63,7 @@ class Recording:
             frequency_hz=self.frequency_hz,
             loader=self.loader,
             event=self.event,
+            call_graph=self.call_graph,
             target=[pid],
             on_exec=on_exec,
         )
@@ -69,7 +72,8 @@ class Recording:
         self, sampler: Sampler, ended: Callable[[], bool], begin: Callable[[], None]
     ) -> None:
         symbolizer = Symbolizer(self.host_name)
-        with LiveSource(sampler, ProcessEvents(), symbolizer, self.host_name) as source:
+        events = ProcessEvents()
+        with LiveSource(sampler, events, symbolizer, self.host_name, unwind_folder()) as source:
             begin()
             end_ns = self.clock.monotonic_ns() + self.duration_ns
             due_ns = self.clock.monotonic_ns() + DRAIN_NS

@@ -10,7 +10,7 @@ import click
 from collector import metrics
 from collector.agent import Agent, SignalClock, StoppableClock
 from collector.cli import options
-from collector.config import SERVER, Config, default_spool, parse_size
+from collector.config import SERVER, Config, default_spool, parse_size, unwind_folder
 from collector.delivery import Exporter
 from collector.delivery.file import FileExporter
 from collector.delivery.grpc import GrpcExporter, plain_channel
@@ -45,6 +45,7 @@ from profiler.errors import UsageError
 )
 @options.loader
 @options.event
+@options.call_graph
 @click.option(
     "--spool",
     type=click.Path(file_okay=False, path_type=Path),
@@ -128,9 +129,14 @@ def _summary(agent: Agent, exporter: Exporter) -> str:
 
 
 def _live(config: Config) -> LiveSource:
-    sampler = Sampler(frequency_hz=config.frequency, loader=config.loader, event=config.event)
+    sampler = Sampler(
+        frequency_hz=config.frequency,
+        loader=config.loader,
+        event=config.event,
+        call_graph=config.call_graph,
+    )
     symbolizer = Symbolizer(config.host_name)
-    return LiveSource(sampler, ProcessEvents(), symbolizer, config.host_name)
+    return LiveSource(sampler, ProcessEvents(), symbolizer, config.host_name, unwind_folder())
 
 
 def _recorded(config: Config, clock: StoppableClock) -> RecordedSource:

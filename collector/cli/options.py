@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import click
 
-from collector.kernel.loader import LOADERS
+from collector.kernel.loader import CALL_GRAPHS, LOADERS
 from collector.kernel.perf_event import EVENTS
 from profiler.errors import UsageError
 from profiler.timerange import parse_duration
@@ -38,6 +38,13 @@ loader = click.option(
     default="auto",
     show_default=True,
     help="How the kernel program is loaded.",
+)
+call_graph = click.option(
+    "--call-graph",
+    type=click.Choice(CALL_GRAPHS),
+    default="auto",
+    show_default=True,
+    help="How user stacks are walked: by call frame information, or by frame pointers alone.",
 )
 event = click.option(
     "--event",

@@ -47,6 +47,7 @@ RECORDING = "recording"
 @click.option("--server", metavar="HOST:PORT", help="Send the samples there (gRPC) instead.")
 @flags.loader
 @flags.event
+@flags.call_graph
 @flags.host_name
 @flags.verbose
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
@@ -59,6 +60,7 @@ def record(
     server: str | None,
     loader: str,
     event: str,
+    call_graph: str,
     host_name: str,
     verbose: bool,
     command: tuple[str, ...],
@@ -81,7 +83,14 @@ def record(
     flags.log(verbose)
     with _server(server) if server else _file(output or "-", format) as exporter:
         recording = Recording(
-            exporter, SignalClock(), frequency, loader, event, host_name, duration_ns or LATEST
+            exporter,
+            SignalClock(),
+            frequency,
+            loader,
+            event,
+            call_graph,
+            host_name,
+            duration_ns or LATEST,
         )
         code = recording.process(pid) if pid is not None else recording.command(command)
     click.echo(f"profiler: {_summary(recording)}; to {server or output}", err=True)

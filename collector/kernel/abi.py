@@ -35,13 +35,13 @@ class CountKey(ctypes.Structure):
 
     _fields_ = (
         ("tgid", ctypes.c_uint32),
-        ("user_stack", ctypes.c_int32),
         ("kernel_stack", ctypes.c_int32),
+        ("user_stack", ctypes.c_uint64),
         ("comm", ctypes.c_char * COMM_LEN),
     )
     tgid: int
-    user_stack: int
     kernel_stack: int
+    user_stack: int
     comm: bytes
 
 
@@ -52,19 +52,31 @@ class Counters(ctypes.Structure):
 
 
 class RawSample(ctypes.Structure):
-    """`struct raw_sample`: a record of the ring."""
+    """`struct raw_sample` up to its `words` or its `saved`, of which only the used part is sent."""
 
     _fields_ = (
         ("set", ctypes.c_uint32),
         ("tgid", ctypes.c_uint32),
         ("comm", ctypes.c_char * COMM_LEN),
+        ("user_stack", ctypes.c_uint64),
+        ("kernel_stack", ctypes.c_int32),
+        ("cause", ctypes.c_uint32),
         ("user_size", ctypes.c_int32),
         ("kernel_size", ctypes.c_int32),
-        ("user", ctypes.c_uint64 * MAX_DEPTH),
-        ("kernel", ctypes.c_uint64 * MAX_DEPTH),
+        ("kernel_at", ctypes.c_uint32),
+        ("saved_size", ctypes.c_uint32),
     )
     set: int
     tgid: int
     comm: bytes
+    user_stack: int
+    kernel_stack: int
+    cause: int
     user_size: int
     kernel_size: int
+    kernel_at: int
+    saved_size: int
+
+
+NO_USER_STACK = 2**64 - 1
+"""NO_STACK as `count_key.user_stack` has it."""

@@ -13,11 +13,23 @@ from collections.abc import Iterator
 from typing import Any
 
 from collector.kernel import files
-from collector.kernel.program import Loaded, Sizes, duplicates, refused
+from collector.kernel.program import (
+    DWARF,
+    FRAME_POINTERS,
+    UNWIND_LATER,
+    UNWIND_MAPS,
+    Loaded,
+    Sizes,
+    duplicates,
+    refused,
+)
 from profiler.errors import ProfilerError, UnavailableError
 
 NAME = "libbpf"
-OBJECT = "build/profile.bpf.o"
+OBJECTS = {
+    FRAME_POINTERS: "build/profile.bpf.o",
+    DWARF: "build/profile_dwarf.bpf.o",
+}
 _SONAMES = ("libbpf.so.1", "libbpf.so.0")
 
 _POINTER, _TEXT, _INT, _U32 = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_uint32
@@ -48,17 +60,17 @@ _vsnprintf = ctypes.CDLL(None)["vsnprintf"]
 _vsnprintf.argtypes = [_TEXT, ctypes.c_size_t, _TEXT, _POINTER]
 
 
-def load(sizes: Sizes) -> Loaded:
-    """Loads the object with maps of these sizes."""
+def load(sizes: Sizes, call_graph: str = FRAME_POINTERS) -> Loaded:
+    """Loads the program that walks stacks this way, with maps of these sizes."""
     library = Library()
-    path = files.find(OBJECT)
+    path = files.find(OBJECTS[call_graph])
     _unlimit_locked_memory()
     with library.warnings() as warnings:
         try:
             with library.opened(os.fsencode(path)) as bpf_object:
                 _resize(library, bpf_object, sizes)
                 library.call("bpf_object__load", bpf_object)
-                return _descriptors(library, bpf_object, sizes)
+                return _descriptors(library, bpf_object, sizes, call_graph)
         except OSError as error:
             if error.errno == errno.EPERM:  # EACCES is the verifier's
                 raise refused("to load BPF programs") from error
@@ -150,11 +162,21 @@ def _resize(library: Library, bpf_object: int, sizes: Sizes) -> None:
         library.call("bpf_map__set_initial_value", find(".rodata"), use_ring, len(use_ring))
 
 
-def _descriptors(library: Library, bpf_object: int, sizes: Sizes) -> Loaded:
+def _descriptors(library: Library, bpf_object: int, sizes: Sizes, call_graph: str) -> Loaded:
     def find(kind: str, name: str) -> int:
         found = library.call(f"bpf_object__find_{kind}_by_name", bpf_object, name.encode())
         return library.call(f"bpf_{kind}__fd", found)
 
-    found = [find("program", "sample"), *(find("map", name) for name in sizes.map_names)]
-    program, *maps = duplicates(found)
-    return Loaded(NAME, program, dict(zip(sizes.map_names, maps, strict=True)), sizes)
+    dwarf = call_graph == DWARF
+    programs = ("sample", UNWIND_LATER) if dwarf else ("sample",)
+    maps = (*sizes.map_names, *UNWIND_MAPS) if dwarf else sizes.map_names
+    found = [*(find("program", name) for name in programs), *(find("map", name) for name in maps)]
+    fds = dict(zip((*programs, *maps), duplicates(found), strict=True))
+    return Loaded(
+        NAME,
+        fds.pop("sample"),
+        {name: fds.pop(name) for name in sizes.map_names},
+        sizes,
+        call_graph,
+        fds,
+    )

@@ -4,26 +4,56 @@ with load("auto") as loaded:
     loaded.program_fd, loaded.maps["counts_0"]
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from collector.kernel import bcc, libbpf, ring
-from collector.kernel.program import Loaded, Sizes
+from collector.kernel.program import DWARF, FRAME_POINTERS, Loaded, Sizes
 from profiler.errors import PrivilegeError, ProfilerError, UnavailableError, UsageError
 
-LOADERS = {libbpf.NAME: libbpf.load, bcc.NAME: bcc.load}
+LOADERS: dict[str, Callable[[Sizes], Loaded]] = {libbpf.NAME: libbpf.load, bcc.NAME: bcc.load}
 """In the order of preference: libbpf needs a hundredth of the time."""
 
 _MAX_STACK = Path("/proc/sys/kernel/perf_event_max_stack")
 
 
-def load(name: str = "auto", sizes: Sizes | None = None) -> Loaded:
-    """Loads the program by `libbpf`, `bcc`, or `auto`: the first of them that can.
+CALL_GRAPHS = ("auto", FRAME_POINTERS, DWARF)
 
-    Raises PrivilegeError where the kernel refuses, and UnavailableError with the reason of each
-    loader where none can.
+
+def load(
+    name: str = "auto", sizes: Sizes | None = None, call_graph: str = FRAME_POINTERS
+) -> Loaded:
+    """Loads a program by `libbpf`, `bcc`, or `auto`: the first of them that can.
+
+    `call_graph` is `fp`, `dwarf`, or `auto`: the latter where this kernel takes it, else `fp` and
+    the result says why. Raises PrivilegeError where the kernel refuses, and UnavailableError with
+    the reason of each loader where none can.
     """
     fitting = fit(sizes or Sizes())
+    if call_graph not in CALL_GRAPHS:
+        raise UsageError(f"no call graph {call_graph!r}: expected {', '.join(CALL_GRAPHS)}")
+    if call_graph == FRAME_POINTERS:
+        return _load(name, fitting)
+    try:
+        return _load_dwarf(name, fitting)
+    except PrivilegeError:
+        raise
+    except ProfilerError as error:
+        if call_graph == DWARF:
+            raise
+        return replace(_load(name, fitting), problem=str(error))
+
+
+def _load_dwarf(name: str, fitting: Sizes) -> Loaded:
+    if name == bcc.NAME:
+        raise UnavailableError(f"loader {name} walks by frame pointers alone: choose libbpf")
+    if not fitting.ring_bytes:
+        raise UnavailableError("walking by call frame information needs a ring buffer (Linux 5.8)")
+    return libbpf.load(fitting, DWARF)
+
+
+def _load(name: str, fitting: Sizes) -> Loaded:
     if name in LOADERS:
         return LOADERS[name](fitting)
     if name != "auto":

@@ -3,7 +3,7 @@
 import mmap
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -52,18 +52,37 @@ class Sizes:
         return (*abi.STACKS, *abi.COUNTS, abi.COUNTERS, abi.ACTIVE, *ring)
 
 
+FRAME_POINTERS, DWARF = "fp", "dwarf"
+"""How user stacks are walked: by the kernel, or by our program and the files' frame information."""
+
+UNWIND_MAPS = (
+    *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_wanted", "unwind_later"),
+    # Not for us to use, but the kernel empties them when their last descriptor is closed.
+    *("unwind_programs", "unwind_later_programs"),
+)
+UNWIND_LATER = "unwind_later_start"
+"""The program that walks saved stacks."""
+
+
 def _is_power_of_two(number: int) -> bool:
     return number > 0 and number & (number - 1) == 0
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A program in the kernel. It and its maps live until the descriptors are closed."""
+    """A program in the kernel. It and its maps live until the descriptors are closed.
+
+    `call_graph` is FRAME_POINTERS or DWARF; with the latter, `unwind` has the descriptors that an
+    Unwinder asks for. `problem` is why it is not DWARF where that would have been better.
+    """
 
     loader: str
     program_fd: int
     maps: Mapping[str, int]
     sizes: Sizes
+    call_graph: str = FRAME_POINTERS
+    unwind: Mapping[str, int] = field(default_factory=dict)
+    problem: str = ""
 
     def __enter__(self) -> Self:
         return self
@@ -77,7 +96,7 @@ class Loaded:
         self.close()
 
     def close(self) -> None:
-        for fd in (self.program_fd, *self.maps.values()):
+        for fd in (self.program_fd, *self.maps.values(), *self.unwind.values()):
             os.close(fd)
 
 

@@ -16,44 +16,55 @@ from typing import NamedTuple, Self
 
 from collector.kernel import abi
 from collector.kernel.ring import Ring
+from collector.unwind import abi as unwind
+from collector.unwind.abi import Cause
 
 # Long enough that reading costs 1 % of a CPU at 2,000 samples a second, short enough that the
 # default ring, of 500 samples, has room for 10 times as many meanwhile.
 _GATHER_S = 0.02
 
-_SIZE = ctypes.sizeof(abi.RawSample)
-_USER, _KERNEL = abi.RawSample.user.offset, abi.RawSample.kernel.offset
+_HEAD = ctypes.sizeof(abi.RawSample)
+MAX_SAVED_BYTES = 32 << 20
+"""Saved stacks of a drain: 3,000 of 10 KiB, those of the first 15 s of two busy CPUs at 99 Hz."""
 
 Addresses = tuple[int, ...]
 
 
-class Key(NamedTuple):
-    """What makes samples equal. Addresses leaf first, `comm` without its padding; `truncated`
-    as in RawSample."""
+class Record(NamedTuple):
+    """A sample that came through the ring; `user` and `kernel` leaf first. Where the kernel's
+    stack has an id, `kernel` is empty; `saved` is a struct unwind_saved that is still to walk."""
 
     tgid: int
     comm: bytes
+    user_stack: int
+    kernel_stack: int
+    cause: Cause
     user: Addresses
     kernel: Addresses
-    truncated: str
+    saved: bytes
 
 
-def key(tgid: int, comm: bytes, user: Addresses, kernel: Addresses, depth: int) -> Key:
-    """The key of a sample whose stacks are walked down to `depth` frames."""
-    # The kernel does not say whether it stopped; a stack of just this depth may be whole.
-    truncated = "depth" if max(len(user), len(kernel)) >= depth else ""
-    return Key(tgid, comm, user[:depth], kernel[:depth], truncated)
+def parse(record: bytes) -> Record:
+    """A struct raw_sample as it was sent."""
+    raw = abi.RawSample.from_buffer_copy(record)
+    rest = record[_HEAD:]
+    saved = rest[: raw.saved_size]
+    user = () if saved else addresses(rest[: max(raw.user_size, 0)])
+    at = 8 * raw.kernel_at
+    kernel = () if saved else addresses(rest[at : at + max(raw.kernel_size, 0)])
+    ids = raw.user_stack, raw.kernel_stack
+    return Record(raw.tgid, raw.comm, *ids, Cause(raw.cause), user, kernel, saved)
 
 
 class RawSamples:
-    """Reads `ring` from entry to exit. Stacks are cut to `depth`, as those in the maps are."""
+    """Reads `ring` from entry to exit."""
 
-    def __init__(self, ring: Ring, depth: int) -> None:
+    def __init__(self, ring: Ring) -> None:
         self._ring = ring
-        self._depth = depth
         self._lock = threading.Lock()
-        # By set: the used bytes of a record, which are decoded once they are added up.
+        # By set: the records themselves, which are decoded once they are added up.
         self._pending: list[Counter[bytes]] = [Counter() for _ in range(abi.SETS)]
+        self._saved_bytes = [0] * abi.SETS
 
     def __enter__(self) -> Self:
         self._stop = os.eventfd(0, os.EFD_CLOEXEC)
@@ -71,16 +82,14 @@ class RawSamples:
         self._thread.join()
         os.close(self._stop)
 
-    def take(self, set_number: int) -> Counter[Key]:
-        """The samples of a set to which no program writes any more."""
+    def take(self, set_number: int) -> list[tuple[Record, int]]:
+        """The samples of a set to which no program writes any more: each with its count."""
         with self._lock:
             self._add(self._ring.read_all())
             records = self._pending[set_number]
             self._pending[set_number] = Counter()
-        samples = Counter[Key]()
-        for record, count in records.items():
-            samples[self._key(record)] += count
-        return samples
+            self._saved_bytes[set_number] = 0
+        return [(parse(record), count) for record, count in records.items()]
 
     def _run(self) -> None:
         poll = select.poll()
@@ -94,15 +103,19 @@ class RawSamples:
     def _add(self, records: list[bytes]) -> None:
         for record in records:
             raw = abi.RawSample.from_buffer_copy(record)
-            user = record[: _USER + max(raw.user_size, 0)]
-            kernel = record[_KERNEL : _KERNEL + max(raw.kernel_size, 0)]
-            self._pending[raw.set][user + kernel] += 1
+            if raw.saved_size:
+                self._saved_bytes[raw.set] += raw.saved_size
+                if self._saved_bytes[raw.set] > MAX_SAVED_BYTES:
+                    record = _without_stack(record)
+            else:
+                used = max(raw.user_size, 0), 8 * raw.kernel_at + max(raw.kernel_size, 0)
+                record = record[: _HEAD + max(used)]
+            self._pending[raw.set][record] += 1
 
-    def _key(self, record: bytes) -> Key:
-        raw = abi.RawSample.from_buffer_copy(record.ljust(_SIZE))
-        end = _USER + max(raw.user_size, 0)
-        user, kernel = addresses(record[_USER:end]), addresses(record[end:])
-        return key(raw.tgid, raw.comm, user, kernel, self._depth)
+
+def _without_stack(record: bytes) -> bytes:
+    """A record whose saved stack there is no room for: the registers alone."""
+    return record[: _HEAD + unwind.SAVED.itemsize]
 
 
 def addresses(data: bytes) -> Addresses:

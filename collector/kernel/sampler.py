@@ -1,6 +1,6 @@
 """Sampling from entry to exit: the program, its events and its two sets of maps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -10,9 +10,9 @@ from collector.kernel import cpus, perf_event
 from collector.kernel.abi import LOSSES, Counter
 from collector.kernel.loader import load
 from collector.kernel.perf_event import Events
-from collector.kernel.program import Sizes
-from collector.kernel.raw import Key
+from collector.kernel.program import FRAME_POINTERS, Sizes
 from collector.kernel.sets import Sets
+from collector.kernel.stacks import Key, WalkSaved, unwalked
 from collector.sources.raw import RawDrain, RawSample
 from profiler.clock import Clock, SystemClock
 from profiler.errors import UsageError
@@ -31,9 +31,11 @@ class Sampler:
     """Samples the whole machine, or the processes `target` and what they start from now on.
 
     `frequency_hz` is per CPU; 99 avoids lockstep with timers of 100 Hz. `loader` is `auto`,
-    `libbpf` or `bcc`; `event` is `auto`, `cycles` or `cpu-clock`; once entered, the attributes of
-    these names say what was chosen. With `on_exec`, sampling begins when the target executes a
-    program (see `command.Command`).
+    `libbpf` or `bcc`; `event` is `auto`, `cycles` or `cpu-clock`; `call_graph` is `auto`, `fp` or
+    `dwarf`, which needs an Unwinder over the descriptors `unwind`. Once entered, the attributes of
+    these names say what was chosen, and `problem` why it is not dwarf.
+
+    With `on_exec`, sampling begins when the target executes a program (see `command.Command`).
 
     Entering raises PrivilegeError, UsageError or UnavailableError. A sampler serves one thread.
     """
@@ -46,6 +48,7 @@ class Sampler:
         on_exec: bool = False,
         loader: str = "auto",
         event: str = "auto",
+        call_graph: str = FRAME_POINTERS,
         sizes: Sizes | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -54,6 +57,9 @@ class Sampler:
         self.frequency_hz = frequency_hz
         self.loader = loader
         self.event = event
+        self.call_graph = call_graph
+        self.problem = ""
+        self.unwind: Mapping[str, int] = {}
         self._target = target
         self._on_exec = on_exec
         self._sizes = sizes
@@ -64,13 +70,15 @@ class Sampler:
     def __enter__(self) -> Self:
         with ExitStack() as opened:
             event = perf_event.choose(self.event, self.frequency_hz)
-            loaded = opened.enter_context(load(self.loader, self._sizes))
+            loaded = opened.enter_context(load(self.loader, self._sizes, self.call_graph))
             self._sets = opened.enter_context(Sets(loaded))
             events = Events(loaded.program_fd, event, self.frequency_hz)
             self._events = opened.enter_context(events)
             self._attach()
             self._open = opened.pop_all()
         self.loader, self.event = loaded.loader, event.name
+        self.call_graph, self.problem = loaded.call_graph, loaded.problem
+        self.unwind = loaded.unwind
         return self
 
     def _attach(self) -> None:
@@ -96,14 +104,16 @@ class Sampler:
             self._events.disable()
             self._end = self._now()
 
-    def drain(self) -> RawDrain:
-        """What was sampled since entry or the drain before; the sampling goes on meanwhile."""
+    def drain(self, walk: WalkSaved = unwalked) -> RawDrain:
+        """What was sampled since entry or the drain before; the sampling goes on meanwhile.
+
+        `walk` goes over stacks that were saved because the kernel could not walk them yet."""
         if self._target is None and self._end is None:
             self._events.follow_cpus(cpus.online())
         self._sets.swap()
         start, end = self._start, self._end or self._now()
         self._start = end
-        contents = self._sets.take()
+        contents = self._sets.take(walk)
         counted = contents.counters
         return RawDrain(
             start_ns=start.unix_ns,

@@ -13,8 +13,9 @@ import numpy as np
 from collector.kernel import abi, cpus, grace
 from collector.kernel.maps import Map
 from collector.kernel.program import Loaded
-from collector.kernel.raw import Addresses, Key, RawSamples, addresses, key
+from collector.kernel.raw import RawSamples, addresses
 from collector.kernel.ring import Ring
+from collector.kernel.stacks import Key, Stacks, WalkSaved, unwalked
 from profiler.errors import ProfilerError
 
 
@@ -48,7 +49,7 @@ class Sets:
     def __enter__(self) -> Self:
         if self._ring_fd is not None:
             ring = self._open.enter_context(Ring(self._ring_fd, self._sizes.ring_bytes))
-            self._raw = self._open.enter_context(RawSamples(ring, self._sizes.depth))
+            self._raw = self._open.enter_context(RawSamples(ring))
         return self
 
     def __exit__(
@@ -64,24 +65,24 @@ class Sets:
         self._number = 1 - self._number
         self._active.update(bytes(4), _u32(self._number))
 
-    def take(self) -> Contents:
-        """What the set held that was active before the swap; leaves it empty."""
+    def take(self, walk: WalkSaved = unwalked) -> Contents:
+        """What the set held that was active before the swap; leaves it empty. `walk` goes over
+        the stacks that were saved to be walked now."""
         grace.wait()
         number = 1 - self._number
-        stacks: dict[int, Addresses] = {abi.NO_STACK: ()}
+        stacks = Stacks(self._sizes.depth)
         for id_, data in self._stacks[number].take_all():
-            stacks[int.from_bytes(id_, "little")] = addresses(data)
-        samples = self._raw.take(number) if self._raw else Counter[Key]()
-        for counted, count in self._counts[number].take_all():
-            sample = self._key(abi.CountKey.from_buffer_copy(counted), stacks)
-            samples[sample] += int.from_bytes(count, "little")
+            stacks.kernel[int.from_bytes(id_, "little")] = addresses(data)
+        samples = Counter[Key]()
+        records = self._raw.take(number) if self._raw else []
+        walks = iter(walk([record.saved for record, _ in records if record.saved]))
+        for record, count in records:
+            samples[stacks.of_record(record, next(walks) if record.saved else None)] += count
+        for counted, value in self._counts[number].take_all():
+            if any(value):  # 0: its only sample came through the ring
+                sample = stacks.of_count(abi.CountKey.from_buffer_copy(counted))
+                samples[sample] += int.from_bytes(value, "little")
         return Contents(self._count(number), samples)
-
-    def _key(self, counted: abi.CountKey, stacks: Mapping[int, Addresses]) -> Key:
-        user, kernel = stacks.get(counted.user_stack), stacks.get(counted.kernel_stack)
-        sample = key(counted.tgid, counted.comm, user or (), kernel or (), self._sizes.depth)
-        missing = user is None or kernel is None
-        return sample._replace(truncated="missing") if missing else sample
 
     def _count(self, number: int) -> dict[abi.Counter, int]:
         value = self._counters.lookup(_u32(number))

@@ -1,13 +1,17 @@
 """The running kernel: samples as they are taken, named while their processes still run."""
 
 import logging
+from collections import Counter
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
+from collector.kernel.stacks import unwalked
 from collector.sources.raw import RawDrain
+from collector.sources.unwinding import Unwinding
 from collector.symbols.symbolizer import Symbolizer
 from profiler.model import Drain
 
@@ -18,21 +22,31 @@ class LiveSource:
     """A SampleSource over `sampler`, whose drains `symbolizer` names; closes both.
 
     `events` tells what processes did meanwhile, so that those which have ended when their samples
-    are drained still have their names.
+    are drained still have their names. Where `sampler` walks stacks by call frame information,
+    `unwind_folder` keeps its tables between runs; None: nothing is kept.
 
-    `idle` counts the samples that fell on idle CPUs. A drain that cannot be named because of a
+    `idle` counts the samples that fell on idle CPUs, `incomplete` those whose stack does not reach
+    its root, by cause. A drain that cannot be named because of a
     mistake in the naming is lost under `symbols_failed`; the sampling goes on.
     """
 
     def __init__(
-        self, sampler: Sampler, events: ProcessEvents, symbolizer: Symbolizer, host_name: str
+        self,
+        sampler: Sampler,
+        events: ProcessEvents,
+        symbolizer: Symbolizer,
+        host_name: str,
+        unwind_folder: Path | None = None,
     ) -> None:
         self.idle = 0
+        self.incomplete: Counter[str] = Counter()
+        self.unwinding: Unwinding | None = None
         self.events = events
         self.symbolizer = symbolizer
         self._open = ExitStack()
         self._sampler = sampler
         self._host_name = host_name
+        self._unwind_folder = unwind_folder
         self._said = ""
 
     @property
@@ -45,10 +59,15 @@ class LiveSource:
             # In this order no process is missed: what begins after the look is an event.
             opened.enter_context(self.events)
             self.symbolizer.observe_all()
-            opened.enter_context(self._sampler)
+            sampler = opened.enter_context(self._sampler)
+            if sampler.unwind:
+                unwinding = Unwinding(sampler.unwind, self._unwind_folder, self.events)
+                self.unwinding = opened.enter_context(unwinding)
             self._open = opened.pop_all()
-        hz, event, loader = self._sampler.frequency_hz, self._sampler.event, self._sampler.loader
+        hz, event, loader = sampler.frequency_hz, sampler.event, sampler.loader
         logger.info("sampling at %d Hz on %s, loaded by %s", hz, event, loader)
+        if sampler.problem:
+            logger.warning("stacks are walked by frame pointers alone: %s", sampler.problem)
         return self
 
     def __exit__(
@@ -60,10 +79,13 @@ class LiveSource:
         self._open.close()
 
     def drain(self) -> Drain:
-        raw = self._sampler.drain()
+        raw = self._sampler.drain(self.unwinding.walk if self.unwinding else unwalked)
         self.idle += raw.idle
+        for sample in raw.samples:
+            if sample.truncated:
+                self.incomplete[sample.truncated] += sample.count
         try:
-            self.symbolizer.follow(self.events.read())
+            self.symbolizer.follow((self.unwinding or self.events).read())
             drain = self.symbolizer.symbolize(raw)
         except Exception:
             # Whatever strange file a process maps: the node's other samples must still come.

@@ -25,7 +25,11 @@ CONSTANTS = {
 def ours() -> dict[str, int]:
     layout = dict(CONSTANTS)
     for name, struct in STRUCTS.items():
-        layout[f"sizeof(struct {name})"] = sizeof(struct)
+        if struct is abi.RawSample:  # what follows is not of a fixed size
+            layout["offsetof(struct raw_sample, words)"] = sizeof(struct)
+            layout["offsetof(struct raw_sample, saved)"] = sizeof(struct)
+        else:
+            layout[f"sizeof(struct {name})"] = sizeof(struct)
         for field, *_ in struct._fields_:
             descriptor = getattr(struct, field)
             layout[f"offsetof(struct {name}, {field})"] = descriptor.offset

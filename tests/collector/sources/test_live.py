@@ -1,6 +1,6 @@
 """The live source over a sampler of the test's own: what it counts, and that nothing kills it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import cast
 
@@ -8,6 +8,7 @@ import pytest
 
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
+from collector.kernel.stacks import WalkSaved
 from collector.processes.events import Event
 from collector.sources.live import LiveSource
 from collector.sources.raw import RawDrain, RawSample
@@ -19,6 +20,8 @@ class Samples:
     """Three samples a drain, one lost, five idle."""
 
     frequency_hz, event, loader = 99, "cpu-clock", "libbpf"
+    unwind: Mapping[str, int] = {}
+    problem = ""
 
     def __enter__(self) -> "Samples":
         return self
@@ -30,7 +33,7 @@ class Samples:
         trace: TracebackType | None,
     ) -> None: ...
 
-    def drain(self) -> RawDrain:
+    def drain(self, walk: WalkSaved) -> RawDrain:
         return RawDrain(7, 10, 1, 4, 5, {"ring_full": 1}, (RawSample(1, "t", (1, 2), (), 3),))
 
 

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// The sampling program for libbpf that walks user stacks by their call frame information, so that
+// programs without frame pointers have whole stacks. It needs BTF and Linux 5.10.
+#include "profile_maps.h"
+#include "sample.h"
+#include "unwind_later.h"
+
+// The sample that this CPU is at, from its begin to the end of the walk.
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct raw_sample);
+} scratch SEC(".maps");
+
+static __always_inline struct raw_sample *current_sample(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&scratch, &zero);
+}
+
+// Sends the first `size` bytes of the sample, so that it is kept.
+static __always_inline int send(struct raw_sample *raw, struct counters *counters, __u64 size)
+{
+	if (size > sizeof(*raw) || bpf_ringbuf_output(&ring, raw, size, 0))
+		return 0;
+	counters->of[RAW_SENT]++;
+	return 1;
+}
+
+// Sends the thread's stack itself, for the collector to walk once it knows what that needs.
+static __always_inline int send_saved(void *ctx, struct raw_sample *raw, struct counters *counters)
+{
+	raw->saved_size = unwind_save(ctx, &raw->saved);
+	return raw->saved_size &&
+	       send(raw, counters, offsetof(struct raw_sample, saved) + raw->saved_size);
+}
+
+// Sends the addresses of the walk, and those of the kernel's stack if it has no id.
+static __always_inline int send_walk(void *ctx, struct raw_sample *raw, struct counters *counters,
+				     struct unwind *u, int kernel_is_lost)
+{
+	__u64 words = u->count;
+
+	if (words > UNWIND_DEPTH)
+		return 0;
+	bpf_probe_read_kernel(raw->words, words * sizeof(__u64), u->ips);
+	raw->saved_size = 0;
+	raw->user_size = words * sizeof(__u64);
+	raw->kernel_at = words;
+	raw->kernel_size = 0;
+	if (kernel_is_lost) {
+		raw->kernel_size = bpf_get_stack(ctx, raw->words + words, STACK_SIZE, 0);
+		if (raw->kernel_size > 0 && raw->kernel_size <= STACK_SIZE)
+			words += raw->kernel_size / sizeof(__u64);
+	}
+	return send(raw, counters, offsetof(struct raw_sample, words) + words * sizeof(__u64));
+}
+
+// Counts the sample by its key. The first of a key is sent, with the addresses that the key stands
+// for, and leaves a count of 0 for the others; where that finds no room, they are sent as well.
+static __always_inline int finish_sample(void *ctx, struct raw_sample *raw, struct unwind *u)
+{
+	struct counters *counters = counters_of(raw->set);
+	int kernel = stack_id(ctx, raw->set, 0);
+	struct count_key key = {};
+	__u64 *count;
+
+	if (!counters)
+		return 0;
+	raw->cause = u->cause;
+	// With the cause: the same addresses may have ended for want of a table, then for good.
+	raw->user_stack = (u->count ? u->hash : 0) ^ (__u64)u->cause << 56;
+	raw->kernel_stack = kernel < 0 ? NO_STACK : kernel;
+	key.tgid = raw->tgid;
+	key.kernel_stack = raw->kernel_stack;
+	key.user_stack = raw->user_stack;
+	__builtin_memcpy(key.comm, raw->comm, COMM_LEN);
+	if (!stack_is_lost(kernel)) {
+		if (unwind_can_go_on_later(u) && send_saved(ctx, raw, counters))
+			return 0;
+		count = find_count(raw->set, &key);
+		if (count) {
+			__sync_fetch_and_add(count, 1);
+			return 0;
+		}
+	}
+	if (!send_walk(ctx, raw, counters, u, stack_is_lost(kernel)))
+		counters->of[RING_FULL]++;
+	else if (!stack_is_lost(kernel))
+		insert_count(raw->set, &key, 0);
+	return 0;
+}
+
+SEC("perf_event")
+int unwind_next(void *ctx)
+{
+	struct raw_sample *raw = current_sample();
+	struct unwind *u = unwind_current();
+
+	if (!raw || !u) // never: an array has its only element
+		return 0;
+	if (!unwind_frames(u))
+		unwind_continue(ctx, u);
+	return finish_sample(ctx, raw, u);
+}
+
+SEC("perf_event")
+int sample(void *ctx)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	struct raw_sample *raw = current_sample();
+	__u32 set = active_set();
+	struct counters *counters = counters_of(set);
+	struct unwind *u;
+
+	if (!counters || !raw)
+		return 0;
+	if ((__u32)pid_tgid == 0) {
+		counters->of[IDLE]++;
+		return 0;
+	}
+	u = unwind_begin(ctx);
+	if (!u)
+		return 0;
+	counters->of[TAKEN]++;
+	raw->set = set;
+	raw->tgid = pid_tgid >> 32;
+	bpf_get_current_comm(&raw->comm, sizeof(raw->comm));
+	if (!u->cause)
+		unwind_continue(ctx, u);
+	return finish_sample(ctx, raw, u);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

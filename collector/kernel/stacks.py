@@ -1,0 +1,96 @@
+"""The stacks of one set of maps: what ids, hashes and records of the ring stand for."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from collector.kernel import abi
+from collector.kernel.raw import Addresses, Record
+from collector.unwind.abi import Cause
+from collector.unwind.later import Walk, parse_saved
+
+CAUSES = {
+    Cause.COMPLETE: "",
+    Cause.NO_USER: "",
+    Cause.NO_PROCESS: "new process",
+    Cause.NO_MAPPING: "unknown code",
+    Cause.NO_TABLE: "no unwind table",
+    Cause.NO_ROW: "no unwind row",
+    Cause.BAD_FRAME_POINTER: "no frame pointer",
+    Cause.READ_FAULT: "stack not readable",
+    Cause.NO_PROGRESS: "endless stack",
+    Cause.TOO_DEEP: "depth",
+    Cause.FOREIGN: "32-bit code",
+    Cause.EXPRESSION: "unwind rule",
+    Cause.REGISTER: "unwind rule",
+    Cause.RETURN_ADDRESS: "unwind rule",
+    Cause.OFFSET: "unwind rule",
+    Cause.BROKEN: "bad unwind table",
+}
+"""What users read; every other cause is a mistake of ours: "walk"."""
+
+WalkSaved = Callable[[Sequence[bytes]], Iterable[Walk]]
+"""Walks struct unwind_saved, in the order in which they are given."""
+
+
+def unwalked(saved: Sequence[bytes]) -> Iterable[Walk]:
+    """The innermost frames of saved stacks that nobody walks."""
+    for stack in saved:
+        registers = parse_saved(stack)[0]["registers"]
+        yield Walk((int(registers[-1]),), Cause.NO_TABLE)
+
+
+class Key(NamedTuple):
+    """What makes samples equal. Addresses leaf first, `comm` without its padding; `truncated`
+    as in RawSample."""
+
+    tgid: int
+    comm: bytes
+    user: Addresses
+    kernel: Addresses
+    truncated: str
+
+
+class Stacks:
+    """`kernel` has the addresses of the stacks with an id, to be filled in. The records must be
+    asked for first: they bring the addresses of the stacks that counts have the hash of."""
+
+    def __init__(self, depth: int) -> None:
+        self.kernel: dict[int, Addresses] = {}
+        self._walked: dict[int, Walk] = {}
+        self._depth = depth
+
+    def of_record(self, record: Record, walk: Walk | None) -> Key:
+        """The sample of a record; `walk` is that of the stack that it saved."""
+        if walk is None and record.cause is Cause.GOING_ON:
+            return self._key(record.tgid, record.comm, record.user, record.kernel)
+        if walk is None:
+            walk = self._walked[record.user_stack] = Walk(record.user, record.cause)
+        kernel = record.kernel or self._kernel(record.kernel_stack)
+        return self._walked_key(record.tgid, record.comm, walk, kernel)
+
+    def of_count(self, counted: abi.CountKey) -> Key:
+        """The samples of a count."""
+        kernel = self._kernel(counted.kernel_stack)
+        if walk := self._walked.get(counted.user_stack):
+            return self._walked_key(counted.tgid, counted.comm, walk, kernel)
+        none = counted.user_stack == abi.NO_USER_STACK
+        user = () if none else self.kernel.get(counted.user_stack)
+        return self._key(counted.tgid, counted.comm, user, kernel)
+
+    def _kernel(self, id_: int) -> Addresses | None:
+        return () if id_ == abi.NO_STACK else self.kernel.get(id_)
+
+    def _walked_key(self, tgid: int, comm: bytes, walk: Walk, kernel: Addresses | None) -> Key:
+        cause = CAUSES.get(walk.cause, "walk")
+        if kernel is None or len(kernel) >= self._depth:
+            cause = cause or ("missing" if kernel is None else "depth")
+        return Key(tgid, comm, walk.ips, kernel or (), cause)
+
+    def _key(self, tgid: int, comm: bytes, user: Addresses | None, kernel: Addresses | None) -> Key:
+        """Of stacks that the kernel walked, down to its depth; None: it does not have it."""
+        user_, kernel_ = user or (), kernel or ()
+        # The kernel does not say whether it stopped; a stack of just this depth may be whole.
+        cut = "depth" if max(len(user_), len(kernel_)) >= self._depth else ""
+        missing = user is None or kernel is None
+        cause = "missing" if missing else cut
+        return Key(tgid, comm, user_[: self._depth], kernel_[: self._depth], cause)

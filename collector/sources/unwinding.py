@@ -1,0 +1,138 @@
+"""Feeds the kernel's unwinder while samples are taken, and walks what it had to leave for later.
+
+with Unwinding(sampler.unwind, folder, events) as unwinding:
+    raw = sampler.drain(unwinding.walk)
+    symbolizer.follow(unwinding.read())
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from collector.kernel.process_events import MAX_KEPT, ProcessEvents
+from collector.processes.cache import ProcessCache
+from collector.processes.events import Event, Executed, Forked, Mapped
+from collector.processes.maps import Mapping as CodeMapping
+from collector.processes.procfs import ProcFs
+from collector.unwind.later import WAITING, Walk
+from collector.unwind.unwinder import Unwinder, UnwindStats
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.1
+PATIENCE_SECONDS = 2.0
+"""In one drain, for the tables of saved stacks. The C library's takes 0.1 s to build."""
+LOOK_SECONDS = 0.02
+
+
+class Unwinding:
+    """Keeps an Unwinder over `descriptors` fed from entry to exit, by a thread of its own.
+
+    It reads `events` ten times a second, and hands them on by `read`.
+    """
+
+    def __init__(
+        self, descriptors: Mapping[str, int], folder: Path | None, events: ProcessEvents
+    ) -> None:
+        self._events = events
+        self._processes = ProcessCache(ProcFs())
+        self._unwinder = Unwinder(descriptors, folder, self._mappings)
+        self._read: list[Event] = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opened:
+            opened.enter_context(self._unwinder)
+            self._processes.refresh_all()
+            for pid in ProcFs().pids():
+                self._add(pid)
+            thread = threading.Thread(target=self._run, name="unwinding", daemon=True)
+            opened.callback(thread.join)
+            opened.callback(self._stop.set)
+            thread.start()
+            self._open = opened.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open.close()
+
+    def read(self) -> list[Event]:
+        """What processes did since the last call. Forgets those that have ended: their stacks
+        must have been walked."""
+        with self._lock:
+            self._follow()
+            self._unwinder.remove_ended()
+            events, self._read = self._read, []
+        return events
+
+    def stats(self) -> UnwindStats:
+        with self._lock:
+            return self._unwinder.stats()
+
+    def walk(self, saved: Sequence[bytes]) -> list[Walk]:
+        """Walks saved stacks, and waits a while for the tables that they need."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        walks: dict[int, Walk] = {}
+        left = list(range(len(saved)))
+        while left:
+            with self._lock:
+                self._follow()
+                self._unwinder.poll()
+                walks |= {place: self._unwinder.walk_later(saved[place]) for place in left}
+                self._unwinder.poll()
+                pending = self._unwinder.stats().pending
+            left = [place for place in left if walks[place].cause in WAITING]
+            if not pending or time.monotonic() > end:
+                break
+            time.sleep(LOOK_SECONDS)
+        return [walks[place] for place in range(len(saved))]
+
+    def _run(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            try:
+                with self._lock:
+                    self._follow()
+                    self._unwinder.poll()
+            except Exception:
+                # Stacks then end early, under their cause; the sampling goes on.
+                logger.exception("the unwinder could not be fed")
+
+    def _follow(self) -> None:
+        """Tells the unwinder what processes did since the last time."""
+        events = self._events.read()
+        room = MAX_KEPT - len(self._read)
+        self._read += events[:room]
+        self._events.missed += len(events[room:])
+        self._processes.follow(events)
+        changed: set[int] = set()
+        for event in events:
+            match event:
+                case Forked(pid=pid, parent=parent):
+                    self._unwinder.copy_process(pid, parent)
+                case Executed(pid=pid):
+                    self._unwinder.remove_process(pid)
+                # Code without a file changes all the time: its stacks ask when they need it.
+                case Mapped(pid=pid, mapping=mapping) if not mapping.anonymous:
+                    changed.add(pid)
+        for pid in changed:
+            self._add(pid)
+
+    def _add(self, pid: int) -> None:
+        if mappings := self._mappings(pid):
+            self._unwinder.add_process(pid, mappings)
+
+    def _mappings(self, pid: int) -> Sequence[CodeMapping] | None:
+        """Of a process as it is, or was when it ended."""
+        return self._processes.refresh(pid).mappings or None
