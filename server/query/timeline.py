@@ -1,5 +1,6 @@
 """Sums by time, from the totals beside the samples: no stack is looked at."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -7,6 +8,7 @@ import sqlalchemy as sa
 from server.query.selection import Selection
 from server.store import samples
 from server.store.catalog import TimeRange
+from server.store.samples import Bucket, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,28 @@ def buckets(within: TimeRange, step_ns: int) -> range:
 
 
 def timeline(transaction: sa.Connection, selection: Selection, step_ns: int) -> Timeline:
-    """A profile counts in the bucket of its start."""
+    """A profile is spread evenly over its window; what it has beyond the range counts in the last
+    bucket, so that the sum over the buckets is that over the profiles."""
     times = buckets(selection.within, step_ns)
     counts, values = [0] * len(times), [0] * len(times)
-    for bucket in samples.timeline(
+    for found in samples.timeline(
         transaction, selection.series, selection.within, times.start, step_ns
     ):
-        counts[bucket.number] += bucket.samples
-        values[bucket.number] += bucket.value
+        for part in [found] if isinstance(found, Bucket) else spread(found, times):
+            counts[part.number] += part.samples
+            values[part.number] += part.value
     return Timeline(step_ns, list(times), counts, values)
+
+
+def spread(window: Window, times: range) -> Iterator[Bucket]:
+    """The parts of a window, whole numbers that add up to it."""
+    number = (window.t0_ns - times.start) // times.step
+    done = Bucket(number, 0, 0)
+    while number < len(times) - 1 and times[number + 1] < window.t0_ns + window.duration_ns:
+        elapsed_ns = times[number + 1] - window.t0_ns
+        counted = window.samples * elapsed_ns // window.duration_ns
+        value = window.value * elapsed_ns // window.duration_ns
+        yield Bucket(number, counted - done.samples, value - done.value)
+        done = Bucket(number, counted, value)
+        number += 1
+    yield Bucket(number, window.samples - done.samples, window.value - done.value)

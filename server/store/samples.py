@@ -48,9 +48,19 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Sums over the rows that begin in the `number`-th step from the origin."""
+    """Sums over the rows whose window lies in the `number`-th step from the origin."""
 
     number: int
+    samples: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A row that reaches beyond the step in which it begins."""
+
+    t0_ns: int
+    duration_ns: int
     samples: int
     value: int
 
@@ -123,13 +133,22 @@ def timeline(
     within: TimeRange,
     origin_ns: int,
     step_ns: int,
-) -> Iterator[Bucket]:
-    """Buckets that have rows, in no order, a number perhaps several times."""
+) -> Iterator[Bucket | Window]:
+    """In no order: sums of the rows whose window lies in one bucket, and the other rows."""
     number = ((hot.c.t0_ns - origin_ns) // step_ns).label("number")
-    wanted = sa.select(number, sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value))
+    last_ns = hot.c.t0_ns + sa.case((hot.c.duration_ns > 0, hot.c.duration_ns - 1), else_=0)
+    inside = (last_ns - origin_ns) // step_ns == number
+    sums = sa.select(number, sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value))
+    windows = sa.select(hot.c.t0_ns, hot.c.duration_ns, hot.c.samples, hot.c.value)
     for chosen in _chosen(selected, within):
-        for bucket, samples, value in transaction.execute(wanted.where(*chosen).group_by(number)):
+        for bucket, samples, value in transaction.execute(
+            sums.where(*chosen, inside).group_by(number)
+        ):
             yield Bucket(int(bucket), int(samples), int(value))
+        for t0_ns, duration_ns, samples, value in transaction.execute(
+            windows.where(*chosen, ~inside)
+        ):
+            yield Window(t0_ns, duration_ns, samples, value)
 
 
 def _chosen(
