@@ -19,6 +19,7 @@ def test_time_spent_3_to_1_is_shown_as_75_percent_within_30_seconds(
     # At 499 Hz even a machine that is busy otherwise gives enough samples in the time.
     arguments += ["--frequency", "499", "--interval", "5s"]
     arguments += ["--database", f"sqlite:///{tmp_path}/p.db"]
+
     def shares() -> dict[str, float] | None:
         top = get(http, "top", query='cpu{process_executable_name="split"}')
         if top["total"]["samples"] < 2500:  # their share has a standard error of 0.9 points
