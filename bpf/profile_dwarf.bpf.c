@@ -29,9 +29,13 @@ static __always_inline int send(struct raw_sample *raw, struct counters *counter
 	return 1;
 }
 
-// Sends the thread's stack itself, for the collector to walk once it knows what that needs.
+// Sends the thread's stack itself, for the collector to walk once it knows what that needs. Half of
+// the ring is left to the walks, which are a hundredth of its size.
 static __always_inline int send_saved(void *ctx, struct raw_sample *raw, struct counters *counters)
 {
+	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >
+	    bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 2)
+		return 0;
 	raw->saved_size = unwind_save(ctx, &raw->saved);
 	return raw->saved_size &&
 	       send(raw, counters, offsetof(struct raw_sample, saved) + raw->saved_size);

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.kernel import perf_event, ring
-from collector.kernel.loader import LOADERS, fit
+from collector.kernel.loader import LOADERS, fit, load
 from collector.kernel.perf_event import CPU_CLOCK, CYCLES, Event
-from collector.kernel.program import Loaded, Sizes
+from collector.kernel.program import DWARF, Loaded, Sizes
 from profiler.errors import ProfilerError
 
 # Bits of CapEff in /proc/PID/status, from linux/capability.h, and what each is for.
@@ -87,6 +87,7 @@ def _findings() -> Iterator[Finding]:
     yield _event(CYCLES, needed=False, otherwise="; cpu-clock serves instead")
     yield _ring_buffer()
     yield _jit()
+    yield _call_graph()
     yield from _loaders()
 
 
@@ -152,6 +153,12 @@ def _jit() -> Finding:
     setting = _setting("net/core/bpf_jit_enable")
     mend = "sysctl net.core.bpf_jit_enable=1"
     return Finding("BPF JIT", setting, works=setting != "0", mend=mend)
+
+
+def _call_graph() -> Finding:
+    failure = _failure(lambda sizes: load(sizes=sizes, call_graph=DWARF))
+    value = failure or "whole stacks of programs without frame pointers"
+    return Finding("call graph dwarf", value, works=not failure, mend="--call-graph fp serves")
 
 
 def _loaders() -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from collector.kernel import bcc, libbpf, ring
-from collector.kernel.program import DWARF, FRAME_POINTERS, Loaded, Sizes
+from collector.kernel.program import DWARF, DWARF_SIZES, FRAME_POINTERS, Loaded, Sizes
 from profiler.errors import PrivilegeError, ProfilerError, UnavailableError, UsageError
 
 LOADERS: dict[str, Callable[[Sizes], Loaded]] = {libbpf.NAME: libbpf.load, bcc.NAME: bcc.load}
@@ -30,19 +30,18 @@ def load(
     the result says why. Raises PrivilegeError where the kernel refuses, and UnavailableError with
     the reason of each loader where none can.
     """
-    fitting = fit(sizes or Sizes())
     if call_graph not in CALL_GRAPHS:
         raise UsageError(f"no call graph {call_graph!r}: expected {', '.join(CALL_GRAPHS)}")
     if call_graph == FRAME_POINTERS:
-        return _load(name, fitting)
+        return _load(name, fit(sizes or Sizes()))
     try:
-        return _load_dwarf(name, fitting)
+        return _load_dwarf(name, fit(sizes or DWARF_SIZES))
     except PrivilegeError:
         raise
     except ProfilerError as error:
         if call_graph == DWARF:
             raise
-        return replace(_load(name, fitting), problem=str(error))
+        return replace(_load(name, fit(sizes or Sizes())), problem=str(error))
 
 
 def _load_dwarf(name: str, fitting: Sizes) -> Loaded:

@@ -11,6 +11,10 @@ from collector.kernel import abi
 from profiler.errors import PrivilegeError, UsageError
 
 
+def _is_power_of_two(number: int) -> bool:
+    return number > 0 and number & (number - 1) == 0
+
+
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """How much the maps hold. Each of the first two exists twice, once a set.
@@ -55,6 +59,10 @@ class Sizes:
 FRAME_POINTERS, DWARF = "fp", "dwarf"
 """How user stacks are walked: by the kernel, or by our program and the files' frame information."""
 
+DWARF_SIZES = Sizes(stacks=4_096, ring_bytes=4 << 20)
+"""Without user stacks in the stack maps, a quarter of the slots does for the kernel's. The ring
+takes every user stack once, and of the first samples the stack's memory: up to 28 KiB each."""
+
 UNWIND_MAPS = (
     *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_wanted", "unwind_later"),
     # Not for us to use, but the kernel empties them when their last descriptor is closed.
@@ -62,10 +70,6 @@ UNWIND_MAPS = (
 )
 UNWIND_LATER = "unwind_later_start"
 """The program that walks saved stacks."""
-
-
-def _is_power_of_two(number: int) -> bool:
-    return number > 0 and number & (number - 1) == 0
 
 
 @dataclass(frozen=True, slots=True)

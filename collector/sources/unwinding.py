@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from collector.kernel.process_events import MAX_KEPT, ProcessEvents
+from collector.kernel.stacks import unwalked
 from collector.processes.cache import ProcessCache
 from collector.processes.events import Event, Executed, Forked, Mapped
 from collector.processes.maps import Mapping as CodeMapping
@@ -72,7 +73,7 @@ class Unwinding:
         """What processes did since the last call. Forgets those that have ended: their stacks
         must have been walked."""
         with self._lock:
-            self._follow()
+            self._tend()
             self._unwinder.remove_ended()
             events, self._read = self._read, []
         return events
@@ -84,30 +85,42 @@ class Unwinding:
     def walk(self, saved: Sequence[bytes]) -> list[Walk]:
         """Walks saved stacks, and waits a while for the tables that they need."""
         end = time.monotonic() + PATIENCE_SECONDS
-        walks: dict[int, Walk] = {}
+        walks = list(unwalked(saved))
         left = list(range(len(saved)))
         while left:
-            with self._lock:
-                self._follow()
-                self._unwinder.poll()
-                walks |= {place: self._unwinder.walk_later(saved[place]) for place in left}
-                self._unwinder.poll()
-                pending = self._unwinder.stats().pending
+            pending = self._try(saved, walks, left)
             left = [place for place in left if walks[place].cause in WAITING]
             if not pending or time.monotonic() > end:
                 break
             time.sleep(LOOK_SECONDS)
-        return [walks[place] for place in range(len(saved))]
+        return walks
+
+    def _try(self, saved: Sequence[bytes], walks: list[Walk], places: Sequence[int]) -> int:
+        """Walks the stacks at these places; the number of tables that are being built."""
+        with self._lock:
+            self._tend()
+            try:
+                for place in places:
+                    walks[place] = self._unwinder.walk_later(saved[place])
+            except Exception:
+                logger.exception("saved stacks could not be walked")
+                return 0
+            self._tend()
+            return self._unwinder.stats().pending
 
     def _run(self) -> None:
         while not self._stop.wait(POLL_SECONDS):
-            try:
-                with self._lock:
-                    self._follow()
-                    self._unwinder.poll()
-            except Exception:
-                # Stacks then end early, under their cause; the sampling goes on.
-                logger.exception("the unwinder could not be fed")
+            with self._lock:
+                self._tend()
+
+    def _tend(self) -> None:
+        try:
+            self._follow()
+            self._unwinder.poll()
+        except Exception:
+            # Whatever strange file a process maps: stacks then end early, under their cause, and
+            # the sampling goes on.
+            logger.exception("the unwinder could not be fed")
 
     def _follow(self) -> None:
         """Tells the unwinder what processes did since the last time."""

@@ -1,0 +1,189 @@
+"""Stacks of programs without frame pointers, through the live source on the running kernel."""
+
+import logging
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from collector.kernel import libbpf
+from collector.kernel.command import Command
+from collector.kernel.process_events import ProcessEvents
+from collector.kernel.program import DWARF, DWARF_SIZES, FRAME_POINTERS, Sizes
+from collector.kernel.sampler import Sampler
+from collector.sources.live import LiveSource
+from collector.symbols.symbolizer import Symbolizer
+from collector.unwind.unwinder import Unwinder
+from profiler.model import Drain, Kind
+from tests.collector.kernel.conftest import PROGRAMS, compiler
+
+pytestmark = pytest.mark.kernel
+
+CHAIN = ("main", *("descend", "second") * 150, "descend", "third", "innermost")
+TINY = Sizes(stacks=16, counts=16, ring_bytes=4096)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("unwind")
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Compiles a program as distributions do: optimised, without frame pointers."""
+    programs = tmp_path_factory.mktemp("programs")
+
+    def compiled(name: str) -> Path:
+        flags = ("-O2", "-fomit-frame-pointer", "-fno-optimize-sibling-calls")
+        source, binary = PROGRAMS / f"{name}.c", programs / name
+        if not binary.exists():
+            subprocess.run([compiler(), *flags, "-o", binary, source], check=True)
+        return binary
+
+    return compiled
+
+
+@pytest.fixture
+def running(build: Callable[[str], Path]) -> Iterator[Callable[[str], int]]:
+    processes = []
+
+    def start(name: str) -> int:
+        processes.append(subprocess.Popen([build(name)]))
+        return processes[-1].pid
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def live(folder: Path, sampler: Sampler) -> LiveSource:
+    return LiveSource(sampler, ProcessEvents(), Symbolizer("a"), "a", folder)
+
+
+def stacks(drain: Drain) -> Counter[tuple[str, ...]]:
+    """The names of user frames, root first, and what says that a stack is cut."""
+    found = Counter[tuple[str, ...]]()
+    for profile in drain.profiles:
+        for stack, samples, _ in profile.stacks():
+            kinds = (Kind.THREAD, Kind.KERNEL)
+            found[tuple(frame.function for frame in stack if frame.kind not in kinds)] += samples
+    return found
+
+
+def of_program(drain: Drain) -> Counter[tuple[str, ...]]:
+    """From the program's `main` on; whole where a stack is cut."""
+    found = Counter[tuple[str, ...]]()
+    for stack, samples in stacks(drain).items():
+        found[stack[stack.index("main") :] if "main" in stack else stack] += samples
+    return found
+
+
+def test_every_frame_of_a_deep_chain_is_there_in_order(
+    folder: Path, running: Callable[[str], int]
+) -> None:
+    sampler = Sampler(call_graph=DWARF, frequency_hz=999, target=[running("bare")])
+    with live(folder, sampler) as source:
+        time.sleep(0.5)
+        drain = source.drain()
+    assert drain.taken > 20
+    assert set(of_program(drain)) == {CHAIN}
+    assert not source.incomplete
+
+
+def test_by_frame_pointers_the_same_chain_is_cut(
+    folder: Path, running: Callable[[str], int]
+) -> None:
+    sampler = Sampler(call_graph=FRAME_POINTERS, frequency_hz=999, target=[running("bare")])
+    with live(folder, sampler) as source:
+        time.sleep(0.3)
+        drain = source.drain()
+    assert drain.taken > 10
+    assert CHAIN not in of_program(drain)
+
+
+def test_the_first_samples_of_a_command_are_whole_and_those_of_its_children(
+    folder: Path, build: Callable[[str], Path]
+) -> None:
+    script = f"timeout 0.4 {build('bare')}; timeout 0.4 {build('bare')}; exit 0"
+    with Command(["sh", "-c", script]) as command:
+        sampler = Sampler(call_graph=DWARF, frequency_hz=499, target=[command.pid], on_exec=True)
+        with live(folder, sampler) as source:
+            command.resume()
+            command.wait()
+            sampler.stop()
+            drain = source.drain()
+    chains = sum(count for stack, count in of_program(drain).items() if stack == CHAIN)
+    assert drain.unaccounted == 0
+    assert chains > 20
+    assert source.incomplete.total() <= 0.05 * drain.taken
+
+
+@pytest.mark.parametrize("sizes", [DWARF_SIZES, TINY], ids=["roomy maps", "tiny maps"])
+def test_every_sample_is_accounted_for_over_many_fast_drains(
+    sizes: Sizes, folder: Path, running: Callable[[str], int]
+) -> None:
+    for name in ("stacks", "stacks", "bare"):
+        running(name)
+    sampler = Sampler(call_graph=DWARF, frequency_hz=2_999, sizes=sizes)
+    with live(folder, sampler) as source:
+        drains = []
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            drains.append(source.drain())
+        sampler.stop()
+        drains += [source.drain(), source.drain()]
+    assert [drain.unaccounted for drain in drains] == [0] * len(drains)
+    assert sum(drain.taken for drain in drains) > 1000
+    assert drains[-1].taken == 0
+    causes = {cause for drain in drains for cause, lost in drain.losses.items() if lost}
+    assert causes == (set() if sizes == DWARF_SIZES else {"ring_full"})
+
+
+def test_a_stack_is_sent_once_and_counted_from_then_on(
+    folder: Path, running: Callable[[str], int]
+) -> None:
+    sampler = Sampler(call_graph=DWARF, frequency_hz=999, target=[running("bare")])
+    with live(folder, sampler) as source:
+        time.sleep(0.3)
+        source.drain()
+        time.sleep(0.5)
+        raw = sampler.drain()
+    user = Counter(sample.user for sample in raw.samples for _ in range(sample.count))
+    assert user.total() == raw.taken > 20
+    assert len(user) < 20
+
+
+def test_without_the_program_frame_pointers_serve_and_the_log_says_why(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(libbpf.OBJECTS, DWARF, "build/none.bpf.o")
+    sampler = Sampler(call_graph="auto")
+    with caplog.at_level(logging.INFO), live(folder, sampler) as source:
+        source.drain()
+    assert sampler.call_graph == FRAME_POINTERS
+    assert "by frame pointers alone: bpf/build/none.bpf.o is not there" in caplog.text
+
+
+def test_a_mistake_in_feeding_the_unwinder_costs_stacks_but_no_sample(
+    folder: Path,
+    running: Callable[[str], int],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(*_: object) -> None:
+        raise IndexError("a strange file")
+
+    monkeypatch.setattr(Unwinder, "poll", broken)
+    monkeypatch.setattr(Unwinder, "walk_later", broken)
+    sampler = Sampler(call_graph=DWARF, frequency_hz=999, target=[running("bare")])
+    with live(folder, sampler) as source:
+        time.sleep(0.3)
+        drain = source.drain()
+    assert drain.taken > 10
+    assert drain.unaccounted == 0
+    assert source.incomplete == {"no unwind table": drain.taken}
+    assert "a strange file" in caplog.text
