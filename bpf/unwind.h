@@ -74,7 +74,7 @@ struct unwind_process {
 };
 
 struct unwind_mapping {
-	__u64 start;
+	__u64 start; /* below 2^63: the old vsyscall page is left out */
 	__u64 end;
 	__u32 table; /* in unwind_tables; 0: code without a file, walked by frame pointer */
 	__u32 at;    /* the offset of `start` in the table's window */

@@ -123,8 +123,8 @@ static __always_inline enum unwind_cause find_mapping(struct unwind *u, __u64 pc
 		mapping = bpf_map_lookup_elem(&unwind_mappings, &middle);
 		if (!mapping)
 			break;
-		if (mapping->start <= pc)
-			at = middle;
+		/* start <= pc, without a branch; both are in the lower half of addresses */
+		at += half * ((mapping->start - pc - 1) >> 63);
 		count -= half;
 	}
 	mapping = bpf_map_lookup_elem(&unwind_mappings, &at);

@@ -18,6 +18,7 @@ from collector.unwind import abi, bpf_maps
 from collector.unwind.slices import Slices
 
 WINDOW = 1 << abi.WINDOW_BITS
+MAX_USER_ADDRESS = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,10 @@ class Part:
 
 
 def parts(mapping: Mapping) -> Iterator[Part]:
-    """A mapping, cut where the windows of its file end."""
+    """A mapping, cut where the windows of its file end. The old vsyscall page, the only one among
+    the kernel's addresses, has none: nothing runs in it, and the kernel's search relies on it."""
     start, offset = mapping.start, mapping.offset
-    while start < mapping.end:
+    while start < mapping.end <= MAX_USER_ADDRESS:
         window, at = divmod(offset, WINDOW)
         end = min(mapping.end, start + WINDOW - at)
         yield Part(start, end, window, at)

@@ -78,6 +78,11 @@ def test_a_mapping_is_cut_where_windows_end() -> None:
     ]
 
 
+def test_the_vsyscall_page_is_left_out() -> None:
+    page = 0xFFFF_FFFF_FF60_0000
+    assert list(parts(Mapping(page, page + 4096, path=b"[vsyscall]"))) == []
+
+
 def test_entries_are_sorted_by_address() -> None:
     (low,), (high,) = parts(mapping(10)), parts(Mapping(0x900000, 0x901000))
     found = entries([(high, 0), (low, 5)])
