@@ -69,8 +69,11 @@ def start() -> Iterator[Start]:
     """Runs commands until the test ends."""
     with ExitStack() as running:
 
-        def started(*command: str | Path, stdin: int | None = None) -> subprocess.Popen[bytes]:
-            process = running.enter_context(subprocess.Popen(command, stdin=stdin))
+        def started(
+            *command: str | Path, stdin: int | None = None, stdout: int | None = None
+        ) -> subprocess.Popen[bytes]:
+            process = subprocess.Popen(command, stdin=stdin, stdout=stdout)
+            running.enter_context(process)
             running.callback(process.kill)
             return process
 

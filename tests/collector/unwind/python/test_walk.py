@@ -129,7 +129,7 @@ def test_time_is_split_over_lines_as_the_program_does(
     pid = start(python, LINES_PROGRAM).pid
     samples = harness.settled(pid, 0.2, FREQUENCY_HZ)
     while len(samples) < LINE_SAMPLES:
-        samples += harness.sample(pid, 0.5, 4 * FREQUENCY_HZ)
+        samples += harness.sample(pid, 0.5, 8 * FREQUENCY_HZ)
     leaves = [python_frames(harness, pid, sample)[-1] for sample in samples if sample.complete]
     assert len(leaves) > 0.99 * len(samples)
     text = LINES_PROGRAM.read_text().splitlines()
