@@ -149,7 +149,9 @@ def test_names_outlive_the_process(python: Path, start: Start, harness: Harness)
     process.stdin.close()
     samples = harness.sample(process.pid, 0.5, FREQUENCY_HZ)
     process.wait(10)
-    chains = Counter(
-        tuple(map(simple, python_frames(harness, process.pid, sample))) for sample in samples
-    )
-    assert chains["<module>", "brief"] > 0.8 * len(samples) > 20
+    frames = [f for s in samples for f in s.stack.frames if isinstance(f, PythonFrame)]
+    answers = [harness.names.answer(process.pid, frame) for frame in frames]
+    brief = sum(answer.frames[0].function == "brief" for answer in answers)
+    assert brief > 0.8 * len(samples) > 20
+    # What ran for the first time just before the end may have been too late.
+    assert sum(answer.cause != "" for answer in answers) < 0.05 * len(answers)
