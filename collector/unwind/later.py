@@ -8,10 +8,7 @@ BPF_PROG_TEST_RUN, and what it takes for the thread's stack is a buffer of the c
 
 import ctypes
 import mmap
-from collections import deque
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -20,14 +17,10 @@ from collector.unwind import abi
 from collector.unwind.abi import Cause
 from profiler.errors import FormatError
 
-K = TypeVar("K")
-
 PROG_TEST_RUN = 10  # enum bpf_cmd of linux/bpf.h
 
 WAITING = frozenset((Cause.NO_PROCESS, Cause.NO_MAPPING, Cause.NO_TABLE))
 """Causes that the collector can remove: unwind_can_go_on_later() of bpf/unwind_walk.h."""
-MAX_WAITING_BYTES = 32 << 20
-"""Some 3,000 stacks of 10 KiB: those of the first 15 s of two busy CPUs at 99 Hz."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,46 +88,3 @@ def parse_saved(saved: bytes) -> tuple[np.void, bytes]:
     head = np.frombuffer(saved, abi.SAVED, 1)[0]
     stack = saved[abi.SAVED.itemsize :][: int(head["size"])]
     return head, stack[: abi.SAVED_BYTES]
-
-
-class Unfinished(Generic[K]):
-    """Saved stacks that wait for what they need, each under the key of its sample.
-
-    A process is tried again at every call, until one of its stacks still has to wait. Beyond
-    `max_bytes`, those that wait longest end as they are.
-    """
-
-    def __init__(self, walk: Callable[[bytes], Walk], max_bytes: int = MAX_WAITING_BYTES) -> None:
-        self._walk = walk
-        self._max_bytes = max_bytes
-        self._waiting: dict[int, deque[tuple[K, bytes]]] = {}
-        self.bytes = 0
-
-    def add(self, key: K, saved: bytes) -> None:
-        pid = int(parse_saved(saved)[0]["tgid"])
-        self._waiting.setdefault(pid, deque()).append((key, saved))
-        self.bytes += len(saved)
-
-    def finished(self) -> Iterator[tuple[K, Walk]]:
-        """Those that can be walked by now, and those that there is no more room for."""
-        for pid in list(self._waiting):
-            yield from self._of(pid, lambda: False)
-        while self.bytes > self._max_bytes:
-            yield from self._of(next(iter(self._waiting)), lambda: self.bytes > self._max_bytes)
-
-    def give_up(self) -> Iterator[tuple[K, Walk]]:
-        """All that are left, each with the cause for which it cannot go on."""
-        for pid in list(self._waiting):
-            yield from self._of(pid, lambda: True)
-
-    def _of(self, pid: int, must_end: Callable[[], bool]) -> Iterator[tuple[K, Walk]]:
-        queue = self._waiting[pid]
-        while queue:
-            key, saved = queue[0]
-            walk = self._walk(saved)
-            if walk.cause in WAITING and not must_end():
-                return
-            queue.popleft()
-            self.bytes -= len(saved)
-            yield key, walk
-        del self._waiting[pid]

@@ -45,22 +45,20 @@ class Tables:
 
         All at once, since each change of a map of maps waits 10 to 30 ms for running programs.
         """
-        made: dict[int, int] = {}
+        data = {number: pages(rows) for number, rows in windows.items()}
+        made: list[int] = []
         try:
-            for number, rows in windows.items():
-                data = pages(rows)
-                made[number] = _create(data)
-                self._forget(number)
-                self._loaded[number] = len(data)
-                self.bytes += len(data)
+            made += map(_create, data.values())
             bpf_maps.update_many(
-                self._fd,
-                np.array(list(made), np.uint32),
-                np.array(list(made.values()), np.uint32),
+                self._fd, np.array(list(data), np.uint32), np.array(made, np.uint32)
             )
         finally:
-            for fd in made.values():
+            for fd in made:
                 os.close(fd)
+        for number, contents in data.items():
+            self._forget(number)
+            self._loaded[number] = len(contents)
+            self.bytes += len(contents)
         while self.bytes > self._max_bytes and len(self._loaded) > 1:
             self.drop(next(iter(self._loaded)))
             self.evicted += 1

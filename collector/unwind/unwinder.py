@@ -10,7 +10,7 @@ child process of low priority, and loaded at a later poll.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Named
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -228,22 +228,30 @@ class Unwinder:
     def _load(self, file: File, answer: int | FormatError) -> None:
         wanted = {window: file.numbers[window] for window in file.pending if window in file.numbers}
         file.pending.clear()
-        if isinstance(answer, FormatError):
-            file.failure = str(answer)
+        found = answer if isinstance(answer, FormatError) else _read_windows(answer, wanted)
+        if isinstance(found, FormatError):
+            file.failure = str(found)
             self._failed += 1
             self._put(dict.fromkeys(wanted.values(), FAILED))
         else:
-            source = of_descriptor(answer)
-            found = dict(tablefile.read_windows(source, [*wanted, EVERY_OTHER]))
             other = found.get(EVERY_OTHER, EMPTY)
             self._put({number: found.get(window, other) for window, number in wanted.items()})
-            os.close(answer)
 
     def _put(self, tables: dict[int, Column]) -> None:
         try:
             self._tables.load(tables)
         except OSError:  # the kernel has no memory for them now
             self._no_room += 1
+
+
+def _read_windows(descriptor: int, wanted: Iterable[int]) -> dict[int, Column] | FormatError:
+    """The rows of these windows from a table file, which is closed."""
+    try:
+        return dict(tablefile.read_windows(of_descriptor(descriptor), [*wanted, EVERY_OTHER]))
+    except FormatError as error:
+        return error
+    finally:
+        os.close(descriptor)
 
 
 def _vdso() -> int | None:
