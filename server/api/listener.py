@@ -15,6 +15,10 @@ from server.config import host_and_port
 THREADS = 8
 """Requests that are answered at once."""
 
+CONNECTIONS = 512
+"""Open at once, most of them idle: a browser keeps six. Beyond it nobody new is answered, so it
+is well above what a team's pages keep open, and well below the 1024 files of a process."""
+
 
 class HttpListener:
     """Listens from entry to exit; `address` is HOST:PORT, port 0 any that is free."""
@@ -34,6 +38,8 @@ class HttpListener:
             map=self._sockets,
             sockets=[_bound(self._host, self._port)],
             threads=THREADS,
+            connection_limit=CONNECTIONS,
+            asyncore_use_poll=True,  # select() takes no descriptor above 1023
             ident=None,  # no Server header
             clear_untrusted_proxy_headers=True,
         )

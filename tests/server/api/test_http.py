@@ -1,8 +1,10 @@
 """What holds for every answer, and what is refused."""
 
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -197,3 +199,12 @@ def test_other_methods_are_refused_with_those_there_are(address: str) -> None:
     with refused.value as answer:
         assert answer.status == 405
         assert "GET" in answer.headers["Allow"]
+
+
+def test_connections_that_say_nothing_keep_nobody_out(sqlite_server: Server) -> None:
+    host, _, port = sqlite_server.http_address.rpartition(":")
+    with ExitStack() as idle:
+        for _ in range(200):
+            opened = idle.enter_context(socket.create_connection((host, int(port))))
+            opened.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
+        assert get(sqlite_server.http_address, "/healthz").status == 200
