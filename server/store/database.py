@@ -21,7 +21,14 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from profiler.errors import ProfilerError, UnavailableError, UsageError
@@ -92,7 +99,9 @@ class Database:
                 connection.begin(),
             ):
                 yield connection
-        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        except (IntegrityError, ProgrammingError, DataError):
+            raise  # it works; what it was asked was wrong
+        except (DatabaseError, InterfaceError, PoolTimeoutError) as error:
             raise self._translated(error) from error
 
     def _translated(self, error: Exception) -> ProfilerError:

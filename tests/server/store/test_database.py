@@ -72,3 +72,13 @@ def test_every_spelling_of_postgresql_means_one_driver(url: str) -> None:
 def test_what_is_no_database_of_ours_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="--database"):
         Database(url)
+
+
+def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear reader,\n" * 100)
+    with (
+        Database(f"sqlite:///{tmp_path}/letter.txt") as database,
+        pytest.raises(UnavailableError, match="file is not a database"),
+        database.read(),
+    ):
+        pass
