@@ -26,7 +26,7 @@ from collector.unwind.unwinder import Unwinder, UnwindStats
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 1.0
 """In one drain, for the tables of saved stacks. The C library's takes 0.1 s to build."""
 LOOK_SECONDS = 0.02
 
@@ -88,15 +88,16 @@ class Unwinding:
         walks = list(unwalked(saved))
         left = list(range(len(saved)))
         while left:
-            pending = self._try(saved, walks, left)
+            known = self._try(saved, walks, left)
             left = [place for place in left if walks[place].cause in WAITING]
-            if not pending or time.monotonic() > end:
-                break
-            time.sleep(LOOK_SECONDS)
+            while left and (stats := self.stats()).tables == known.tables:
+                if not stats.pending or time.monotonic() > end:
+                    return walks
+                time.sleep(LOOK_SECONDS)
         return walks
 
-    def _try(self, saved: Sequence[bytes], walks: list[Walk], places: Sequence[int]) -> int:
-        """Walks the stacks at these places; the number of tables that are being built."""
+    def _try(self, saved: Sequence[bytes], walks: list[Walk], places: Sequence[int]) -> UnwindStats:
+        """Walks the stacks at these places; what was known then."""
         with self._lock:
             self._tend()
             try:
@@ -104,9 +105,9 @@ class Unwinding:
                     walks[place] = self._unwinder.walk_later(saved[place])
             except Exception:
                 logger.exception("saved stacks could not be walked")
-                return 0
+            known = self._unwinder.stats()
             self._tend()
-            return self._unwinder.stats().pending
+            return known
 
     def _run(self) -> None:
         while not self._stop.wait(POLL_SECONDS):

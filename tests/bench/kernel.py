@@ -1,9 +1,10 @@
-"""What sampling costs on this machine, by either loader: needs root and a C compiler.
+"""What sampling costs on this machine, by each program: needs root and a C compiler.
 
     python -m tests.bench.kernel
 
-Each loader runs in a process of its own, which samples a program of 4,096 different stacks (`many`)
-and one of two (`few`), a second at 999 Hz between drains. The columns: the time to load, what the
+Each program runs in a process of its own, which samples a program of 4,096 different stacks
+(`many`), one of two (`few`) and one of a stack of 300 frames (`deep`, of which frame pointers give
+127), a second at 999 Hz between drains. The columns: the time to load, what the
 process weighs more after it than before, and its child while it compiled; the time of one run of
 the BPF program by the kernel's own statistics, idle included; and of one drain, the wait for the
 grace period included.
@@ -17,18 +18,29 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from collector.kernel import syscalls
-from collector.kernel.loader import LOADERS, load
+from collector.kernel.loader import load
+from collector.kernel.process_events import ProcessEvents
+from collector.kernel.program import DWARF, FRAME_POINTERS
 from collector.kernel.sampler import Sampler
+from collector.kernel.stacks import WalkSaved, unwalked
+from collector.sources.unwinding import Unwinding
 
 PROGRAMS = Path(__file__).parent.parent / "collector" / "kernel" / "programs"
-WORKLOADS = {"many": "stacks", "few": "split"}
+PROGRAMS_MEASURED = {
+    "libbpf": ("libbpf", FRAME_POINTERS),
+    "dwarf": ("libbpf", DWARF),
+    "bcc": ("bcc", FRAME_POINTERS),
+}
+WORKLOADS = {"many": "stacks", "few": "split", "deep": "bare"}
 FREQUENCY_HZ = 999
 DRAINS = 5
 
+PERF_EVENT = 7  # BPF_PROG_TYPE_PERF_EVENT
 BPF_ENABLE_STATS = 32  # enum bpf_cmd; counts while its descriptor is open
 
 
@@ -44,18 +56,19 @@ def main() -> None:
         return
     row = "{:<7} {:>8} {:>7} {:>9}   {:<6} {:>8} {:>8} {:>6} {:>8}".format
     load_columns = ("load ms", "RSS MB", "child MB")
-    print(row("loader", *load_columns, "stacks", "us a run", "samples", "keys", "drain ms"))
-    for loader in LOADERS:
-        command = [sys.executable, "-m", "tests.bench.kernel", loader]
+    print(row("program", *load_columns, "stacks", "us a run", "samples", "keys", "drain ms"))
+    for program in PROGRAMS_MEASURED:
+        command = [sys.executable, "-m", "tests.bench.kernel", program]
         result = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
         for name in WORKLOADS:
-            print(row(loader, *result["load"], name, *result[name]))
+            print(row(program, *result["load"], name, *result[name]))
 
 
-def measure(loader: str) -> dict[str, tuple[str, ...]]:
+def measure(program: str) -> dict[str, tuple[str, ...]]:
+    loader, call_graph = PROGRAMS_MEASURED[program]
     before = resident_mb()
     started = time.perf_counter()
-    loaded = load(loader)
+    loaded = load(loader, call_graph=call_graph)
     load_ms = (time.perf_counter() - started) * 1000
     weight_mb = resident_mb() - before
     child_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
@@ -64,25 +77,31 @@ def measure(loader: str) -> dict[str, tuple[str, ...]]:
     result["load"] = (f"{load_ms:.1f}", f"{weight_mb:.1f}", f"{child_mb:.0f}")
     counting = syscalls.bpf(BPF_ENABLE_STATS, Statistics())
     with TemporaryDirectory() as folder:
-        for name, program in WORKLOADS.items():
-            binary = Path(folder) / program
+        for name, source in WORKLOADS.items():
+            binary = Path(folder) / source
             flags = ["-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls"]
-            subprocess.run(["cc", *flags, "-o", binary, PROGRAMS / f"{program}.c"], check=True)
+            subprocess.run(["cc", *flags, "-o", binary, PROGRAMS / f"{source}.c"], check=True)
             with subprocess.Popen([binary]) as process:
-                result[name] = sample(loader)
+                result[name] = sample(loader, call_graph)
                 process.kill()
     os.close(counting)
     return result
 
 
-def sample(loader: str) -> tuple[str, ...]:
+def sample(loader: str, call_graph: str) -> tuple[str, ...]:
     """Microseconds a run; samples, keys and milliseconds of the median drain."""
     drains, times_ms = [], []
-    with Sampler(loader=loader, frequency_hz=FREQUENCY_HZ) as sampler:
+    sampler = Sampler(loader=loader, call_graph=call_graph, frequency_hz=FREQUENCY_HZ)
+    with ExitStack() as opened:
+        events = opened.enter_context(ProcessEvents())
+        opened.enter_context(sampler)
+        walk: WalkSaved = unwalked
+        if sampler.unwind:
+            walk = opened.enter_context(Unwinding(sampler.unwind, None, events)).walk
         for _ in range(DRAINS):
             time.sleep(1)
             started = time.perf_counter()
-            drains.append(sampler.drain())
+            drains.append(sampler.drain(walk))
             times_ms.append((time.perf_counter() - started) * 1000)
         us_a_run = run_time_us()
     drain = drains[-1]
@@ -91,12 +110,14 @@ def sample(loader: str) -> tuple[str, ...]:
 
 
 def run_time_us() -> float:
-    """The mean run of this process's BPF program, as the kernel tells it of descriptors."""
+    """The mean run of this process's BPF program for perf events, with what it tail-calls, as the
+    kernel tells it of descriptors."""
     for path in Path("/proc/self/fdinfo").iterdir():
         text = path.read_text() if path.exists() else ""
-        if "run_cnt:" in text:
+        if f"prog_type:\t{PERF_EVENT}\n" in text:
             fields = dict(line.split(":", 1) for line in text.splitlines())
-            return int(fields["run_time_ns"]) / int(fields["run_cnt"]) / 1000
+            if runs := int(fields["run_cnt"]):
+                return int(fields["run_time_ns"]) / runs / 1000
     raise LookupError("no BPF program is open in this process")
 
 
