@@ -109,8 +109,9 @@ def _table(top: Mapping[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in ("self", "", "total", ""):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("function", overflow="ellipsis", no_wrap=True, ratio=3)
-    table.add_column("binary", overflow="ellipsis", no_wrap=True, ratio=1, style="dim")
+    # Columns that may wrap give way before the numbers do; their cells are cut instead.
+    table.add_column("function")
+    table.add_column("binary", style="dim")
     whole, unit = top["total"]["value"], top["unit"]
     for row in top["functions"]:
         table.add_row(
@@ -118,7 +119,11 @@ def _table(top: Mapping[str, Any]) -> Table:
             amount(row["self"], unit),
             share(row["total"], whole),
             amount(row["total"], unit),
-            Text(printable(row["function"]), style=_STYLES.get(row["kind"], "")),
-            Text(printable(row["binary"])),
+            _name(row["function"], _STYLES.get(row["kind"], "")),
+            _name(row["binary"]),
         )
     return table
+
+
+def _name(text: str, style: str = "") -> Text:
+    return Text(printable(text), style=style, no_wrap=True, overflow="ellipsis")

@@ -46,6 +46,16 @@ def test_the_table_shows_shares_amounts_and_what_was_lost(server: FakeServer, ru
     assert lost == "lost 10 of 410 samples taken on these hosts: ring_full 10"
 
 
+def test_a_long_name_is_cut_and_leaves_the_numbers_their_room(server: FakeServer, run: Run) -> None:
+    lay_down(server)
+    row = TOP["functions"][0] | {"function": "f" * 400, "binary": "b" * 300}  # type: ignore[index]
+    server.answer("/api/v1/top", TOP | {"functions": [row]})
+    _, out, _ = run("query", "--server", server.url)
+    line = out.splitlines()[2]
+    assert line.split()[:8] == ["75.0", "%", "3.0", "s", "87.5", "%", "3.5", "s"]
+    assert line.count("…") == 2
+
+
 def test_range_limit_and_order_are_asked_of_the_server(server: FakeServer, run: Run) -> None:
     lay_down(server)
     run("query", "--server", server.url, "--from", "now-5m", "--limit", "7", "--sort", "total")
