@@ -5,8 +5,11 @@ from collections.abc import Callable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
-_CAUSES = frozenset(
-    ("ring_full", "stack_collision", "counts_full", "spool_full", "refused", "unaccounted")
+CAUSES = frozenset(
+    (
+        *("ring_full", "stack_collision", "counts_full", "symbols_failed"),
+        *("spool_full", "spool_damaged", "refused", "unaccounted"),
+    )
 )
 """The causes of docs/architecture.md. Any other that a sender may invent is counted as `other`,
 so that no sender can grow the number of time series."""
@@ -55,7 +58,7 @@ class Metrics:
     def count_losses(self, losses: Mapping[str, int]) -> None:
         for cause, samples in losses.items():
             # Accounts that hold more than was taken have a negative rest; counters only grow.
-            self.losses.labels(cause if cause in _CAUSES else "other").inc(max(samples, 0))
+            self.losses.labels(cause if cause in CAUSES else "other").inc(max(samples, 0))
 
     def watch(self, name: str, help: str, value: Callable[[], float]) -> None:
         """Reports the present `value` of something under `name`."""

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from profiler.cli import cli
+from server.metrics import CAUSES
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reference" / "command-line.md"
@@ -59,3 +60,11 @@ def links() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "target"), list(links()))
 def test_a_link_in_the_docs_leads_somewhere(page: str, target: str) -> None:
     assert ((ROOT / page).parent / target).exists()
+
+
+def test_causes_of_loss_are_those_of_the_architecture() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    table = text.split("| cause | where | meaning |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == CAUSES
+    view = (ROOT / "server" / "web" / "src" / "views" / "status.tsx").read_text()
+    assert set(re.findall(r'^  (\w+): "', view, re.MULTILINE)) == CAUSES

@@ -13,7 +13,9 @@ const CAUSES: Record<string, string> = {
   ring_full: "the ring buffer of the kernel was full",
   stack_collision: "another stack held the slot",
   counts_full: "the kernel's map of counts was full",
+  symbols_failed: "the collector could not name them: its log has the traceback",
   spool_full: "the collector's spool was full, the oldest went",
+  spool_damaged: "the batch's file was cut or changed on the collector's disk",
   refused: "the server could never accept the batch",
   unaccounted: "the accounts of a batch did not close: a bug, please report it",
 };
