@@ -46,6 +46,7 @@ test("names give up their arguments, then their namespace, then their end", () =
   assert.equal(shorten(name, 12), "push_back");
   assert.equal(shorten(name, 6), "push_…");
   assert.equal(shorten(name, 2), "");
+  assert.equal(shorten("v8::(anonymous namespace)::Invoke(Isolate*)", 20), "v8::Invoke");
   assert.equal(shorten("<module>", 5), "<mod…");
   assert.equal(shorten("_PyEval_EvalFrameDefault", 10), "_PyEval_E…");
 });

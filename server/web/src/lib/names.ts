@@ -19,7 +19,7 @@ function withoutArguments(name: string): string {
   if (!name.includes("::") && !name.includes("(")) return name;
   let depth = 0;
   let kept = "";
-  for (const letter of name) {
+  for (const letter of name.replaceAll("(anonymous namespace)::", "")) {
     const opens = letter === "<" || letter === "(";
     if (opens) depth++;
     if (depth === 0) kept += letter;
