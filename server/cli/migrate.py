@@ -10,7 +10,11 @@ from server.store.database import Database
 @click.command(short_help="bring the database to this version")
 @options.database
 @click.option(
-    "--revision", default=migrations.HEAD, show_default=True, help="Where to go; base is nothing."
+    "--revision",
+    metavar="REVISION",
+    default=migrations.HEAD,
+    show_default=True,
+    help="Where to go; base is nothing.",
 )
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 unless it is at this version.")
 def migrate(database: str, revision: str, check: bool) -> None:
