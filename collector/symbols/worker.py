@@ -15,6 +15,7 @@ import mmap
 import os
 import resource
 import socket
+import struct
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,6 +28,16 @@ MAX_HEAP_BYTES = 1 << 30
 MAX_SYMCACHE_BYTES = 256 << 20
 MAX_CPU_SECONDS = 10
 _NOBODY = 65534
+
+# elf.h, of 64-bit little-endian files: e_shoff, e_shentsize, e_shnum; sh_type, sh_offset, sh_size,
+# sh_link; Elf64_Sym.
+_SECTIONS = struct.Struct("<Q10xHH")
+_SECTION = struct.Struct("<4xI16xQQI")
+_SYMBOL = struct.Struct("<IBBHQQ")
+_SYMBOL_TABLES = (2, 11)
+_FUNCTION = 2
+_BINDINGS = {1: 0, 2: 1, 0: 2}
+"""Global names before weak ones before local ones."""
 
 
 def main() -> None:
@@ -67,13 +78,14 @@ def _allow_cpu(seconds: int) -> None:
 
 
 def _build(source: int, target: int, names_only: bool) -> str:
-    copied = os.fstat(source).st_size if names_only else 0  # at most, and only what is changed
+    copied = os.fstat(source).st_size  # at most, and only what is changed
     _limit(resource.RLIMIT_DATA, MAX_HEAP_BYTES + copied)
     try:
-        access = mmap.ACCESS_COPY if names_only else mmap.ACCESS_READ
-        with mmap.mmap(source, 0, access=access) as contents:
+        with mmap.mmap(source, 0, access=mmap.ACCESS_COPY) as contents:
             if names_only:
                 _hide_dwarf(contents)
+            with suppress(struct.error, ValueError):
+                _keep_best_names(contents)
             view = ffi.from_buffer("uint8_t[]", contents)
             try:
                 return _convert(view, target)
@@ -92,6 +104,39 @@ def _hide_dwarf(contents: mmap.mmap) -> None:
         while at >= 0:
             contents[at + 1 : at + 3] = b".-"
             at = contents.find(name, at + 1)
+
+
+def _keep_best_names(contents: mmap.mmap) -> None:
+    """Leaves each address one function symbol in our copy: `symbolic` takes the first it finds,
+    which may be the empty rest of another function that the compiler moved elsewhere."""
+    if contents[:6] != b"\x7fELF\x02\x01":
+        return
+    start, size, count = _SECTIONS.unpack_from(contents, 0x28)
+    headers = [_SECTION.unpack_from(contents, start + size * n) for n in range(count)]
+    for kind, at, length, link in headers:
+        if kind in _SYMBOL_TABLES and link < count:
+            _keep_best_of(contents, at, min(length, len(contents) - at), headers[link][1])
+
+
+def _keep_best_of(contents: mmap.mmap, at: int, length: int, names_at: int) -> None:
+    best: dict[int, tuple[tuple[bool, int, int, int, bytes], int]] = {}
+    table = contents[at : at + length // _SYMBOL.size * _SYMBOL.size]
+    for number, (name, info, _, section, value, size) in enumerate(_SYMBOL.iter_unpack(table)):
+        if info & 15 != _FUNCTION or not section:
+            continue
+        rank = (size == 0, _BINDINGS.get(info >> 4, 3), *_familiarity(contents, names_at + name))
+        other = best.get(value)
+        if other is None or rank < other[0]:
+            best[value] = (rank, number)
+            number = -1 if other is None else other[1]
+        if number >= 0:
+            contents[at + number * _SYMBOL.size + 4] = info & 0xF0  # of no type
+
+
+def _familiarity(contents: mmap.mmap, at: int) -> tuple[int, int, bytes]:
+    """`malloc` comes before `__libc_malloc`, and `memcpy` before `memcpy_alias_2`."""
+    name = contents[at : at + 256].partition(b"\0")[0]
+    return len(name) - len(name.lstrip(b"_")), len(name), name
 
 
 def _convert(view: "ffi.CData", target: int) -> str:

@@ -154,3 +154,21 @@ def test_nothing_stays_open(c_program: Path) -> None:
         for _ in range(3):
             answer(builder, c_program)
     assert descriptors() == before
+
+
+def test_of_several_names_at_one_address_the_best_known_is_kept(
+    builder: Builder, tmp_path: Path
+) -> None:
+    source = r"""
+__asm__(".globl work\n .type work,@function\n .type __work,@function\n"
+        ".type rest_of_another,@function\n"
+        "rest_of_another:\n .size rest_of_another,0\n"
+        "__work: work: ret\n .size work,1\n .size __work,1\n");
+int main(void) { return 0; }
+"""
+    program = compiled(tmp_path / "names", source)
+    symbols = subprocess.run(["nm", program], capture_output=True, text=True, check=True).stdout
+    address = next(int(line.split()[0], 16) for line in symbols.splitlines() if "work" in line)
+    with opened(program) as descriptor:
+        (found,) = builder.build(descriptor).symbols.lookup(address)
+    assert found.symbol == "work"
