@@ -29,7 +29,8 @@ export function NothingYet() {
     <Notice title="No samples yet">
       <p>The first arrive within 10 s of starting the collector. This page keeps looking.</p>
       <p class="hint">
-        On another machine: <code>profiler collect --server ADDRESS:8441</code>
+        On another machine: <code>profiler collect --server ADDRESS:8441</code>, where this server
+        was started with <code>--grpc 0.0.0.0:8441</code>
       </p>
     </Notice>
   );
