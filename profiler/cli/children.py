@@ -149,6 +149,7 @@ class _Child:
         self._partial = b""
         self._held = ""
         self._held_since = 0.0
+        self._relayed = False
 
     def read(self) -> bool:
         """Takes in what it has printed, a pipe's capacity at most; False when no more can come."""
@@ -174,8 +175,10 @@ class _Child:
             self._hold(b"")
             return
         reason, self._held = self._held.removeprefix("profiler: "), ""
+        if not reason:  # or it took longer to end than the line was kept back
+            reason = "see above" if code > 0 and self._relayed else "no reason"
         ending = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        raise UnavailableError(f"`profiler {self._name}` ended: {reason or 'no reason'} ({ending})")
+        raise UnavailableError(f"`profiler {self._name}` ended: {reason} ({ending})")
 
     def close(self) -> None:
         self._read_last()
@@ -192,6 +195,7 @@ class _Child:
         """Keeps `line` back and passes on the one that was; an empty line only passes on."""
         if self._held:
             self._relay(self._held)
+            self._relayed = True
         self._held = line.decode("utf-8", "backslashreplace").rstrip()
         self._held_since = time.monotonic()
 

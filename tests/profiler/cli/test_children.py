@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from profiler.cli.children import Children
+from profiler.cli.children import REASON_DELAY_S, Children
 from profiler.errors import UnavailableError
 
 TIMEOUT_S = 10
@@ -65,6 +65,20 @@ def test_a_child_that_ends_without_a_word_is_told_too() -> None:
     ):
         children.start("x", python(""))
         attend_until(children, lambda: False)
+
+
+def test_a_reason_that_was_passed_on_before_the_end_is_pointed_at() -> None:
+    said: list[str] = []
+    code = (
+        f"import time; print('port in use', flush=True); time.sleep({2 * REASON_DELAY_S}); exit(1)"
+    )
+    with (
+        pytest.raises(UnavailableError, match=r"`profiler x` ended: see above \(exit code 1\)"),
+        Children(said.append) as children,
+    ):
+        children.start("x", python(code))
+        attend_until(children, lambda: False)
+    assert said == ["port in use"]
 
 
 def test_a_killed_child_is_told_by_the_signal() -> None:
