@@ -19,6 +19,9 @@ MAX_DEPTH = 4096
 """Frames in a stack. The kernel records 127, runtimes with deep recursion some thousand; work on
 trees is done level by level, so the deepest stack bounds it."""
 
+_SCOPE_BYTES = 750
+"""What a scope takes beside its numbers; a stream may name hundreds of thousands."""
+
 _SENTINEL = 0xFFFFFFFF
 
 _FRAME_COLUMNS = {
@@ -92,7 +95,7 @@ class Stream:
     def bytes(self) -> int:
         """About the memory that the stream holds."""
         columns = [self.parents, self.node_frames, *self._frames.values()]
-        scopes = sum(known.bytes for known in self._scopes.values())
+        scopes = sum(_SCOPE_BYTES + known.bytes for known in self._scopes.values())
         return self._string_bytes + sum(column.nbytes for column in columns) + scopes
 
     def extend(self, new: Additions) -> None:

@@ -1,10 +1,12 @@
 """What was measured: one row a series and batch, its sums beside the blob of its entries."""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
+from profiler.errors import FormatError
 from server.store.catalog import Series, TimeRange
 from server.store.codec import Entries, decode_entries, encode_entries
 from server.store.schema import hot
@@ -57,16 +59,20 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A row that reaches beyond the step in which it begins."""
+    """Sums over the rows of one window that reaches beyond the step in which it begins."""
 
     t0_ns: int
     duration_ns: int
     samples: int
     value: int
 
+    def __add__(self, other: "Window") -> "Window":
+        """The sums over two parts of the rows of one window."""
+        return replace(self, samples=self.samples + other.samples, value=self.value + other.value)
+
 
 def add(transaction: sa.Connection, uid: int, rows: Iterable[Row]) -> None:
-    """Adds the rows of the batch `uid`."""
+    """Adds the rows of the batch `uid`; FormatError where another batch has used its name."""
     columns = [
         {
             "scope_id": row.scope_id,
@@ -83,8 +89,13 @@ def add(transaction: sa.Connection, uid: int, rows: Iterable[Row]) -> None:
         }
         for row in rows
     ]
-    if columns:
-        transaction.execute(hot.insert(), columns)
+    try:
+        if columns:
+            transaction.execute(hot.insert(), columns)
+    except IntegrityError:
+        raise FormatError(
+            "sequence: a batch of this collector and number is stored, with other accounts"
+        ) from None
 
 
 def read(
@@ -134,21 +145,23 @@ def timeline(
     origin_ns: int,
     step_ns: int,
 ) -> Iterator[Bucket | Window]:
-    """In no order: sums of the rows whose window lies in one bucket, and the other rows."""
+    """In no order: sums of the rows whose window lies in one bucket, and of those of each other
+    window. A window may come more than once."""
     number = ((hot.c.t0_ns - origin_ns) // step_ns).label("number")
     last_ns = hot.c.t0_ns + sa.case((hot.c.duration_ns > 0, hot.c.duration_ns - 1), else_=0)
     inside = (last_ns - origin_ns) // step_ns == number
     sums = sa.select(number, sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value))
-    windows = sa.select(hot.c.t0_ns, hot.c.duration_ns, hot.c.samples, hot.c.value)
+    window = (hot.c.t0_ns, hot.c.duration_ns)
+    windows = sa.select(*window, sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value))
     for chosen in _chosen(selected, within):
         for bucket, samples, value in transaction.execute(
             sums.where(*chosen, inside).group_by(number)
         ):
             yield Bucket(int(bucket), int(samples), int(value))
         for t0_ns, duration_ns, samples, value in transaction.execute(
-            windows.where(*chosen, ~inside)
+            windows.where(*chosen, ~inside).group_by(*window)
         ):
-            yield Window(t0_ns, duration_ns, samples, value)
+            yield Window(t0_ns, duration_ns, int(samples), int(value))
 
 
 def _chosen(

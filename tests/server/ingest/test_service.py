@@ -72,6 +72,17 @@ def test_a_batch_sent_again_is_stored_once_and_acknowledged_again(
     assert total(database) == 3
 
 
+def test_a_name_that_another_batch_has_used_is_refused(database: Database, address: str) -> None:
+    first = batches([drain(series("main 3"))], first=1)
+    again = batches([drain(series("main 3"), host="b")], first=1)
+    with stream(address) as opened:
+        opened.send(first[0])
+    status, message = refusal(address, again[0])
+    assert status is grpc.StatusCode.INVALID_ARGUMENT
+    assert message.startswith("sequence: a batch of this collector and number is stored")
+    assert total(database) == 3
+
+
 @pytest.mark.parametrize(
     ("taken", "losses"),
     [(5, {"unaccounted": 2}), (3, {}), (1, {"unaccounted": -2})],

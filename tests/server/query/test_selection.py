@@ -124,6 +124,16 @@ def test_sums_beyond_64_bits_are_refused_and_not_wrapped(database: Database) -> 
         assert _timeline(database) == HUGE * 2100
 
 
+def test_the_series_of_one_window_are_spread_as_one(database: Database) -> None:
+    """Each alone would put its one sample into the last bucket of the two."""
+    one = [series("main 1", service=service, pod=pod) for service, pod in ("ax", "ay", "bx")]
+    send_all(Ingester(database, TENANT), [drain(*one)])
+    with database.read() as transaction:
+        found = selection.select(transaction, TENANT, selector.parse("cpu"), DAY)
+        shown = timeline(transaction, found, 5 * SECOND)
+    assert [count for count in shown.samples if count] == [1, 2]
+
+
 def _timeline(database: Database) -> int:
     with database.read() as transaction:
         found = selection.select(transaction, TENANT, selector.parse("cpu"), DAY)
