@@ -28,6 +28,7 @@
 enum {
 	PYTHON_KIND_SHIFT = 56, /* user addresses end at 2^56, with five levels of page tables */
 	PYTHON_FRAMES = 256,	/* of one stack; two words each */
+	PYTHON_MORE_FRAMES = 1024, /* beyond them, passed over: Python's own limit is 1,000 */
 	PYTHON_FRAME_SIZE = 128, /* bytes read of a frame and of a code object, at most */
 	PYTHON_CODE_SIZE = 256,
 	PYTHON_EVAL_RANGES = 2,	/* the loop's function and its .cold part */

@@ -168,8 +168,6 @@ static __always_inline enum python_cause add_frame(struct python *p, __u32 tgid)
 	/* From 3.13 on, a frame of CPython's own stands below every __init__. */
 	if (code_word(p, layout->code_file) == code_word(p, layout->code_name))
 		return PYTHON_GOING_ON;
-	if (p->count >= PYTHON_FRAMES)
-		return PYTHON_TOO_DEEP;
 	checksum = code_checksum(p);
 	announce(tgid, code, checksum);
 	frame = &p->frames[p->count & (PYTHON_FRAMES - 1)];
@@ -231,6 +229,28 @@ static __always_inline void match_cframes(struct python *p, __u64 thread)
 	}
 }
 
+/* Finds where the run shows whose outer frames are too many to be kept. */
+static __always_inline void find_run(struct python *p, __u64 frame)
+{
+	const struct python_layout *layout = &p->process.layout;
+	__u32 size = layout->frame_size;
+
+	if (layout->runs != RUNS_BY_FRAME) {
+		end_run(p, p->run);
+		return;
+	}
+	for (int i = 0; i < PYTHON_MORE_FRAMES; i++) {
+		if (size > PYTHON_FRAME_SIZE ||
+		    bpf_probe_read_user(p->frame, size, (void *)frame))
+			return;
+		if (p->frame[layout->frame_owner & (PYTHON_FRAME_SIZE - 1)] >= OWNER_STACK) {
+			end_run(p, frame);
+			return;
+		}
+		frame = frame_word(p, layout->frame_previous);
+	}
+}
+
 /*
  * 3.11 and 3.12 link a new CFrame some instructions before they fill it. What stands in it then is
  * what happened to lie on the stack, at best the CFrame before it; 0 where that is lost too.
@@ -272,6 +292,7 @@ static __always_inline enum python_cause collect_frames(struct python *p, __u32 
 		else if (cause)
 			return cause;
 	}
+	find_run(p, frame);
 	return PYTHON_TOO_DEEP;
 }
 
@@ -405,7 +426,7 @@ static __always_inline void step(struct unwind *u, struct python *p)
 /* The native walk has ended, with frames left: they follow without what called them. */
 static __always_inline void put_rest(struct unwind *u, struct python *p)
 {
-	if (u->cause == UNWIND_COMPLETE)
+	if (u->cause == UNWIND_COMPLETE && p->cause == PYTHON_COMPLETE)
 		p->cause = PYTHON_UNPLACED;
 	p->copying = 1;
 }
