@@ -98,6 +98,10 @@ class Sampler:
     ) -> None:
         self._open.close()
 
+    @property
+    def stopped(self) -> bool:
+        return self._end is not None
+
     def stop(self) -> None:
         """Ends the sampling; the next drain is the last and misses nothing."""
         if self._end is None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -11,8 +12,9 @@ from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
 from collector.kernel.stacks import unwalked
 from collector.sources.raw import RawDrain
-from collector.sources.unwinding import Unwinding
+from collector.sources.unwinding import LAST_PATIENCE_SECONDS, PATIENCE_SECONDS, Unwinding
 from collector.symbols.symbolizer import Symbolizer
+from collector.unwind.later import Walk
 from profiler.model import Drain
 
 logger = logging.getLogger(__name__)
@@ -79,7 +81,7 @@ class LiveSource:
         self._open.close()
 
     def drain(self) -> Drain:
-        raw = self._sampler.drain(self.unwinding.walk if self.unwinding else unwalked)
+        raw = self._sampler.drain(self._walk)
         self.idle += raw.idle
         for sample in raw.samples:
             if sample.truncated:
@@ -95,6 +97,12 @@ class LiveSource:
             self._said = problem
             logger.warning("%s", problem or "kernel functions have names again")
         return drain
+
+    def _walk(self, saved: Sequence[bytes]) -> Iterable[Walk]:
+        if self.unwinding is None:
+            return unwalked(saved)
+        patience = LAST_PATIENCE_SECONDS if self._sampler.stopped else PATIENCE_SECONDS
+        return self.unwinding.walk(saved, patience)
 
 
 def _nameless(raw: RawDrain, host_name: str) -> Drain:

@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 1.0
 """In one drain, for the tables of saved stacks. The C library's takes 0.1 s to build."""
+LAST_PATIENCE_SECONDS = 15.0
+"""In the last drain of a recording. The largest table takes 1.2 s of a CPU; on a busy machine the
+child that builds it gets a tenth of one."""
 LOOK_SECONDS = 0.02
 
 
@@ -82,9 +85,11 @@ class Unwinding:
         with self._lock:
             return self._unwinder.stats()
 
-    def walk(self, saved: Sequence[bytes]) -> list[Walk]:
+    def walk(
+        self, saved: Sequence[bytes], patience_seconds: float = PATIENCE_SECONDS
+    ) -> list[Walk]:
         """Walks saved stacks, and waits a while for the tables that they need."""
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + patience_seconds
         walks = list(unwalked(saved))
         left = list(range(len(saved)))
         while left:

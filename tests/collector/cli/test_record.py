@@ -172,3 +172,35 @@ def test_children_that_are_gone_before_the_drain_have_names(busy: Path, tmp_path
     record("-F", "999", "-o", path, "--", "sh", "-c", script)
     profile = FORMATS["folded"].loads(path.read_bytes())
     assert weight_of(profile, "three_quarters") + weight_of(profile, "one_quarter") > 0.5
+
+
+DISTRIBUTION = {
+    "openssl": ["speed", "-seconds", "1", "-bytes", "1024", "sha256", "aes-256-cbc"],
+    "gcc": ["-O2", "-x", "c", "-o", "/dev/null", "-c", "SOURCE"],
+    "/usr/bin/python3": [
+        "-c",
+        "import json\nfor i in range(150): json.loads(json.dumps([{'a': j} for j in range(3000)]))",
+    ],
+}
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("program", DISTRIBUTION)
+def test_a_distributions_programs_have_whole_stacks(program: str, tmp_path: Path) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"no {program}")
+    source, output = tmp_path / "many.c", tmp_path / "out.folded"
+    body = "int s=0; for (int j=0; j<a; j++) { s += j*%d; if (s & %d) s ^= a; } return s;"
+    lines = [f"int f{i}(int a) {{ {body % (i, i)} }}" for i in range(1500)]
+    source.write_text("\n".join(lines))
+    arguments = [str(source) if one == "SOURCE" else one for one in DISTRIBUTION[program]]
+    ran = record("-F", "499", "-o", output, "--", program, *arguments)
+    assert ran.returncode == 0, ran.stderr
+    profile = FORMATS["folded"].loads(output.read_bytes())
+    cut = sum(
+        samples
+        for stack, samples, _ in profile.stacks()
+        if any(frame.function.startswith("[truncated: ") for frame in stack)
+    )
+    assert profile.total_samples > 30
+    assert cut <= 0.05 * profile.total_samples

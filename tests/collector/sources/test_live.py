@@ -22,6 +22,7 @@ class Samples:
     frequency_hz, event, loader = 99, "cpu-clock", "libbpf"
     unwind: Mapping[str, int] = {}
     problem = ""
+    stopped = False
 
     def __enter__(self) -> "Samples":
         return self
