@@ -95,6 +95,8 @@ class Unwinding:
         while left:
             known = self._try(saved, walks, left)
             left = [place for place in left if walks[place].cause in WAITING]
+            if time.monotonic() > end:
+                break
             while left and (stats := self.stats()).tables == known.tables:
                 if not stats.pending or time.monotonic() > end:
                     return walks
