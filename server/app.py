@@ -82,7 +82,8 @@ class Server:
             "Memory of the readers' symbol cache, in nodes.",
             lambda: symbols.cached_nodes,
         )
-        app = create_app(Backend(database, symbols, metrics, self._clock, config.tenant))
+        backend = Backend(database, symbols, metrics, self._clock, config.tenant)
+        app = create_app(backend, host_and_port("--http", config.http)[0])
         self._http = parts.enter_context(HttpListener(config.http, app))
         self._ingest = parts.enter_context(
             IngestListener(config.grpc, IngestService(ingester, metrics))

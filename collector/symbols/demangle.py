@@ -26,10 +26,15 @@ MAX_EXPANSION = 1e6
 _REFERENCE = re.compile(r"[ST][0-9A-Z]*_")
 _PACK = re.compile(r"Dp|sp")
 
+_LINKER_SUFFIX = re.compile(r"@@?[A-Z][\w.]*$|\.cold(\.\d+)?$")
+"""A symbol's version, and gcc's mark of the part of a function that is seldom executed: it is the
+same function, and its whole is named so where that part comes first in the file."""
+
 
 @lru_cache(MAX_CACHED)
 def demangle(name: str) -> str:
     """The printable name; never raises."""
+    name = _LINKER_SUFFIX.sub("", name)
     if len(name) <= MAX_MANGLED:
         if name.startswith("_R") or (name.startswith("_ZN") and "17h" in name):
             try:

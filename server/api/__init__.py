@@ -19,8 +19,16 @@ from server.api.backend import Backend, attach
 _NOUNS = (catalog, timeline, flamegraph, top, profiles, openapi, health, pages)
 
 
-def create_app(backend: Backend) -> Flask:
+LOOPBACK_NAMES = ["127.0.0.1", "[::1]", "localhost", ".localhost"]
+"""Host headers that a server for this machine alone answers. A page on the web whose name was
+made to point to 127.0.0.1 (DNS rebinding) would otherwise read every name and stack."""
+
+
+def create_app(backend: Backend, host: str) -> Flask:
+    """`host` is where it is served: with a loopback address, strangers' names are refused."""
     app = Flask("server", static_folder=None)
+    if host in LOOPBACK_NAMES:
+        app.config["TRUSTED_HOSTS"] = LOOPBACK_NAMES
     attach(app, backend)
     problems.install(app)
     responses.install(app)

@@ -4,7 +4,7 @@ import logging
 from http import HTTPStatus
 
 from flask import Flask, Response, json
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import HTTPException, NotFound, SecurityError
 
 from profiler.errors import UnavailableError, UsageError
 from server.api import urls
@@ -51,6 +51,12 @@ def _http(error: HTTPException) -> Response:
     if isinstance(error, NotFound):
         return problem(
             HTTPStatus.NOT_FOUND, f"no such path; {urls.OPENAPI} describes those there are"
+        )
+    if isinstance(error, SecurityError):
+        return problem(
+            HTTPStatus.MISDIRECTED_REQUEST,
+            "this server answers for this machine alone (127.0.0.1, localhost); "
+            "serve on another --http address to be reached by other names",
         )
     response = problem(error.code or 500, error.description or error.name)
     for name, value in error.get_headers():

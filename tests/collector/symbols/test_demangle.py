@@ -18,13 +18,16 @@ NAMES = {
     "_ZNSt6vectorIiSaIiEE9push_backERKi": (
         "std::vector<int, std::allocator<int> >::push_back(int const&)"
     ),
-    "_ZN3fooEv.cold": "foo() [clone .cold]",
+    "_ZN3fooEv.cold": "foo()",
+    "__libc_start_main@@GLIBC_2.34": "__libc_start_main",
+    "malloc@plt": "malloc@plt",
+    "_PyEval_EvalFrameDefault.cold.1": "_PyEval_EvalFrameDefault",
     "_ZN4core3fmt9Formatter3pad17h0123456789abcdefE": "core::fmt::Formatter::pad",
     "_ZN71_$LT$Test$u20$$u2b$$u20$$u27$static$u20$as$u20$foo..Bar$LT$Test$GT$$GT$3bar"
     "17h930b740aa94f1d3aE": "<Test + 'static as foo::Bar<Test>>::bar",
     "_ZN4core3fmt9Formatter3pad17h0123456789abcdefE.llvm.1234": "core::fmt::Formatter::pad",
     "_RNvCs1234_7mycrate3foo": "mycrate::foo",
-    "_RNvCs1234_7mycrate3foo.cold": "mycrate::foo.cold",
+    "_RNvCs1234_7mycrate3foo.cold": "mycrate::foo",
     "_RNvMsB_NtCs3BFokC4QLxY_4core3numm16from_ascii_radix.937": "<u32>::from_ascii_radix",
     "_RNvXs0_NtNtCs7OxSQD10jZQ_18tracing_subscriber3fmt4timeFG0_QL1_INtNtB7_6format6WriterL0_EE"
     "INtNtCsgEmfK2I1SDS_4core6result6ResultuNtNtB1u_3fmt5ErrorENtB5_10FormatTime11format_time": (

@@ -208,3 +208,21 @@ def test_connections_that_say_nothing_keep_nobody_out(sqlite_server: Server) -> 
             opened = idle.enter_context(socket.create_connection((host, int(port))))
             opened.sendall(b"GET / HTTP/1.1\r\nX-Slow: ")
         assert get(sqlite_server.http_address, "/healthz").status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("evil.example", 421), ("localhost:8440", 200), ("a.localhost", 200), ("127.0.0.1", 200)],
+)
+def test_a_loopback_server_answers_no_strangers_name(
+    sqlite_server: Server, host: str, status: int
+) -> None:
+    request = urllib.request.Request(
+        f"http://{sqlite_server.http_address}/api/v1/profile-types", headers={"Host": host}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:
+            assert response.status == status
+    except urllib.error.HTTPError as error:
+        assert error.code == status
+        error.close()
