@@ -59,7 +59,7 @@ enum unwind_rule {
 	RULE_SIGNAL,	    /* the return trampoline of a signal handler */
 	RULE_CFA_SP,	    /* CFA = sp + offset */
 	RULE_CFA_FP,	    /* CFA = fp + offset */
-	/* 7 and more are the machine's own */
+	RULES_MAX = 127,    /* 7 and more are the machine's own */
 };
 
 enum unwind_fp {

@@ -150,7 +150,8 @@ static __always_inline __u32 last_not_above(const __u32 *words, __u32 size, __u3
 static __always_inline enum unwind_cause find_row(struct unwind *u, __u64 pc, struct unwind_row *row)
 {
 	__u32 number = 0, table = u->mapping.table;
-	__u64 key = (u->mapping.at + (pc - u->mapping.start)) << 8 | 0xff;
+	/* After every rule of this place, but before unused rows at the window's last one. */
+	__u64 key = (u->mapping.at + (pc - u->mapping.start)) << 8 | RULES_MAX;
 	void *pages = bpf_map_lookup_elem(&unwind_tables, &table);
 	union unwind_page *page;
 

@@ -90,6 +90,7 @@ class Cause(IntEnum):
     BROKEN = 17
 
 
+RULES_MAX = 127
 MIN_OFFSET, MAX_OFFSET = -(1 << 23), (1 << 23) - 1
 
 

@@ -30,6 +30,7 @@ CONSTANTS = {
     "UNWIND_INDEX_SIZE": abi.INDEX_SIZE,
     "UNWIND_DEPTH": abi.DEPTH,
     "UNWIND_CAUSES": len(abi.Cause),
+    "RULES_MAX": abi.RULES_MAX,
     "UNWIND_REGISTERS": abi.REGISTERS,
     "UNWIND_SAVED_BYTES": abi.SAVED_BYTES,
     "offsetof(struct unwind_saved, from)": 8 * abi.REGISTERS,

@@ -24,7 +24,7 @@ def last_not_above(words: NDArray[np.uint32], key: int) -> int:
 
 
 def find(laid_out: bytes, place: int) -> int:
-    key = place << 8 | 0xFF
+    key = place << 8 | abi.RULES_MAX
     index = np.frombuffer(laid_out, np.uint32, abi.INDEX_SIZE)
     number = 1 + last_not_above(index, key)
     page = np.frombuffer(laid_out, np.uint64, abi.PAGE_ROWS, number * abi.PAGE_BYTES)
