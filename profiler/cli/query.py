@@ -56,37 +56,34 @@ def query(selection: Selection, format: str, limit: int, sort: str, output: str)
     if format == "json":
         options.write(json.dumps(top, indent=1).encode() + b"\n", output)
         return
-    context = selection.client.get("flamegraph", selection.parameters | {"max_nodes": 1})
     try:
-        options.write(render(selection, top, context, output).encode(), output)
+        options.write(render(selection, top, output).encode(), output)
     except (KeyError, TypeError) as error:
         raise UnavailableError(
             f"{selection.server} answers otherwise than this version reads: {error!r}"
         ) from None
 
 
-def render(
-    selection: Selection, top: Mapping[str, Any], context: Mapping[str, Any], output: str
-) -> str:
+def render(selection: Selection, top: Mapping[str, Any], output: str) -> str:
     """The table and what stands around it, coloured where it goes to a terminal."""
     terminal = output == options.STDOUT and sys.stdout.isatty()
     console = Console(
         file=io.StringIO(), force_terminal=terminal, width=None if terminal else WIDTH
     )
     with console.capture() as capture:
-        console.print(Text(headline(selection, top, context), style="bold"))
+        console.print(Text(headline(selection, top), style="bold"))
         if top["functions"]:
             console.print(_table(top))
             hidden = top["functions_total"] - len(top["functions"])
             if hidden:
                 console.print(Text(f"and {hidden:,} more functions (--limit 0 shows all)"))
-        console.print(Text(losses(context["accounts"])))
+        console.print(Text(losses(top["accounts"])))
     return capture.get()
 
 
-def headline(selection: Selection, top: Mapping[str, Any], context: Mapping[str, Any]) -> str:
+def headline(selection: Selection, top: Mapping[str, Any]) -> str:
     """What was asked and how much there is of it: cpu: 3.2 min in 19,200 samples of 2 hosts."""
-    total, coverage = top["total"], context["coverage"]
+    total, coverage = top["total"], top["coverage"]
     if not total["samples"] and not total["value"]:
         return f"{selection.query}: no samples from {selection.start} to {selection.end}"
     hosts = f"{coverage['hosts']:,} host{'s' if coverage['hosts'] != 1 else ''}"

@@ -10,11 +10,10 @@ from profiler.model import Frame, Kind, Profile
 from server.api import urls
 from server.api.arguments import SELECTION, Arguments
 from server.api.backend import backend
+from server.api.context import context
 from server.api.responses import answer
 from server.query import selection
 from server.query.profile import merged_profile
-from server.query.selection import Coverage
-from server.store.accounts import Accounts
 
 VERSION = 1
 """Of the answer's form. Grows when a reader of the old form would misread the new one."""
@@ -37,7 +36,7 @@ def show() -> Response:
         coverage = selection.coverage(selection.totals(transaction, chosen))
         accounts = selection.account(transaction, chosen)
     graph = flamegraph.build(profile, max_nodes)
-    return answer(_columns(graph, profile) | _context(accounts, coverage))
+    return answer(_columns(graph, profile) | context(accounts, coverage))
 
 
 def _columns(graph: Flamegraph, profile: Profile) -> dict[str, object]:
@@ -72,21 +71,4 @@ def _frames(frames: Sequence[Frame], strings: dict[str, int]) -> dict[str, objec
         "build_id": numbers([frame.build_id for frame in frames]),
         "address": [hex(frame.address) for frame in frames],
         "kind": [_KINDS[frame.kind] for frame in frames],
-    }
-
-
-def _context(accounts: Accounts, coverage: Coverage) -> dict[str, object]:
-    losses = sorted(accounts.losses.items(), key=lambda loss: (-loss[1], loss[0]))
-    return {
-        "accounts": {
-            "taken": accounts.taken,
-            "stored": accounts.stored,
-            "losses": [{"cause": cause, "samples": count} for cause, count in losses],
-        },
-        "coverage": {
-            "hosts": coverage.hosts,
-            "series": coverage.series,
-            "profiles": coverage.profiles,
-            "recorded": coverage.recorded,
-        },
     }

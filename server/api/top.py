@@ -7,6 +7,7 @@ from profiler.analysis.top import FunctionCost
 from server.api import urls
 from server.api.arguments import SELECTION, Arguments
 from server.api.backend import backend
+from server.api.context import context
 from server.api.responses import answer
 from server.query import selection
 from server.query.profile import merged_profile
@@ -25,6 +26,8 @@ def show() -> Response:
     with backend().database.read() as transaction:
         chosen = selection.select(transaction, backend().tenant, selector, within)
         profile = merged_profile(transaction, backend().symbols, chosen)
+        coverage = selection.coverage(selection.totals(transaction, chosen))
+        accounts = selection.account(transaction, chosen)
     functions = top.functions(profile)
     if sort == "total":  # they come by self; sorting keeps the order of equals
         functions.sort(key=lambda cost: -cost.total_value)
@@ -35,6 +38,7 @@ def show() -> Response:
             "functions": [_row(cost) for cost in functions[: limit or None]],
             "functions_total": len(functions),
         }
+        | context(accounts, coverage)
     )
 
 

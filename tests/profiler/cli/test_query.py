@@ -30,8 +30,7 @@ CONTEXT = {
 
 
 def lay_down(server: FakeServer, **context: object) -> None:
-    server.answer("/api/v1/top", TOP)
-    server.answer("/api/v1/flamegraph", CONTEXT | context)
+    server.answer("/api/v1/top", TOP | CONTEXT | context)
 
 
 def test_the_table_shows_shares_amounts_and_what_was_lost(server: FakeServer, run: Run) -> None:
@@ -49,7 +48,7 @@ def test_the_table_shows_shares_amounts_and_what_was_lost(server: FakeServer, ru
 def test_a_long_name_is_cut_and_leaves_the_numbers_their_room(server: FakeServer, run: Run) -> None:
     lay_down(server)
     row = TOP["functions"][0] | {"function": "f" * 400, "binary": "b" * 300}  # type: ignore[index]
-    server.answer("/api/v1/top", TOP | {"functions": [row]})
+    server.answer("/api/v1/top", TOP | CONTEXT | {"functions": [row]})
     _, out, _ = run("query", "--server", server.url)
     line = out.splitlines()[2]
     assert line.split()[:8] == ["75.0", "%", "3.0", "s", "87.5", "%", "3.5", "s"]
@@ -75,7 +74,7 @@ def test_nothing_lost_and_recorded_samples_are_said(server: FakeServer, run: Run
 def test_an_empty_range_is_said_in_words(server: FakeServer, run: Run) -> None:
     lay_down(server)
     empty = {"total": {"value": 0, "samples": 0}, "functions": [], "functions_total": 0}
-    server.answer("/api/v1/top", TOP | empty)
+    server.answer("/api/v1/top", TOP | CONTEXT | empty)
     _, out, _ = run("query", "--server", server.url)
     assert out.startswith("cpu: no samples from now-1h to now\n")
 
@@ -83,7 +82,7 @@ def test_an_empty_range_is_said_in_words(server: FakeServer, run: Run) -> None:
 def test_json_is_the_answer_of_the_api(server: FakeServer, run: Run) -> None:
     lay_down(server)
     _, out, _ = run("query", "--server", server.url, "--format", "json")
-    assert json.loads(out) == TOP
+    assert json.loads(out) == TOP | CONTEXT
 
 
 def test_an_answer_of_another_version_is_one_line(server: FakeServer, run: Run) -> None:
