@@ -101,7 +101,7 @@ def _inspect(memory: Memory, interpreter: Interpreter, base: int) -> Inspected:
     if not threads:
         raise Refused("not_initialized", "the interpreter has no threads yet")
     _check_threads(memory, layout, threads, code_type)
-    slot = _find_slot(memory, layout, threads)
+    slot = find_slot(memory, layout, threads)
     return Inspected(layout, slot, code_type).at(interpreter, base)
 
 
@@ -179,7 +179,7 @@ def _is_entry(layout: Layout, frame: bytes) -> bool:
     return layout.runs is Runs.BY_FRAME and frame[layout.frame_owner] >= abi.OWNER_STACK
 
 
-def _find_slot(memory: Memory, layout: Layout, threads: list[int]) -> Slot:
+def find_slot(memory: Memory, layout: Layout, threads: list[int]) -> Slot:
     """The place that holds each thread's state for most threads.
 
     A state may not be bound to its thread yet, and a thread that ends has already let go of its.

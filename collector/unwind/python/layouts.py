@@ -137,7 +137,7 @@ _CODE = (
     "size filename name qualname linetable firstlineno argcount localsplusnames localspluskinds"
     " co_code_adaptive"
 )
-_PUBLISHED = {
+PUBLISHED = {
     (3, 13): (_RUNTIME, _INTERPRETER, _THREAD, _FRAME, _CODE),
     (3, 14): (
         _RUNTIME,
@@ -148,20 +148,21 @@ _PUBLISHED = {
         _CODE,
     ),
 }
-PUBLISHED_SIZE = 8 * (3 + max(sum(len(s.split()) for s in all_) for all_ in _PUBLISHED.values()))
+_HEAD = struct.Struct("<8sQQ")
+PUBLISHED_SIZE = _HEAD.size + max(8 * len(" ".join(names).split()) for names in PUBLISHED.values())
 """Bytes to be read of `_PyRuntime`."""
 
 
 def published(version: Version, data: bytes) -> Layout:
     """The layout that an interpreter from 3.13 on publishes at the beginning of `_PyRuntime`."""
-    cookie, hexversion, free_threaded = struct.unpack_from("<8sQQ", data)
+    cookie, hexversion, free_threaded = _HEAD.unpack_from(data)
     if cookie != _COOKIE or (hexversion >> 24, hexversion >> 16 & 0xFF) != version:
         raise Refused("layout_mismatch", f"_PyRuntime begins with {cookie!r} {hexversion:#x}")
     if free_threaded:
         raise Refused("free_threaded", "an interpreter without a global lock")
-    numbers = iter(struct.unpack_from(f"<{(len(data) - 24) // 8}Q", data, 24))
+    numbers = iter(struct.unpack(f"<{(PUBLISHED_SIZE - _HEAD.size) // 8}Q", data[_HEAD.size :]))
     runtime, interpreter, thread, frame, code = (
-        dict(zip(names.split(), numbers, strict=False)) for names in _PUBLISHED[version]
+        dict(zip(names.split(), numbers, strict=False)) for names in PUBLISHED[version]
     )
     layout = replace(
         _V3_12,

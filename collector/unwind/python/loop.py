@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collector.unwind.elf import Elf, Section
-from collector.unwind.python.symbols import Symbol, find
+from collector.unwind.python.symbols import Symbol, find_local
 
 NAME = "_PyEval_EvalFrameDefault"
 COLD = NAME + ".cold"
@@ -35,7 +35,7 @@ _HEADER = 12
 def ranges(elf: Elf, loop: Symbol) -> list[Range]:
     """The loop and its cold part, if it has one, as virtual addresses [start, end)."""
     whole = (loop.address, loop.address + loop.size)
-    named = find(elf, [COLD]).get(COLD)
+    named = find_local(elf, [COLD]).get(COLD)
     if named is not None:
         return [whole, (named.address, named.address + named.size)]
     text = elf.section(".text")

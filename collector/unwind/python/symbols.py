@@ -25,7 +25,6 @@ _SYMBOL = np.dtype(
         ("size", "<u8"),
     ]
 )
-_TABLES = ((".dynsym", ".dynstr"), (".symtab", ".strtab"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +36,25 @@ class Symbol:
 
 
 def find(elf: Elf, names: Sequence[str]) -> dict[str, Symbol]:
-    """Those of the names that the file defines, from its dynamic symbols first."""
-    found: dict[str, Symbol] = {}
-    for symbols, strings in _TABLES:
-        for name, symbol in _search(_load(elf, symbols), _load(elf, strings), names):
-            found.setdefault(name, symbol)
-    return found
+    """Those of the names that the file exports, or, if it exports nothing at all, defines.
+
+    An interpreter exports its symbols to its extension modules. To look further would be to read
+    the megabytes of symbols of every program that has nothing to do with Python.
+    """
+    exported = _load(elf, ".dynsym")
+    if exported:
+        return _search(exported, _load(elf, ".dynstr"), names)
+    return find_local(elf, names)
 
 
-def _search(table: bytes, strings: bytes, names: Sequence[str]) -> list[tuple[str, Symbol]]:
+def find_local(elf: Elf, names: Sequence[str]) -> dict[str, Symbol]:
+    """Those of the names that the file's own symbol table has, which is stripped as a rule."""
+    return _search(_load(elf, ".symtab"), _load(elf, ".strtab"), names)
+
+
+def _search(table: bytes, strings: bytes, names: Sequence[str]) -> dict[str, Symbol]:
     symbols = np.frombuffer(table, _SYMBOL, len(table) // _SYMBOL.itemsize)
-    found = []
+    found = {}
     for name in names:
         # A name may also be the tail of a longer one: linkers store such names once.
         pattern = re.escape(name.encode()) + rb"\0"
@@ -55,7 +62,7 @@ def _search(table: bytes, strings: bytes, names: Sequence[str]) -> list[tuple[st
         defined = np.isin(symbols["name"], places) & (symbols["section"] != 0)
         for index in np.flatnonzero(defined)[:1].tolist():
             row = symbols[index]
-            found.append((name, Symbol(int(row["address"]), int(row["size"]))))
+            found[name] = Symbol(int(row["address"]), int(row["size"]))
     return found
 
 

@@ -14,7 +14,7 @@ from collector.processes.cache import Process, ProcessCache
 from collector.processes.procfs import ProcFs
 from collector.unwind import elf
 from collector.unwind.python import layouts, loop, symbols
-from collector.unwind.python.inspection import PASSING, Inspected, inspect
+from collector.unwind.python.inspection import PASSING, Inspected, Slot, find_slot, inspect
 from collector.unwind.python.interpreter import Interpreter, read_interpreter
 from collector.unwind.python.layouts import LAYOUTS, Version
 from collector.unwind.python.located import Located, Locator
@@ -22,7 +22,6 @@ from collector.unwind.python.memory import MAX_READS, Memory, Refused, open_memo
 from tests.collector.unwind.python.conftest import Start, interpreters
 from tests.processes import eventually
 
-NEVER = (1 << 62, 0)
 BUSY = "import threading\nthreading.Thread(target=lambda: input()).start()\nwhile True: pass"
 
 COLD = """
@@ -118,10 +117,32 @@ def test_a_file_that_only_says_that_it_is_python_has_no_interpreter() -> None:
     assert read_interpreter(read_elf(Path("/bin/sleep")), "python3.11") is None
 
 
+THREAD, STATE, BLOCK = 0x7000_0000, 0x5000_0000, 0x6000_0000
+
+
+@pytest.mark.parametrize(
+    ("words", "slot"),
+    [
+        ({THREAD + 0x310 + 16 * 5 + 8: STATE}, Slot(0, 0x368)),  # glibc, key 5
+        ({THREAD + 0x510 + 8 * 2: BLOCK, BLOCK + 16 * 3 + 8: STATE}, Slot(0x520, 0x38)),  # key 67
+        ({THREAD + 0x80: BLOCK, BLOCK + 8 * 4: STATE}, Slot(0x80, 0x20)),  # musl, key 4
+    ],
+)
+def test_the_slot_of_a_key_is_found_in_each_c_library(words: dict[int, int], slot: Slot) -> None:
+    layout = LAYOUTS[3, 11]
+    words = words | {STATE + layout.thread_id: THREAD}
+
+    def read(address: int, size: int) -> bytes:
+        numbers = (words.get(place, 0) for place in range(address, address + size, 8))
+        return b"".join(number.to_bytes(8, "little") for number in numbers)
+
+    assert find_slot(Memory(read), layout, [STATE]) == slot
+
+
 def offsets(version: Version, **changed: int) -> bytes:
     """A made up `_Py_DebugOffsets`: every structure's fields 8 bytes apart."""
     numbers: list[int] = []
-    for names in layouts._PUBLISHED[version]:
+    for names in layouts.PUBLISHED[version]:
         for place, name in enumerate(names.split()):
             numbers.append(changed.get(name, 8 * place))
     head = struct.pack("<8sQQ", b"xdebugpy", version[0] << 24 | version[1] << 16, 0)
