@@ -173,13 +173,20 @@ def test_a_library_that_is_loaded_later_is_noticed(build: Build, walk: Walk) -> 
     assert walked.own_stacks() == {("main",)}
 
 
-def test_a_file_that_was_deleted_is_still_read(build: Build, walk: Walk, tmp_path: Path) -> None:
+def test_a_file_that_was_deleted_is_still_read(
+    build: Build, harness: Harness, tmp_path: Path
+) -> None:
     copy = tmp_path / "gone"
     copy.write_bytes(build("deep.c").read_bytes())
     copy.chmod(0o755)
-    walked = walk(Path("/bin/sh"), "-c", f"rm {copy} & exec {copy} 20", prepare=0.5)
-    assert walked.complete == 1
-    assert {len(sample.ips) for sample in walked.samples} == {26}
+    with subprocess.Popen([copy, "20"]) as process:  # returns once it is executed
+        try:
+            copy.unlink()
+            samples = harness.settled(0.2, process.pid)
+            found = {(sample.cause, len(sample.ips)) for sample in samples}
+            assert found == {(Cause.COMPLETE, 26)}
+        finally:
+            process.kill()
 
 
 def test_broken_frame_information_ends_a_stack_by_name(
