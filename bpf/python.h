@@ -96,7 +96,7 @@ struct python_code {
 
 /* Why the walk over the frames of a thread ended. */
 enum python_cause {
-	PYTHON_GOING_ON,
+	PYTHON_GOING_ON,     /* in the end: no interpreter is known of the process */
 	PYTHON_COMPLETE,
 	PYTHON_NO_THREAD,    /* the thread has no PyThreadState: it runs no Python */
 	PYTHON_WRONG_THREAD, /* the PyThreadState found belongs to another thread */

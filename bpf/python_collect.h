@@ -254,7 +254,7 @@ __noinline int python_collect_frame(void)
 	may_be_torn = !p->process.layout.thread_frame && !p->first &&
 		      p->run - p->thread >= THREAD_STATE_SIZE;
 	if (!p->at && !may_be_torn) {
-		if (p->process.layout.runs == RUNS_BY_CFRAME)
+		if (p->process.layout.runs == RUNS_BY_CFRAME && p->count)
 			match_cframes(p);
 		return PYTHON_COMPLETE;
 	}
@@ -311,6 +311,7 @@ static __always_inline struct python_process *find_python(__u32 tgid)
 	return bpf_map_lookup_elem(&python_processes, &tgid);
 }
 
+/* Collects the frames of the current thread. 1: there are some to be put on the stack. */
 static __always_inline int python_begin(const struct unwind *u)
 {
 	struct python *p = python_current();
