@@ -13,7 +13,7 @@ BPF_PROGRAMS := profile $(if $(filter x86_64,$(shell uname -m)),profile_dwarf)
 ARGS   ?=
 
 UP_PACKAGES   := python3-venv clang libbpf-dev libbpf1 linux-libc-dev python3-bpfcc
-TEST_PACKAGES := $(UP_PACKAGES) gcc libc6-dev chromium postgresql
+TEST_PACKAGES := $(UP_PACKAGES) gcc libc6-dev musl-tools chromium postgresql
 
 ##@ Run
 up: setup ## profile this machine: server, collector and the page (ARGS='--http 127.0.0.1:8440')

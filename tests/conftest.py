@@ -1,11 +1,16 @@
 """What tests of several packages stand on."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from profiler.errors import ProfilerError
 from tests.postgres import Postgres, PostgresMissingError, running
+
+# `profiler up` forks children, and its tests do so beside those that use gRPC: gRPC's own handling
+# of forks would run threads in the child, on descriptors that are closed, and abort it now and then.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 
 @pytest.fixture(scope="session")
