@@ -1,6 +1,7 @@
 """What tests of several packages stand on."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -9,8 +10,12 @@ from profiler.errors import ProfilerError
 from tests.postgres import Postgres, PostgresMissingError, running
 
 # `profiler up` forks children, and its tests do so beside those that use gRPC: gRPC's own handling
-# of forks would run threads in the child, on descriptors that are closed, and abort it now and then.
+# of forks runs threads in the child, on descriptors that are closed, and aborts it now and then.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
+# A shell starts its background jobs with SIGINT ignored, and what they start inherits that: then
+# no test could interrupt a command.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
