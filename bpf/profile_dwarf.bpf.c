@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // The sampling program for libbpf that walks user stacks by their call frame information, so that
-// programs without frame pointers have whole stacks. It needs BTF and Linux 5.10.
+// programs without frame pointers have whole stacks, with the frames of Python in them. It needs
+// BTF and Linux 5.10.
 #include "profile_maps.h"
 #include "sample.h"
-#include "unwind_later.h"
+#include "walk_later.h"
 
 // The sample that this CPU is at, from its begin to the end of the walk.
 struct {
@@ -36,7 +37,7 @@ static __always_inline int send_saved(void *ctx, struct raw_sample *raw, struct 
 	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >
 	    bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 2)
 		return 0;
-	raw->saved_size = unwind_save(ctx, &raw->saved);
+	raw->saved_size = save_walk(ctx, &raw->saved);
 	return raw->saved_size &&
 	       send(raw, counters, offsetof(struct raw_sample, saved) + raw->saved_size);
 }
@@ -49,7 +50,7 @@ static __always_inline int send_walk(void *ctx, struct raw_sample *raw, struct c
 
 	if (words > UNWIND_DEPTH)
 		return 0;
-	bpf_probe_read_kernel(raw->words, words * sizeof(__u64), u->ips);
+	bpf_probe_read_kernel(raw->words, words * sizeof(__u64), u->words);
 	raw->saved_size = 0;
 	raw->user_size = words * sizeof(__u64);
 	raw->kernel_at = words;
@@ -101,11 +102,11 @@ SEC("perf_event")
 int unwind_next(void *ctx)
 {
 	struct raw_sample *raw = current_sample();
-	struct unwind *u = unwind_current();
+	struct unwind *u = unwind_current(NOW);
 
 	if (!raw || !u) // never: an array has its only element
 		return 0;
-	if (!unwind_frames(u))
+	if (!walk_frames(u, NOW))
 		unwind_continue(ctx, u);
 	return finish_sample(ctx, raw, u);
 }
@@ -132,6 +133,7 @@ int sample(void *ctx)
 	raw->set = set;
 	raw->tgid = pid_tgid >> 32;
 	bpf_get_current_comm(&raw->comm, sizeof(raw->comm));
+	python_begin(u);
 	if (!u->cause)
 		unwind_continue(ctx, u);
 	return finish_sample(ctx, raw, u);

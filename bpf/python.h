@@ -9,6 +9,7 @@
  *   python_codes       ring buffer of struct python_code: code objects not seen before
  *   python_seen        LRU hash: struct python_code -> __u8, those that were seen
  *   python_state       per-CPU array: 0 -> struct python
+ *   python_later       array, mapped by the collector: likewise for walks of saved stacks
  *   python_causes      per-CPU array: enum python_cause -> __u64 walks that ended so
  *
  * A Python frame stands among the addresses of a stack as two words, innermost first like they:
@@ -28,6 +29,7 @@
 enum {
 	PYTHON_KIND_SHIFT = 56, /* user addresses end at 2^56, with five levels of page tables */
 	PYTHON_FRAMES = 256,	/* of one stack; two words each */
+	PYTHON_SAVED_FRAMES = 128, /* of a stack that is saved */
 	PYTHON_MORE_FRAMES = 1024, /* beyond them, passed over: Python's own limit is 1,000 */
 	PYTHON_FRAME_SIZE = 128, /* bytes read of a frame and of a code object, at most */
 	PYTHON_CODE_SIZE = 256,
@@ -96,7 +98,7 @@ struct python_code {
 
 /* Why the walk over the frames of a thread ended. */
 enum python_cause {
-	PYTHON_GOING_ON,     /* in the end: no interpreter is known of the process */
+	PYTHON_GOING_ON,     /* in the end: the process has no interpreter that is known */
 	PYTHON_COMPLETE,
 	PYTHON_NO_THREAD,    /* the thread has no PyThreadState: it runs no Python */
 	PYTHON_WRONG_THREAD, /* the PyThreadState found belongs to another thread */
@@ -105,7 +107,40 @@ enum python_cause {
 	PYTHON_TORN,	     /* 3.11, 3.12: a run of the loop was about to link its first frame */
 	PYTHON_TOO_DEEP,     /* PYTHON_FRAMES frames */
 	PYTHON_UNPLACED,     /* frames whose run of the loop is not on the native stack */
+	PYTHON_TOO_EARLY,    /* a saved stack from before the interpreter was known */
 	PYTHON_CAUSES,
+};
+
+/* One frame; `run` is where its run of the loop shows on the stack, in the first of each run. */
+struct python_frame {
+	__u64 code;
+	__u64 place; /* the second word, see above */
+	__u64 run;
+};
+
+/* The Python frames of a thread, which are yet to be woven into its native stack. */
+struct python_chain {
+	__u64 torn;  /* a CFrame that was left out, for it was not filled yet */
+	__u32 cause; /* enum python_cause */
+	__u32 count; /* of frames */
+	__u32 next;  /* the first that is not on the stack yet */
+	__s32 shift; /* frame i belongs to run i + shift: the loop was about to link or unlink one */
+};
+
+struct python {
+	struct python_process process;
+	struct python_chain chain;
+	__u32 tgid;
+	__u32 putting; /* the frames of a run follow */
+	struct python_frame frames[PYTHON_FRAMES];
+	struct python_chain collected; /* `chain` before the walk */
+	/* While they are collected: */
+	__u64 first;  /* of the current run */
+	__u64 thread; /* PyThreadState */
+	__u64 at;     /* the frame to be read next */
+	__u64 run;    /* the CFrame of the current run */
+	__u8 frame[PYTHON_FRAME_SIZE];
+	__u8 code[PYTHON_CODE_SIZE];
 };
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * The Python frames of the current thread, innermost first, by runs of the interpreter's loop:
  *
- *   python_begin(u)   after unwind_begin(); 1: there are frames to be put on the stack
+ *   python_begin(u)   after unwind_begin(); walk_frames() then puts them on the stack
  *
  * CPython keeps them in a linked list that begins in PyThreadState, which a thread finds under a
  * key of the C library's thread-specific data. What marks the end of a run differs from version to
@@ -13,32 +13,6 @@
 
 #include "python.h"
 #include "unwind_walk.h"
-
-/* One frame; `run` is where its run of the loop shows on the stack, in the first of each run. */
-struct python_frame {
-	__u64 code;
-	__u64 place; /* the second word, see python.h */
-	__u64 run;
-};
-
-struct python {
-	struct python_process process;
-	__u32 tgid;
-	__u32 cause; /* enum python_cause */
-	__u32 count; /* of `frames` */
-	__u32 next;  /* the first that is not on the stack yet */
-	__s32 shift; /* frame i belongs to run i + shift: the loop was about to link or unlink one */
-	__u32 putting; /* the frames of a run follow */
-	/* While they are collected: */
-	__u32 first;  /* of the current run */
-	__u64 thread; /* PyThreadState */
-	__u64 at;     /* the frame to be read next */
-	__u64 run;    /* the CFrame of the current run */
-	__u64 torn;   /* a CFrame that was left out, for it was not filled yet */
-	__u8 frame[PYTHON_FRAME_SIZE];
-	__u8 code[PYTHON_CODE_SIZE];
-	struct python_frame frames[PYTHON_FRAMES];
-};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -53,6 +27,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct python);
 } python_state SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct python);
+} python_later SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -90,10 +72,12 @@ static __always_inline __u64 thread_base(void)
 	return BPF_CORE_READ(task, thread.fsbase);
 }
 
-static __always_inline struct python *python_current(void)
+static __always_inline struct python *python_current(int later)
 {
 	__u32 zero = 0;
 
+	if (later)
+		return bpf_map_lookup_elem(&python_later, &zero);
 	return bpf_map_lookup_elem(&python_state, &zero);
 }
 
@@ -166,20 +150,20 @@ static __always_inline enum python_cause add_frame(struct python *p)
 		return PYTHON_GOING_ON;
 	checksum = code_checksum(p);
 	announce(p, code, checksum);
-	frame = &p->frames[p->count & (PYTHON_FRAMES - 1)];
+	frame = &p->frames[p->chain.count & (PYTHON_FRAMES - 1)];
 	frame->code = code;
 	frame->place = (__u64)checksum << 32 | place_in_code(p, code);
 	frame->run = 0;
-	p->count++;
+	p->chain.count++;
 	return PYTHON_GOING_ON;
 }
 
 /* The frames since `first` belong to the run that shows at `run`. */
 static __always_inline void end_run(struct python *p, __u64 run)
 {
-	if (p->first < p->count)
+	if (p->first < p->chain.count)
 		p->frames[p->first & (PYTHON_FRAMES - 1)].run = run;
-	p->first = p->count;
+	p->first = p->chain.count;
 }
 
 /* Reads one frame and goes on to the one that called it. */
@@ -187,7 +171,7 @@ static __always_inline enum python_cause collect_frame(struct python *p)
 {
 	const struct python_layout *layout = &p->process.layout;
 	__u32 size = layout->frame_size, runs = layout->runs;
-	int full = p->count >= PYTHON_FRAMES;
+	int full = p->chain.count >= PYTHON_FRAMES;
 	enum python_cause cause;
 	__u64 frame = p->at;
 	__u8 owner;
@@ -216,14 +200,14 @@ static __always_inline enum python_cause collect_frame(struct python *p)
  */
 static __always_inline void match_cframes(struct python *p)
 {
-	__u32 last = (p->count - 1) & (PYTHON_FRAMES - 1);
+	__u32 last = (p->chain.count - 1) & (PYTHON_FRAMES - 1);
 
 	if (p->frames[last].run - p->thread < THREAD_STATE_SIZE) {
-		p->shift = -1;
-		p->next = 1;
+		p->chain.shift = -1;
+		p->chain.next = 1;
 	} else if (p->run - p->thread >= THREAD_STATE_SIZE) {
-		p->shift = 1;
-		p->frames[p->count & (PYTHON_FRAMES - 1)].run = p->run;
+		p->chain.shift = 1;
+		p->frames[p->chain.count & (PYTHON_FRAMES - 1)].run = p->run;
 	}
 }
 
@@ -235,8 +219,8 @@ static __always_inline void leave_torn(struct python *p)
 {
 	const struct python_layout *layout = &p->process.layout;
 
-	p->torn = p->run;
-	p->count = 0;
+	p->chain.torn = p->run;
+	p->chain.count = 0;
 	p->run = read_word(p->run + layout->cframe_previous);
 	p->at = read_word(p->run + layout->cframe_frame);
 }
@@ -244,7 +228,7 @@ static __always_inline void leave_torn(struct python *p)
 /* Collects one frame. Not inlined, so that the verifier sees it once and not for every frame. */
 __noinline int python_collect_frame(void)
 {
-	struct python *p = python_current();
+	struct python *p = python_current(0);
 	enum python_cause cause;
 	int may_be_torn;
 
@@ -254,14 +238,14 @@ __noinline int python_collect_frame(void)
 	may_be_torn = !p->process.layout.thread_frame && !p->first &&
 		      p->run - p->thread >= THREAD_STATE_SIZE;
 	if (!p->at && !may_be_torn) {
-		if (p->process.layout.runs == RUNS_BY_CFRAME && p->count)
+		if (p->process.layout.runs == RUNS_BY_CFRAME && p->chain.count)
 			match_cframes(p);
 		return PYTHON_COMPLETE;
 	}
 	cause = p->at ? collect_frame(p) : PYTHON_READ_FAULT;
 	if (!cause || cause == PYTHON_TOO_DEEP || !may_be_torn)
 		return cause;
-	if (p->torn)
+	if (p->chain.torn)
 		return PYTHON_TORN;
 	leave_torn(p);
 	return PYTHON_GOING_ON;
@@ -299,36 +283,33 @@ static __always_inline enum python_cause collect_frames(struct python *p)
 	return PYTHON_TOO_DEEP;
 }
 
-/* As find_process(): until it executes another program, a child runs what its parent runs. */
+/* As find_process(). */
 static __always_inline struct python_process *find_python(__u32 tgid)
 {
-	struct task_struct___unwind *task = (void *)bpf_get_current_task();
 	struct python_process *process = bpf_map_lookup_elem(&python_processes, &tgid);
 
-	if (process || !(BPF_CORE_READ(task, group_leader, flags) & FORKED_BUT_NOT_EXECUTED))
+	if (process)
 		return process;
-	tgid = BPF_CORE_READ(task, group_leader, real_parent, tgid);
-	return bpf_map_lookup_elem(&python_processes, &tgid);
+	tgid = still_as_parent();
+	return tgid ? bpf_map_lookup_elem(&python_processes, &tgid) : NULL;
 }
 
-/* Collects the frames of the current thread. 1: there are some to be put on the stack. */
-static __always_inline int python_begin(const struct unwind *u)
+/* Collects the frames of the current thread. */
+static __always_inline void python_begin(const struct unwind *u)
 {
-	struct python *p = python_current();
+	struct python *p = python_current(0);
 	struct python_process *process = find_python(u->tgid);
 
 	if (!p)
-		return 0;
+		return;
 	p->tgid = u->tgid;
-	p->cause = PYTHON_GOING_ON;
-	p->count = p->next = p->first = p->putting = 0;
-	p->shift = 0;
-	p->torn = 0;
+	p->chain = p->collected = (struct python_chain){};
+	p->first = p->putting = 0;
 	if (!process)
-		return 0;
+		return;
 	p->process = *process;
-	p->cause = collect_frames(p);
-	return p->count > 0;
+	p->chain.cause = collect_frames(p);
+	p->collected = p->chain;
 }
 
 #endif

@@ -13,7 +13,9 @@
  *   unwind_state       per-CPU array: 0 -> struct unwind
  *   unwind_programs    program array: 0 -> unwind_next, which goes on where a program ran out of
  *                      frames. The kernel empties it when its last descriptor is closed
- *   unwind_later, unwind_later_programs   likewise for walks of saved stacks: see unwind_later.h
+ *   unwind_later, unwind_later_programs   likewise for walks of saved stacks: see walk_later.h
+ *
+ * The maps of the walk of Python's frames stand in python.h.
  *
  * A file is cut into windows of 16 MiB. The addresses in a table are offsets in its window, so that
  * neither load address nor segment needs to be known in the kernel.
@@ -22,17 +24,19 @@
 #define UNWIND_H
 
 #include <linux/types.h>
+#include "python.h"
 #include "unwind_x86_64.h"
 
 enum {
 	UNWIND_WINDOW_BITS = 24,
 	UNWIND_PAGE_ROWS = 512,
 	UNWIND_INDEX_SIZE = 1024, /* pages of rows that one table can have */
-	UNWIND_FRAMES = 16,	  /* frames a program: some 2,000 instructions for the verifier */
+	UNWIND_FRAMES = 32,	  /* steps a program: each a frame, native or Python's */
 	UNWIND_PROGRAMS = 32,	  /* one more would pass the kernel's limit of tail calls */
 	UNWIND_DEPTH = UNWIND_FRAMES * UNWIND_PROGRAMS,
 	UNWIND_SAVED_PIECE = 1024,
-	UNWIND_SAVED_BYTES = 28 * UNWIND_SAVED_PIECE, /* a per-CPU value ends at 32 KiB */
+	UNWIND_SAVED_BYTES = 28 * UNWIND_SAVED_PIECE, /* with what else is sent: up to 32 KiB, */
+						      /* where a per-CPU value ends */
 };
 
 /*
@@ -95,9 +99,9 @@ enum unwind_cause {
 	UNWIND_NO_TABLE,	  /* the table is not loaded yet */
 	UNWIND_NO_ROW,		  /* an address between functions */
 	UNWIND_BAD_FRAME_POINTER, /* the frame pointer does not point into the stack */
-	UNWIND_READ_FAULT,	  /* the stack could not be read, or was not saved so far */
+	UNWIND_READ_FAULT,	  /* the stack could not be read */
 	UNWIND_NO_PROGRESS,	  /* a frame is its own caller */
-	UNWIND_TOO_DEEP,	  /* UNWIND_DEPTH frames */
+	UNWIND_TOO_DEEP,	  /* UNWIND_DEPTH words */
 	UNWIND_TAIL_CALL,	  /* the next program could not be called */
 	UNWIND_FOREIGN,		  /* 32-bit code */
 	UNWIND_EXPRESSION,	  /* a rule that is an expression of an unknown form */
@@ -105,6 +109,7 @@ enum unwind_cause {
 	UNWIND_RETURN_ADDRESS,	  /* a return address in an unusual place */
 	UNWIND_OFFSET,		  /* a rule with a number that a row cannot hold */
 	UNWIND_BROKEN,		  /* the function's frame instructions cannot be read */
+	UNWIND_NOT_SAVED,	  /* a saved stack that goes on beyond what was saved of it */
 	UNWIND_CAUSES,
 };
 
@@ -122,21 +127,22 @@ struct unwind_thread {
 	__u64 saved_size;
 };
 
-/* A walk: its result is ips, count and cause. */
+/* A walk: its result is words, count and cause. */
 struct unwind {
 	struct unwind_thread thread;
 	struct unwind_mapping mapping; /* of the last frame: most callers are in the same */
 	struct unwind_process process;
 	__u32 tgid;
 	__u32 cause; /* enum unwind_cause */
-	__u32 count; /* frames in `ips` */
+	__u32 count; /* of `words` that are used */
 	__u32 unused;
-	__u64 hash; /* of `ips` */
+	__u64 hash; /* of `words` */
 	/*
-	 * Innermost first. All but the first are return addresses, so the call is at one less; what
-	 * a signal interrupted is stored as one more than its address, so that this holds there too.
+	 * Addresses, innermost first, and Python's frames among them: see python.h. All addresses
+	 * but the first are return addresses, so the call is at one less; what a signal interrupted
+	 * is stored as one more than its address, so that this holds there too.
 	 */
-	__u64 ips[UNWIND_DEPTH];
+	__u64 words[UNWIND_DEPTH];
 };
 
 /* What a walk needs that ended for want of something, so that it can be done later. */
@@ -145,7 +151,9 @@ struct unwind_saved {
 	__u64 from; /* the address of the first byte of `stack` */
 	__u32 size; /* bytes of `stack` */
 	__u32 tgid;
-	__u8 stack[UNWIND_SAVED_BYTES];
+	struct python_chain python;
+	/* Behind its used bytes, the frames of `python`. */
+	__u8 stack[UNWIND_SAVED_BYTES + PYTHON_SAVED_FRAMES * sizeof(struct python_frame)];
 };
 
 #endif

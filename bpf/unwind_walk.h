@@ -1,25 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The walk from the innermost user frame to the thread's root, for one BPF program to include:
+ * The native walk: its beginning and one step, from a user frame to its caller. walk.h puts the
+ * steps together.
  *
- *   SEC("perf_event") int start(void *ctx)
- *   {
- *           struct unwind *u = unwind_begin(ctx);
- *           ...
- *           bpf_tail_call(ctx, &unwind_programs, 0);
- *   }
- *
- *   SEC("perf_event") int unwind_next(void *ctx)
- *   {
- *           struct unwind *u = unwind_current();
- *
- *           if (u && !unwind_frames(u))
- *                   unwind_continue(ctx, u);
- *           ... u->ips, u->count, u->cause
- *   }
- *
- * Frame by frame, ELF code is left by the rows of its call frame information, code without a file
- * (JIT compilers') by frame pointer.
+ * ELF code is left by the rows of its call frame information, code without a file (JIT compilers')
+ * by frame pointer.
  */
 #ifndef UNWIND_WALK_H
 #define UNWIND_WALK_H
@@ -85,6 +70,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct unwind);
 } unwind_state SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct unwind);
+} unwind_later SEC(".maps");
 
 int unwind_next(void *ctx);
 
@@ -168,14 +161,17 @@ static __always_inline enum unwind_cause find_row(struct unwind *u, __u64 pc, st
 	return UNWIND_GOING_ON;
 }
 
+static __always_inline void push_word(struct unwind *u, __u64 word)
+{
+	u->words[u->count & (UNWIND_DEPTH - 1)] = word;
+	u->count++;
+	u->hash = (u->hash ^ word) * 0x9e3779b97f4a7c15; /* 2^64 / golden ratio: spreads bits up */
+	u->hash ^= u->hash >> 32;
+}
+
 static __always_inline void push_frame(struct unwind *u)
 {
-	__u64 ip = unwind_ip(&u->thread) + (u->thread.exact && u->count);
-
-	u->ips[u->count & (UNWIND_DEPTH - 1)] = ip;
-	u->count++;
-	u->hash = (u->hash ^ ip) * 0x9e3779b97f4a7c15; /* 2^64 / golden ratio: spreads every bit up */
-	u->hash ^= u->hash >> 32;
+	push_word(u, unwind_ip(&u->thread) + (u->thread.exact && u->count));
 }
 
 /* Records the current frame and goes on to its caller. */
@@ -200,14 +196,6 @@ static __always_inline enum unwind_cause unwind_frame(struct unwind *u)
 	return unwind_caller(&u->thread, row);
 }
 
-/* Up to UNWIND_FRAMES frames. 1: the stack has ended, and u->cause says why. */
-static __always_inline int unwind_frames(struct unwind *u)
-{
-	for (int i = 0; i < UNWIND_FRAMES && !u->cause; i++)
-		u->cause = unwind_frame(u);
-	return u->cause != UNWIND_GOING_ON;
-}
-
 /* Goes on in unwind_next; it only returns where that cannot be called. */
 static __always_inline void unwind_continue(void *ctx, struct unwind *u)
 {
@@ -215,12 +203,24 @@ static __always_inline void unwind_continue(void *ctx, struct unwind *u)
 	u->cause = u->count >= UNWIND_DEPTH ? UNWIND_TOO_DEEP : UNWIND_TAIL_CALL;
 }
 
-/* The walk that this CPU is at; NULL never happens. */
-static __always_inline struct unwind *unwind_current(void)
+/* The walk that this CPU is at, or that of a saved stack; NULL never happens. */
+static __always_inline struct unwind *unwind_current(int later)
 {
 	__u32 zero = 0;
 
+	if (later)
+		return bpf_map_lookup_elem(&unwind_later, &zero);
 	return bpf_map_lookup_elem(&unwind_state, &zero);
+}
+
+/* The parent of the current process, if it has executed no other program since the fork; else 0. */
+static __always_inline __u32 still_as_parent(void)
+{
+	struct task_struct___unwind *task = (void *)bpf_get_current_task();
+
+	if (!(BPF_CORE_READ(task, group_leader, flags) & FORKED_BUT_NOT_EXECUTED))
+		return 0;
+	return BPF_CORE_READ(task, group_leader, real_parent, tgid);
 }
 
 /*
@@ -229,13 +229,12 @@ static __always_inline struct unwind *unwind_current(void)
  */
 static __always_inline struct unwind_process *find_process(__u32 tgid)
 {
-	struct task_struct___unwind *task = (void *)bpf_get_current_task();
 	struct unwind_process *process = bpf_map_lookup_elem(&unwind_processes, &tgid);
 
-	if (process || !(BPF_CORE_READ(task, group_leader, flags) & FORKED_BUT_NOT_EXECUTED))
+	if (process)
 		return process;
-	tgid = BPF_CORE_READ(task, group_leader, real_parent, tgid);
-	return bpf_map_lookup_elem(&unwind_processes, &tgid);
+	tgid = still_as_parent();
+	return tgid ? bpf_map_lookup_elem(&unwind_processes, &tgid) : NULL;
 }
 
 /* Starts a walk from u->thread in a process that may be unknown (NULL). */
@@ -257,7 +256,7 @@ static __always_inline void start_walk(struct unwind *u, struct unwind_process *
 /* Starts a walk at the user registers of the current thread; without any, u->cause says why. */
 static __always_inline struct unwind *unwind_begin(void *ctx)
 {
-	struct unwind *u = unwind_current();
+	struct unwind *u = unwind_current(0);
 
 	if (!u)
 		return NULL;
@@ -277,8 +276,8 @@ static __always_inline int unwind_can_go_on_later(const struct unwind *u)
 	       u->cause == UNWIND_NO_TABLE;
 }
 
-/* Keeps the thread's registers and the top of its stack; the bytes of `saved` that are used. */
-static __always_inline __u64 unwind_save(void *ctx, struct unwind_saved *saved)
+/* Keeps the thread's registers and the top of its stack; 0 where it has none. */
+static __always_inline int save_stack(void *ctx, struct unwind_saved *saved)
 {
 	__u64 from;
 
@@ -294,7 +293,7 @@ static __always_inline __u64 unwind_save(void *ctx, struct unwind_saved *saved)
 		if (!bpf_probe_read_user(saved->stack + at, UNWIND_SAVED_PIECE, (void *)(from + at)))
 			saved->size = at + UNWIND_SAVED_PIECE;
 	}
-	return offsetof(struct unwind_saved, stack) + saved->size;
+	return 1;
 }
 
 #endif

@@ -108,6 +108,11 @@ static __always_inline int read_words(const struct unwind_thread *thread, void *
 	return bpf_probe_read_user(to, count * sizeof(__u64), (void *)from);
 }
 
+static __always_inline enum unwind_cause read_fault(const struct unwind_thread *thread)
+{
+	return thread->saved ? UNWIND_NOT_SAVED : UNWIND_READ_FAULT;
+}
+
 /* Goes on in the caller, which continues at `ip`. */
 static __always_inline enum unwind_cause enter_caller(struct unwind_thread *thread, __u64 cfa,
 						      __u64 fp, __u64 ip)
@@ -154,7 +159,7 @@ static __always_inline enum unwind_cause unwind_by_frame_pointer(struct unwind_t
 		__u64 at = sp + 8 * words;
 
 		if (read_words(thread, &frame[1], 1, at))
-			return UNWIND_READ_FAULT;
+			return read_fault(thread);
 		return enter_caller(thread, at + 8, fp, frame[1]);
 	}
 	if (!fp) /* the ABI: the outermost frame has none */
@@ -162,7 +167,7 @@ static __always_inline enum unwind_cause unwind_by_frame_pointer(struct unwind_t
 	if (fp & 7 || fp < sp)
 		return UNWIND_BAD_FRAME_POINTER;
 	if (read_words(thread, frame, 2, fp))
-		return UNWIND_READ_FAULT;
+		return read_fault(thread);
 	return enter_caller(thread, fp + 16, frame[0], frame[1]);
 }
 
@@ -172,7 +177,7 @@ static __always_inline enum unwind_cause leave_signal(struct unwind_thread *thre
 	__u64 frame = thread->registers[REG_SP] + SIGNAL_REGISTERS;
 
 	if (read_words(thread, thread->registers, UNWIND_REGISTERS, frame))
-		return UNWIND_READ_FAULT;
+		return read_fault(thread);
 	thread->exact = 1;
 	return UNWIND_GOING_ON;
 }
@@ -181,7 +186,7 @@ static __always_inline enum unwind_cause dereference(const struct unwind_thread 
 						     __s64 offset, __u64 *cfa)
 {
 	if (read_words(thread, cfa, 1, base + (offset >> 8) * 8))
-		return UNWIND_READ_FAULT;
+		return read_fault(thread);
 	*cfa += (__s8)offset * 8;
 	return UNWIND_GOING_ON;
 }
@@ -255,15 +260,15 @@ static __always_inline enum unwind_cause unwind_caller(struct unwind_thread *thr
 
 	if (place == -2) { /* as by push %rbp at entry: beside the return address */
 		if (read_words(thread, frame, 2, cfa - 16))
-			return UNWIND_READ_FAULT;
+			return read_fault(thread);
 		return enter_caller(thread, cfa, frame[0], ip ? ip : frame[1]);
 	}
 	if (!ip && read_words(thread, &ip, 1, cfa - 8))
-		return UNWIND_READ_FAULT;
+		return read_fault(thread);
 	if (place == FP_LOST)
 		fp = 0;
 	else if (place && read_words(thread, &fp, 1, place == FP_AT_FP ? fp : cfa + place * 8))
-		return UNWIND_READ_FAULT;
+		return read_fault(thread);
 	return enter_caller(thread, cfa, fp, ip);
 }
 

@@ -14,6 +14,7 @@ from collector.delivery import Exporter
 from collector.delivery.grpc import GrpcExporter
 from collector.sources import SampleSource
 from collector.sources.live import LiveSource
+from collector.sources.unwinding import PythonStats
 from collector.symbols.counters import Counters
 from collector.unwind.unwinder import UnwindStats
 from profiler.errors import UnavailableError, UsageError
@@ -50,6 +51,7 @@ class NodeMetrics(Collector):
             yield _by_label("samples_incomplete", "Stacks without their root.", "cause", incomplete)
             if self.source.unwinding:
                 yield from _unwinding(self.source.unwinding.stats())
+                yield from _python(self.source.unwinding.python_stats())
             yield from _naming(self.source.symbolizer.counters)
 
 
@@ -68,6 +70,19 @@ def _unwinding(stats: UnwindStats) -> Iterator[Metric]:
     yield _counter("unwind_tables_evicted", "Tables dropped for want of room.", stats.evicted)
     yield _counter("unwind_files_failed", "Files that have no readable rows.", stats.failed)
     yield _counter("unwind_no_room", "Mappings and tables without room.", stats.no_room)
+
+
+def _python(stats: PythonStats) -> Iterator[Metric]:
+    states = {cause or "walked": number for cause, number in stats.processes.items()}
+    family = GaugeMetricFamily(
+        "profiler_collector_python_processes",
+        "Processes with a Python interpreter: walked, or why not.",
+        labels=["state"],
+    )
+    for state, number in states.items():
+        family.add_metric([state], number)
+    yield family
+    yield _by_label("python_walks", "Walks over Python frames.", "outcome", stats.walks)
 
 
 def _naming(counters: Counters) -> Iterator[Metric]:

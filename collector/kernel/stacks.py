@@ -7,6 +7,8 @@ from collector.kernel import abi
 from collector.kernel.raw import Addresses, Record
 from collector.unwind.abi import Cause
 from collector.unwind.later import Walk, parse_saved
+from collector.unwind.python.abi import Cause as PythonCause
+from collector.unwind.python.stacks import Entry, parse
 
 CAUSES = {
     Cause.COMPLETE: "",
@@ -25,8 +27,20 @@ CAUSES = {
     Cause.RETURN_ADDRESS: "unwind rule",
     Cause.OFFSET: "unwind rule",
     Cause.BROKEN: "bad unwind table",
+    Cause.NOT_SAVED: "stack not saved",
 }
 """What users read; every other cause is a mistake of ours: "walk"."""
+
+PYTHON_CAUSES = {
+    PythonCause.WRONG_THREAD: "Python of another thread",
+    PythonCause.READ_FAULT: "Python not readable",
+    PythonCause.NOT_CODE: "Python not readable",
+    PythonCause.TORN: "Python in change",
+    PythonCause.TOO_DEEP: "Python depth",
+    PythonCause.UNPLACED: "Python out of place",
+    PythonCause.TOO_EARLY: "new Python process",
+}
+"""Likewise, of stacks whose native frames are whole."""
 
 WalkSaved = Callable[[Sequence[bytes]], Iterable[Walk]]
 """Walks struct unwind_saved, in the order in which they are given."""
@@ -35,17 +49,17 @@ WalkSaved = Callable[[Sequence[bytes]], Iterable[Walk]]
 def unwalked(saved: Sequence[bytes]) -> Iterable[Walk]:
     """The innermost frames of saved stacks that nobody walks."""
     for stack in saved:
-        registers = parse_saved(stack)[0]["registers"]
+        registers = parse_saved(stack).head["registers"]
         yield Walk((int(registers[-1]),), Cause.NO_TABLE)
 
 
 class Key(NamedTuple):
-    """What makes samples equal. Addresses leaf first, `comm` without its padding; `truncated`
-    as in RawSample."""
+    """What makes samples equal. Stacks leaf first, `comm` without its padding; `truncated` as in
+    RawSample."""
 
     tgid: int
     comm: bytes
-    user: Addresses
+    user: tuple[Entry, ...]
     kernel: Addresses
     truncated: str
 
@@ -81,10 +95,13 @@ class Stacks:
         return () if id_ == abi.NO_STACK else self.kernel.get(id_)
 
     def _walked_key(self, tgid: int, comm: bytes, walk: Walk, kernel: Addresses | None) -> Key:
+        user = parse(walk.words)
         cause = CAUSES.get(walk.cause, "walk")
+        if user.cause is not None:
+            cause = cause or PYTHON_CAUSES.get(user.cause, "walk")
         if kernel is None or len(kernel) >= self._depth:
             cause = cause or ("missing" if kernel is None else "depth")
-        return Key(tgid, comm, walk.ips, kernel or (), cause)
+        return Key(tgid, comm, user.frames, kernel or (), cause)
 
     def _key(self, tgid: int, comm: bytes, user: Addresses | None, kernel: Addresses | None) -> Key:
         """Of stacks that the kernel walked, down to its depth; None: it does not have it."""

@@ -13,6 +13,7 @@ from collector.kernel.sampler import Sampler
 from collector.kernel.stacks import unwalked
 from collector.sources.raw import RawDrain
 from collector.sources.unwinding import LAST_PATIENCE_SECONDS, PATIENCE_SECONDS, Unwinding
+from collector.symbols.addresses import without_python
 from collector.symbols.symbolizer import Symbolizer
 from collector.unwind.later import Walk
 from profiler.model import Drain
@@ -88,7 +89,8 @@ class LiveSource:
                 self.incomplete[sample.truncated] += sample.count
         try:
             self.symbolizer.follow((self.unwinding or self.events).read())
-            drain = self.symbolizer.symbolize(raw)
+            name_python = self.unwinding.names.answer if self.unwinding else without_python
+            drain = self.symbolizer.symbolize(raw, name_python)
         except Exception:
             # Whatever strange file a process maps: the node's other samples must still come.
             logger.exception("the samples of a drain could not be named")

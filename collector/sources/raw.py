@@ -3,20 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from collector.unwind.python.stacks import Entry
+
 
 @dataclass(frozen=True, slots=True)
 class RawSample:
     """`count` samples of one thread name in one process with equal stacks.
 
-    `user` and `kernel` are runtime addresses, leaf first, as the kernel reports them; empty where
-    the sample has no such part. `truncated` names why the stack does not reach its root
-    ("depth": the walk stopped at the deepest frame that the kernel records; "missing": the
-    kernel's map did not hold it any more), "" where it is not known to be cut.
+    `user` and `kernel` are runtime addresses, and in `user` Python frames among them, leaf first,
+    as the kernel program reports them; empty where the sample has no such part. `truncated` names
+    why the stack does not reach its root, or lacks frames ("depth": the walk stopped at the deepest
+    frame that the kernel records; see docs/architecture.md), "" where it is not known to be cut.
     """
 
     pid: int
     thread_name: str
-    user: tuple[int, ...]
+    user: tuple[Entry, ...]
     kernel: tuple[int, ...]
     count: int
     truncated: str = ""

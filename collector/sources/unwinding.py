@@ -3,6 +3,7 @@
 with Unwinding(sampler.unwind, folder, events) as unwinding:
     raw = sampler.drain(unwinding.walk)
     symbolizer.follow(unwinding.read())
+    symbolizer.symbolize(raw, unwinding.names.answer)
 """
 
 import logging
@@ -10,10 +11,12 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from collector.kernel import cpus, maps
 from collector.kernel.process_events import MAX_KEPT, ProcessEvents
 from collector.kernel.stacks import unwalked
 from collector.processes.cache import ProcessCache
@@ -21,7 +24,11 @@ from collector.processes.events import Event, Executed, Forked, Mapped
 from collector.processes.maps import Mapping as CodeMapping
 from collector.processes.procfs import ProcFs
 from collector.unwind.later import WAITING, Walk
+from collector.unwind.python.abi import Cause as PythonCause
+from collector.unwind.python.interpreters import Interpreters
+from collector.unwind.python.names import Names
 from collector.unwind.unwinder import Unwinder, UnwindStats
+from profiler.clock import SystemClock
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +41,21 @@ child that builds it gets a tenth of one."""
 LOOK_SECONDS = 0.02
 
 
-class Unwinding:
-    """Keeps an Unwinder over `descriptors` fed from entry to exit, by a thread of its own.
+@dataclass(frozen=True, slots=True)
+class PythonStats:
+    """Processes with an interpreter, by why it is not checked ("": it is), and the walks over
+    Python frames since the start, by how they ended."""
 
-    It reads `events` ten times a second, and hands them on by `read`.
+    processes: Mapping[str, int]
+    walks: Mapping[str, int]
+
+
+class Unwinding:
+    """Keeps an Unwinder and Interpreters over `descriptors` fed from entry to exit, by a thread of
+    its own.
+
+    It reads `events` ten times a second, and hands them on by `read`. `names` has the names of
+    Python frames.
     """
 
     def __init__(
@@ -46,6 +64,9 @@ class Unwinding:
         self._events = events
         self._processes = ProcessCache(ProcFs())
         self._unwinder = Unwinder(descriptors, folder, self._mappings)
+        self._interpreters = Interpreters(descriptors["python_processes"], SystemClock())
+        self.names = Names(descriptors["python_codes"], self._interpreters.inspected)
+        self._python_causes = maps.Map(descriptors["python_causes"], copies=cpus.possible())
         self._read: list[Event] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -54,6 +75,7 @@ class Unwinding:
     def __enter__(self) -> Self:
         with ExitStack() as opened:
             opened.enter_context(self._unwinder)
+            opened.enter_context(self.names)
             self._processes.refresh_all()
             for pid in ProcFs().pids():
                 self._add(pid)
@@ -78,12 +100,23 @@ class Unwinding:
         with self._lock:
             self._tend()
             self._unwinder.remove_ended()
+            self._interpreters.remove_ended()
             events, self._read = self._read, []
         return events
 
     def stats(self) -> UnwindStats:
         with self._lock:
             return self._unwinder.stats()
+
+    def python_stats(self) -> PythonStats:
+        with self._lock:
+            walks = {cause.name.lower(): self._count(cause) for cause in PythonCause if cause.value}
+            return PythonStats(self._interpreters.causes(), walks)
+
+    def _count(self, cause: PythonCause) -> int:
+        """Of all CPUs."""
+        counts = self._python_causes.lookup(cause.to_bytes(4, "little")) or b""
+        return sum(memoryview(counts).cast("Q"))
 
     def walk(
         self, saved: Sequence[bytes], patience_seconds: float = PATIENCE_SECONDS
@@ -125,6 +158,7 @@ class Unwinding:
         try:
             self._follow()
             self._unwinder.poll()
+            self._interpreters.poll()
         except Exception:
             # Whatever strange file a process maps: stacks then end early, under their cause, and
             # the sampling goes on.
@@ -142,8 +176,10 @@ class Unwinding:
             match event:
                 case Forked(pid=pid, parent=parent):
                     self._unwinder.copy_process(pid, parent)
+                    self._interpreters.copy(pid, parent)
                 case Executed(pid=pid):
                     self._unwinder.remove_process(pid)
+                    self._interpreters.remove(pid)
                 # Code without a file changes all the time: its stacks ask when they need it.
                 case Mapped(pid=pid, mapping=mapping) if not mapping.anonymous:
                     changed.add(pid)
@@ -155,5 +191,8 @@ class Unwinding:
             self._unwinder.add_process(pid, mappings)
 
     def _mappings(self, pid: int) -> Sequence[CodeMapping] | None:
-        """Of a process as it is, or was when it ended."""
-        return self._processes.refresh(pid).mappings or None
+        """Of a process as it is, or was when it ended. What it maps may be an interpreter."""
+        process = self._processes.refresh(pid)
+        if process.alive:
+            self._interpreters.add(process)
+        return process.mappings or None

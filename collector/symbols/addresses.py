@@ -1,4 +1,4 @@
-"""The addresses of one process during one drain.
+"""The addresses and Python frames of one process during one drain.
 
 What an unnamed address is shown as depends on whether anyone could name it later. In a file,
 yes: it keeps its exact address and the file's build-id. In memory without a file, or in a process
@@ -8,6 +8,7 @@ counted from the start of its mapping, and all else as plain `[unknown]`.
 """
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from collector.processes.cache import Process
 from collector.processes.maps import Mapping
@@ -17,23 +18,43 @@ from collector.symbols.binaries import Binaries
 from collector.symbols.binary import Binary
 from collector.symbols.counters import Counters
 from collector.symbols.perfmap import PerfMap, PerfMaps
+from collector.unwind.python.stacks import Entry, PythonFrame
 from profiler.model import Frame, Kind
 
 JIT = "[jit]"
 PAGE = 4096
 
+E = TypeVar("E")
+
+
+NamePython = Callable[[int, PythonFrame], Answer]
+"""The name of a Python frame of a process, given by its pid."""
+
+
+def without_python(pid: int, frame: PythonFrame) -> Answer:
+    """Where nobody walks Python's frames, there are none."""
+    return Answer((Frame("[unknown] Python function", kind=Kind.PYTHON),), "python_unreadable")
+
 
 class Addresses:
-    """Answers for runtime addresses of one process."""
+    """Answers for runtime addresses and Python frames of one process."""
 
-    def __init__(self, process: Process, binaries: Binaries, perf_maps: PerfMaps) -> None:
+    def __init__(
+        self, process: Process, binaries: Binaries, perf_maps: PerfMaps, name_python: NamePython
+    ) -> None:
         self._process = process
         self._binaries = binaries
         self._perf_maps = perf_maps
+        self._name_python = name_python
         self._files: dict[int, Binary] = {}
         self._perf_map: PerfMap | None = None
 
-    def answer(self, address: int) -> Answer:
+    def answer(self, entry: Entry) -> Answer:
+        if isinstance(entry, PythonFrame):
+            return self._name_python(self._process.pid, entry)
+        return self._native(entry)
+
+    def _native(self, address: int) -> Answer:
         mapping = self._process.mapping(address)
         if mapping is None:
             return unnamed("not_mapped" if self._process.mappings else "process_gone")
@@ -64,19 +85,19 @@ class Addresses:
         return unnamed("anonymous", mapping.name, page, kind=Kind.JIT)
 
 
-class Memo(dict[int, tuple[Frame, ...]]):
-    """The frames of addresses, each asked for once and counted: memo[address]."""
+class Memo(dict[E, tuple[Frame, ...]]):
+    """The frames of stack entries, each asked for once and counted: memo[address]."""
 
-    def __init__(self, answer: Callable[[int], Answer], counters: Counters) -> None:
+    def __init__(self, answer: Callable[[E], Answer], counters: Counters) -> None:
         super().__init__()
         self._answer = answer
         self._counters = counters
 
-    def __missing__(self, address: int) -> tuple[Frame, ...]:
-        answer = self._answer(address)
+    def __missing__(self, entry: E) -> tuple[Frame, ...]:
+        answer = self._answer(entry)
         if answer.cause:
             self._counters.unnamed[answer.cause] += 1
         else:
             self._counters.named += 1
-        self[address] = answer.frames
+        self[entry] = answer.frames
         return answer.frames

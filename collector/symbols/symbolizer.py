@@ -16,13 +16,14 @@ from collector.processes.labels import process_labels
 from collector.processes.procfs import ProcFs
 from collector.processes.text import printable
 from collector.sources.raw import RawDrain, RawSample
-from collector.symbols.addresses import Addresses, Memo
+from collector.symbols.addresses import Addresses, Memo, NamePython, without_python
 from collector.symbols.binaries import Binaries
 from collector.symbols.builder import Builder
 from collector.symbols.counters import Counters
 from collector.symbols.kernel import KernelSymbols
 from collector.symbols.perfmap import PerfMaps
 from collector.symbols.vdso import read_vdso
+from collector.unwind.python.stacks import Entry
 from profiler.clock import Clock, SystemClock
 from profiler.model import CPU, Drain, Frame, Kind, Labels, ProfileBuilder
 
@@ -71,17 +72,17 @@ class Symbolizer:
         """Takes over what processes did, for those that have ended when their samples arrive."""
         self._processes.follow(events)
 
-    def symbolize(self, raw: RawDrain) -> Drain:
+    def symbolize(self, raw: RawDrain, name_python: NamePython = without_python) -> Drain:
         """The profiles of a drain, one for each set of labels. Never raises for what processes
         do, or have mapped."""
         self._kernel.refresh()
         self._binaries.deadline_ns = self._clock.monotonic_ns() + self._patience_ns
-        kernel = Memo(self._kernel.answer, self.counters)
+        kernel: Memo[int] = Memo(self._kernel.answer, self.counters)
         builders: dict[Labels, ProfileBuilder] = {}
-        processes: dict[int, tuple[Process, Memo]] = {}
+        processes: dict[int, tuple[Process, Memo[Entry]]] = {}
         for sample in raw.samples:
             if sample.pid not in processes:
-                processes[sample.pid] = self._look_at(sample.pid)
+                processes[sample.pid] = self._look_at(sample.pid, name_python)
             process, user = processes[sample.pid]
             thread = printable(sample.thread_name)
             labels = process_labels(self._host_name, process, thread)
@@ -98,22 +99,24 @@ class Symbolizer:
         self._builder.close()
         self._binaries.clear()
 
-    def _look_at(self, pid: int) -> tuple[Process, Memo]:
+    def _look_at(self, pid: int, name_python: NamePython) -> tuple[Process, Memo[Entry]]:
         process = self._processes.refresh(pid)
-        addresses = Addresses(process, self._binaries, self._perf_maps)
+        addresses = Addresses(process, self._binaries, self._perf_maps, name_python)
         return process, Memo(addresses.answer, self.counters)
 
 
-def _stack(sample: RawSample, thread: str, user: Memo, kernel: Memo) -> list[Frame]:
+def _stack(sample: RawSample, thread: str, user: Memo[Entry], kernel: Memo[int]) -> list[Frame]:
     """Root first. A caller's address is the one that it returns to, which may be the first of the
     next line or function: its call lies before it. The leaf's address is where it stands."""
     stack = [Frame(thread, kind=Kind.THREAD)]
     if sample.truncated:
         stack.append(Frame(f"[truncated: {sample.truncated}]", kind=Kind.MARKER))
-    for addresses, memo in ((sample.user, user), (sample.kernel, kernel)):
-        for address in addresses[:0:-1]:
-            stack += memo[max(address - 1, 0)]
-        stack += memo[addresses[0]] if addresses else ()
+    for entry in sample.user[:0:-1]:
+        stack += user[max(entry - 1, 0) if isinstance(entry, int) else entry]
+    stack += user[sample.user[0]] if sample.user else ()
+    for address in sample.kernel[:0:-1]:
+        stack += kernel[max(address - 1, 0)]
+    stack += kernel[sample.kernel[0]] if sample.kernel else ()
     return stack
 
 

@@ -8,10 +8,12 @@ from enum import IntEnum
 
 import numpy as np
 
+from collector.unwind.python import abi as python
+
 WINDOW_BITS = 24
 PAGE_ROWS = 512
 INDEX_SIZE = 1024
-DEPTH = 512
+DEPTH = 1024
 PAGE_BYTES = PAGE_ROWS * 8
 
 MAPPING = np.dtype([("start", "<u8"), ("end", "<u8"), ("table", "<u4"), ("at", "<u4")])
@@ -37,14 +39,21 @@ UNWIND = np.dtype(
         ("count", "<u4"),
         ("unused", "<u4"),
         ("hash", "<u8"),
-        ("ips", "<u8", DEPTH),
+        ("words", "<u8", DEPTH),
     ]
 )
 SAVED_BYTES = 28 << 10
 SAVED = np.dtype(
-    [("registers", "<u8", REGISTERS), ("from", "<u8"), ("size", "<u4"), ("tgid", "<u4")]
+    [
+        ("registers", "<u8", REGISTERS),
+        ("from", "<u8"),
+        ("size", "<u4"),
+        ("tgid", "<u4"),
+        ("python", python.CHAIN),
+    ]
 )
-"""struct unwind_saved up to its `stack`, of which only the used bytes are sent."""
+"""struct unwind_saved up to its `stack`, of which only the used bytes are sent; behind them the
+frames of `python`."""
 
 
 class Rule(IntEnum):
@@ -88,6 +97,7 @@ class Cause(IntEnum):
     RETURN_ADDRESS = 15
     OFFSET = 16
     BROKEN = 17
+    NOT_SAVED = 18
 
 
 RULES_MAX = 127

@@ -9,12 +9,15 @@ BPF_PROG_TEST_RUN, and what it takes for the thread's stack is a buffer of the c
 import ctypes
 import mmap
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collector.kernel import maps, syscalls
 from collector.unwind import abi
 from collector.unwind.abi import Cause
+from collector.unwind.python import abi as python
 from profiler.errors import FormatError
 
 PROG_TEST_RUN = 10  # enum bpf_cmd of linux/bpf.h
@@ -25,9 +28,9 @@ WAITING = frozenset((Cause.NO_PROCESS, Cause.NO_MAPPING, Cause.NO_TABLE))
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Addresses, innermost first, as struct unwind has them, and why they end."""
+    """Addresses and Python frames, innermost first, as struct unwind has them, and why they end."""
 
-    ips: tuple[int, ...]
+    words: tuple[int, ...]
     cause: Cause
 
 
@@ -50,23 +53,32 @@ class _TestRun(ctypes.Structure):
     )
 
 
-class LaterWalker:
-    """Runs `program_fd` (unwind_later_start) over the map `map_fd` (unwind_later)."""
+class Saved(NamedTuple):
+    """A struct unwind_saved, taken apart; `head` is its fixed part, `frames` those of Python."""
 
-    def __init__(self, program_fd: int, map_fd: int) -> None:
-        size = -(-maps.shape_of(map_fd).value_size // mmap.PAGESIZE) * mmap.PAGESIZE
-        self._memory = mmap.mmap(map_fd, size)
-        self._walk = np.frombuffer(self._memory, abi.UNWIND, 1)
+    head: np.void
+    stack: bytes
+    frames: NDArray[np.void]
+
+
+class LaterWalker:
+    """Runs `program_fd` (unwind_later_start) over the maps unwind_later and python_later."""
+
+    def __init__(self, program_fd: int, walk_fd: int, python_fd: int) -> None:
+        self._memories = _mapped(walk_fd), _mapped(python_fd)
+        self._walk = np.frombuffer(self._memories[0], abi.UNWIND, 1)
+        self._python = np.frombuffer(self._memories[1], python.WALK, 1)
         self._stack = ctypes.create_string_buffer(abi.SAVED_BYTES)
         self._run = _TestRun(prog_fd=program_fd)
 
     def close(self) -> None:
-        del self._walk
-        self._memory.close()
+        del self._walk, self._python
+        for memory in self._memories:
+            memory.close()
 
     def walk(self, saved: bytes) -> Walk:
-        """Walks what unwind_save() sent. Raises OSError before Linux 5.10."""
-        head, stack = parse_saved(saved)
+        """Walks what save_walk() sent. Raises OSError before Linux 5.10."""
+        head, stack, frames = parse_saved(saved)
         ctypes.memmove(self._stack, stack, len(stack))
         thread = self._walk["thread"]
         thread["registers"] = head["registers"]
@@ -74,17 +86,29 @@ class LaterWalker:
         thread["saved_from"] = head["from"]
         thread["saved_size"] = len(stack)
         self._walk["tgid"] = head["tgid"]
+        self._python["chain"] = head["python"]
+        self._python["chain"]["count"] = len(frames)
+        self._python["frames"][0, : len(frames)] = frames
         syscalls.bpf(PROG_TEST_RUN, self._run)
         (walk,) = self._walk
-        return Walk(tuple(walk["ips"][: walk["count"]].tolist()), Cause(int(walk["cause"])))
+        return Walk(tuple(walk["words"][: walk["count"]].tolist()), Cause(int(walk["cause"])))
 
 
-def parse_saved(saved: bytes) -> tuple[np.void, bytes]:
-    """The fixed part of a struct unwind_saved and the stack behind it."""
+def parse_saved(saved: bytes) -> Saved:
+    """Whatever was cut off at its end is left out."""
     if len(saved) < abi.SAVED.itemsize:
         raise FormatError(
             f"a saved stack has at least {abi.SAVED.itemsize} bytes, not {len(saved)}"
         )
     head = np.frombuffer(saved, abi.SAVED, 1)[0]
-    stack = saved[abi.SAVED.itemsize :][: int(head["size"])]
-    return head, stack[: abi.SAVED_BYTES]
+    rest = saved[abi.SAVED.itemsize :]
+    size = min(int(head["size"]), abi.SAVED_BYTES)
+    count = min(len(rest[size:]) // python.FRAME.itemsize, int(head["python"]["count"]))
+    frames = rest[size:][: count * python.FRAME.itemsize]
+    return Saved(head, rest[:size], np.frombuffer(frames, python.FRAME))
+
+
+def _mapped(map_fd: int) -> mmap.mmap:
+    """The one element of an array that can be mapped."""
+    size = -(-maps.shape_of(map_fd).value_size // mmap.PAGESIZE) * mmap.PAGESIZE
+    return mmap.mmap(map_fd, size)

@@ -106,7 +106,9 @@ class Unwinder:
             )
             opened.callback(self._processes.close)
             self._wanted = maps.Map(fds["unwind_wanted"])
-            self._later = LaterWalker(fds["unwind_later_start"], fds["unwind_later"])
+            self._later = LaterWalker(
+                fds["unwind_later_start"], fds["unwind_later"], fds["python_later"]
+            )
             opened.callback(self._later.close)
             self._builder = opened.enter_context(Builder[File](self._folder, self._clock))
             self._open = opened.pop_all()

@@ -147,7 +147,7 @@ def measured(program: Path, command: list[str]) -> list[str]:
         samples = harness.settled(SECONDS, pid)
     if not samples:
         return ["0", *["-"] * 6, ""]
-    us, depth = mean(s.ns for s in samples) / 1000, mean(len(s.ips) for s in samples)
+    us, depth = mean(s.ns for s in samples) / 1000, mean(len(s.words) for s in samples)
     cut = Counter(sample.cause.name.lower() for sample in samples if not sample.complete)
     return [
         str(len(samples)),
@@ -162,7 +162,7 @@ def measured(program: Path, command: list[str]) -> list[str]:
 
 
 def same_root(sample: Sample) -> bool:
-    return sample.complete and sample.native[-1:] == sample.ips[-1:]
+    return sample.complete and sample.native[-1:] == sample.words[-1:]
 
 
 def percent(found: Iterator[bool]) -> str:

@@ -1,4 +1,4 @@
-"""Python frames: found by the kernel (bpf/python_walk.h), set up and named here.
+"""Python frames: found by the kernel (bpf/python_collect.h, bpf/walk.h), set up and named here.
 
 `interpreters` finds the interpreter that a process runs and checks what is known of its structures
 (`layouts`) against the running process (`inspection`) before the kernel may trust it. `names` turns

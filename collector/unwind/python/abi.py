@@ -8,6 +8,7 @@ TAG = 1 << 63
 KIND_SHIFT = 56
 ADDRESS_MASK = (1 << KIND_SHIFT) - 1
 FRAMES = 256
+SAVED_FRAMES = 128
 FRAME_SIZE = 128
 CODE_SIZE = 256
 EVAL_RANGES = 2
@@ -43,6 +44,7 @@ class Cause(IntEnum):
     TORN = 6
     TOO_DEEP = 7
     UNPLACED = 8
+    TOO_EARLY = 9
 
 
 LAYOUT_FIELDS = (
@@ -78,6 +80,20 @@ PROCESS = np.dtype(
         ("padding", "<u4"),
     ]
 )
+FRAME = np.dtype([("code", "<u8"), ("place", "<u8"), ("run", "<u8")])
+CHAIN = np.dtype(
+    [("torn", "<u8"), ("cause", "<u4"), ("count", "<u4"), ("next", "<u4"), ("shift", "<i4")]
+)
+WALK = np.dtype(
+    [
+        ("process", PROCESS),
+        ("chain", CHAIN),
+        ("tgid", "<u4"),
+        ("putting", "<u4"),
+        ("frames", FRAME, FRAMES),
+    ]
+)
+"""struct python up to what it needs while frames are collected."""
 CODE = np.dtype([("address", "<u8"), ("tgid", "<u4"), ("checksum", "<u4")])
 
 _FACTOR = 0x9E3779B97F4A7C15

@@ -10,6 +10,7 @@ where its file was found good in another process, the kernel begins with what wa
 looks itself whether the state that it finds belongs to the thread.
 """
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,6 +72,11 @@ class Interpreters:
         if self._known.pop(pid, None) is not None:
             bpf_maps.delete(self._fd, _key(pid))
 
+    def remove_ended(self) -> None:
+        """Forgets processes that are no more. Until then, saved stacks of theirs can be walked."""
+        for pid in [pid for pid in self._known if not (self._proc / str(pid)).exists()]:
+            self.remove(pid)
+
     def inspected(self, pid: int) -> Inspected | None:
         """What the kernel was told of a process."""
         known = self._known.get(pid)
@@ -81,6 +87,10 @@ class Interpreters:
         was good elsewhere. "" where it is checked, or there is none."""
         known = self._known.get(pid)
         return known.cause if known else ""
+
+    def causes(self) -> Counter[str]:
+        """How many processes with an interpreter there are by what `cause` says of them."""
+        return Counter(known.cause for known in self._known.values())
 
     def poll(self) -> None:
         """Tries again what was not ready, at growing intervals."""

@@ -22,24 +22,30 @@ class PythonFrame:
     checksum: int
 
 
+Entry = int | PythonFrame
+"""An address, or a Python frame."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Addresses and Python frames, innermost first. `cause` says why Python frames are missing
-    (`python_read_fault`), "" where none are known to be."""
+    """Innermost first. `cause` says why Python frames are missing, None where none are known to
+    be."""
 
-    frames: tuple[int | PythonFrame, ...]
-    cause: str = ""
+    frames: tuple[Entry, ...]
+    cause: Cause | None = None
 
 
 def parse(words: Sequence[int]) -> Stack:
     """Whatever the words are: one that lost its second word is left out."""
+    if max(words, default=0) < abi.TAG:
+        return Stack(tuple(words))
     entries = list(_entries(words))
     frames = [entry for entry in entries if not isinstance(entry, Cause)]
     cause = next((entry for entry in entries if isinstance(entry, Cause)), None)
-    return Stack(tuple(_aligned(frames)), f"python_{cause.name.lower()}" if cause else "")
+    return Stack(tuple(_aligned(frames)), cause)
 
 
-def _entries(words: Sequence[int]) -> Iterator[int | PythonFrame | Cause | None]:
+def _entries(words: Sequence[int]) -> Iterator[Entry | Cause | None]:
     """None for a run of the loop without a frame."""
     rest = iter(words)
     for word in rest:
@@ -58,7 +64,7 @@ def _entries(words: Sequence[int]) -> Iterator[int | PythonFrame | Cause | None]
             yield Cause(detail) if detail in set(Cause) else Cause.GOING_ON
 
 
-def _aligned(entries: list[int | PythonFrame | None]) -> list[int | PythonFrame]:
+def _aligned(entries: list[Entry | None]) -> list[Entry]:
     """Gives every run of the loop its own frame.
 
     Up to 3.9 the kernel gives each run that it meets the next frame. Where the innermost run has

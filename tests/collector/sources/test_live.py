@@ -78,7 +78,7 @@ def source(names: Names) -> LiveSource:
 
 def test_a_drain_is_named_and_its_idle_samples_counted() -> None:
     named = Drain("a", 7, 10, 4)
-    names = Names(lambda raw: named)
+    names = Names(lambda raw, name_python: named)
     with source(names) as live:
         assert live.drain() is live.drain() is named
         assert live.idle == 10
@@ -87,7 +87,7 @@ def test_a_drain_is_named_and_its_idle_samples_counted() -> None:
 
 
 def test_hidden_kernel_symbols_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    names = Names(lambda raw: Drain("a", 7, 10, 4))
+    names = Names(lambda raw, name_python: Drain("a", 7, 10, 4))
     names.kernel_problem = "kernel functions have no names: kptr_restrict is 2"
     with source(names) as live:
         live.drain()

@@ -74,7 +74,7 @@ class Walked:
 
     def stacks(self) -> set[tuple[str, ...]]:
         """The different stacks, innermost first; a frame that has no symbol is its file."""
-        return {self._names.stack(sample.ips) for sample in self.samples}
+        return {self._names.stack(sample.words) for sample in self.samples}
 
     def own_stacks(self) -> set[tuple[str, ...]]:
         """Without the frames that are not the program's own, `_start` left out too."""

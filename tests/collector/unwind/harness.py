@@ -26,7 +26,7 @@ NATIVE_DEPTH = 127
 RING_BYTES = 1 << 24
 MAPS = (
     *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_wanted"),
-    *("unwind_later", "ring", "lost", "saved_ring"),
+    *("unwind_later", "python_later", "ring", "lost", "saved_ring"),
 )
 WAITING = {Cause.NO_PROCESS, Cause.NO_TABLE, Cause.NO_MAPPING}
 _HEAD = struct.Struct("<IIIiQ")
@@ -38,7 +38,7 @@ class Sample:
     by frame pointers."""
 
     tgid: int
-    ips: tuple[int, ...]
+    words: tuple[int, ...]
     cause: Cause
     ns: int
     native: tuple[int, ...]

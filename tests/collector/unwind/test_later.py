@@ -34,12 +34,12 @@ def test_a_process_that_has_ended_is_walked_to_its_root(
                 break
             harness.sample(0.1)
             walks = [harness.unwinder.walk_later(record) for record in saved]
-        burning = [walk for walk in walks if names.stack(walk.ips)[0] == "burn"]
+        burning = [walk for walk in walks if names.stack(walk.words)[0] == "burn"]
         assert burning
         depth = int(arguments[0])
         for walk in burning:
             assert walk.cause is Cause.COMPLETE
-            stack = names.stack(walk.ips)
+            stack = names.stack(walk.words)
             assert stack[: depth + 3] == ("burn", *["recurse"] * (depth + 1), "main")
             assert stack[-1] == "_start"
 

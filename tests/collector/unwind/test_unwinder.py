@@ -112,7 +112,7 @@ def test_a_replaced_program_is_not_walked_by_the_old_rows(
         (tmp_path / "go").touch()
         fresh.sample(0.5, pid)
         samples = fresh.settled(0.2, pid)
-        assert {(sample.cause, len(sample.ips)) for sample in samples} == {(Cause.COMPLETE, 36)}
+        assert {(sample.cause, len(sample.words)) for sample in samples} == {(Cause.COMPLETE, 36)}
 
 
 def test_leaving_closes_what_was_opened(program: Path) -> None:

@@ -24,7 +24,7 @@ def test_every_frame_of_a_deep_recursion_is_walked(build: Build, walk: Walk, dep
 
 def test_a_stack_deeper_than_the_limit_keeps_its_innermost_frames(build: Build, walk: Walk) -> None:
     walked = walk(build("deep.c"), "1000")
-    assert {(len(s.ips), s.cause) for s in walked.samples} == {(DEPTH, Cause.TOO_DEEP)}
+    assert {(len(s.words), s.cause) for s in walked.samples} == {(DEPTH, Cause.TOO_DEEP)}
     assert walked.own_stacks() == {("burn", *["recurse"] * (DEPTH - 1))}
 
 
@@ -149,7 +149,7 @@ def test_a_child_is_walked_before_the_collector_knows_of_it(
             (child,) = children(parent.pid)
             samples = harness.settled(0.3, child)
             assert {sample.cause for sample in samples} == {Cause.COMPLETE}
-            stacks = {Names(child, executable).stack(sample.ips)[:3] for sample in samples}
+            stacks = {Names(child, executable).stack(sample.words)[:3] for sample in samples}
             assert stacks == {("burn", "child", "main")}
         finally:
             for pid in (*children(parent.pid), parent.pid):
@@ -183,7 +183,7 @@ def test_a_file_that_was_deleted_is_still_read(
         try:
             copy.unlink()
             samples = harness.settled(0.2, process.pid)
-            found = {(sample.cause, len(sample.ips)) for sample in samples}
+            found = {(sample.cause, len(sample.words)) for sample in samples}
             assert found == {(Cause.COMPLETE, 26)}
         finally:
             process.kill()

@@ -3,7 +3,7 @@
 // kernel's own walk by frame pointers.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
-#include "unwind_later.h"
+#include "walk_later.h"
 
 #define NATIVE_DEPTH 127
 
@@ -13,7 +13,7 @@ struct event {
 	__u32 count;
 	__s32 native_size; // bytes of `native`, or the error of bpf_get_stack
 	__u64 ns;
-	__u64 ips[UNWIND_DEPTH];
+	__u64 words[UNWIND_DEPTH];
 	__u64 native[NATIVE_DEPTH];
 };
 
@@ -57,7 +57,7 @@ static __always_inline void save(void *ctx)
 {
 	__u32 zero = 0;
 	struct unwind_saved *saved = bpf_map_lookup_elem(&saving, &zero);
-	__u64 size = saved ? unwind_save(ctx, saved) : 0;
+	__u64 size = saved ? save_walk(ctx, saved) : 0;
 
 	if (size && size <= sizeof(*saved))
 		bpf_ringbuf_output(&saved_ring, saved, size, 0);
@@ -75,7 +75,7 @@ static __always_inline int finish(void *ctx, struct unwind *u)
 	s->event.tgid = u->tgid;
 	s->event.cause = u->cause;
 	s->event.count = u->count;
-	bpf_probe_read_kernel(s->event.ips, sizeof(s->event.ips), u->ips);
+	bpf_probe_read_kernel(s->event.words, sizeof(s->event.words), u->words);
 	if (unwind_can_go_on_later(u))
 		save(ctx);
 	s->event.native_size =
@@ -89,11 +89,11 @@ static __always_inline int finish(void *ctx, struct unwind *u)
 SEC("perf_event")
 int unwind_next(void *ctx)
 {
-	struct unwind *u = unwind_current();
+	struct unwind *u = unwind_current(NOW);
 
 	if (!u)
 		return 0;
-	if (!unwind_frames(u))
+	if (!walk_frames(u, NOW))
 		unwind_continue(ctx, u);
 	return finish(ctx, u);
 }
@@ -112,6 +112,7 @@ int start(void *ctx)
 	u = unwind_begin(ctx);
 	if (!u || u->cause == UNWIND_NO_USER)
 		return 0;
+	python_begin(u);
 	if (!u->cause)
 		bpf_tail_call(ctx, &unwind_programs, 0);
 	return finish(ctx, u);

@@ -35,7 +35,7 @@ SOURCE = Path(__file__).with_name("walk.bpf.c")
 RING_BYTES = 1 << 24
 MAPS = (
     *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_wanted", "unwind_later"),
-    *("python_processes", "python_codes", "target", "ring", "lost"),
+    *("python_processes", "python_codes", "python_later", "target", "ring", "lost"),
 )
 _HEAD = struct.Struct("<IIIIQ")
 

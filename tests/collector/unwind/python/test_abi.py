@@ -17,6 +17,8 @@ STRUCTS = {
     "python_layout": abi.LAYOUT,
     "python_process": abi.PROCESS,
     "python_code": abi.CODE,
+    "python_frame": abi.FRAME,
+    "python_chain": abi.CHAIN,
 }
 ENUMS: dict[str, type[IntEnum]] = {"PYTHON_": abi.Cause, "RUNS_": abi.Runs}
 CONSTANTS = {
@@ -24,6 +26,10 @@ CONSTANTS = {
     "PYTHON_FRAME_SIZE": abi.FRAME_SIZE,
     "PYTHON_CODE_SIZE": abi.CODE_SIZE,
     "PYTHON_EVAL_RANGES": abi.EVAL_RANGES,
+    "PYTHON_FRAMES": abi.FRAMES,
+    "PYTHON_SAVED_FRAMES": abi.SAVED_FRAMES,
+    "offsetof(struct python, chain)": abi.PROCESS.itemsize,
+    "offsetof(struct python, collected)": abi.WALK.itemsize,
     "OWNER_STACK": abi.OWNER_STACK,
     "PYTHON_FRAME": abi.Kind.FRAME,
     "PYTHON_NO_FRAME": abi.Kind.NO_FRAME,

@@ -38,7 +38,7 @@ def test_a_place_before_the_first_instruction_is_negative() -> None:
 
 
 def test_a_cut_stack_says_why() -> None:
-    assert parse(words(LOOP, A, Cause.NOT_CODE)) == Stack((LOOP, A), "python_not_code")
+    assert parse(words(LOOP, A, Cause.NOT_CODE)) == Stack((LOOP, A), Cause.NOT_CODE)
 
 
 def test_a_loop_that_has_not_linked_its_frame_moves_all_frames_outwards() -> None:

@@ -3,8 +3,7 @@
 // that it took.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
-#include "python_walk.h"
-#include "unwind_later.h"
+#include "walk_later.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -19,7 +18,7 @@ struct event {
 	__u32 count;
 	__u32 padding;
 	__u64 ns;
-	__u64 ips[UNWIND_DEPTH];
+	__u64 words[UNWIND_DEPTH];
 };
 
 struct scratch {
@@ -50,16 +49,16 @@ static __always_inline int finish(struct unwind *u)
 {
 	__u32 zero = 0;
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
-	struct python *p = python_current();
+	struct python *p = python_current(NOW);
 	__u64 *missed;
 
 	if (!s || !p)
 		return 0;
 	s->event.ns = bpf_ktime_get_ns() - s->started;
 	s->event.cause = u->cause;
-	s->event.python_cause = p->cause;
+	s->event.python_cause = p->chain.cause;
 	s->event.count = u->count;
-	bpf_probe_read_kernel(s->event.ips, sizeof(s->event.ips), u->ips);
+	bpf_probe_read_kernel(s->event.words, sizeof(s->event.words), u->words);
 	missed = bpf_map_lookup_elem(&lost, &zero);
 	if (bpf_ringbuf_output(&ring, &s->event, sizeof(s->event), 0) && missed)
 		__sync_fetch_and_add(missed, 1);
@@ -69,11 +68,11 @@ static __always_inline int finish(struct unwind *u)
 SEC("perf_event")
 int unwind_next(void *ctx)
 {
-	struct unwind *u = unwind_current();
+	struct unwind *u = unwind_current(NOW);
 
 	if (!u)
 		return 0;
-	if (!python_frames(u))
+	if (!walk_frames(u, NOW))
 		unwind_continue(ctx, u);
 	return finish(u);
 }
