@@ -67,7 +67,7 @@ class Addresses:
         if binary is None:
             binary = self._files[mapping.start] = self._binaries.find(self._process, mapping)
         offset = address - mapping.start + mapping.offset
-        vaddr = binary.elf.vaddr(offset) if binary.elf else None
+        vaddr = binary.elf.address_of(offset) if binary.elf else None
         if vaddr is not None:
             return binary.answer(vaddr)
         if binary.cause == "bad_elf":  # some runtimes compile into a shared file

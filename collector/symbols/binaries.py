@@ -9,13 +9,15 @@ import os
 import tempfile
 from pathlib import Path
 
+from collector.elf.file import Elf, read_elf
+from collector.elf.notes import build_id
+from collector.elf.source import of_descriptor
 from collector.processes.bounded import Bounded
 from collector.processes.cache import Process
 from collector.processes.maps import Mapping
 from collector.symbols.binary import Binary
 from collector.symbols.builder import Builder, Built
 from collector.symbols.counters import Counters
-from collector.symbols.elf import Elf, ReadAt, parse_elf
 from collector.symbols.files import Identity, Unreadable, identity, open_mapped, open_regular
 from collector.symbols.plt import Plt
 from profiler.clock import Clock
@@ -88,13 +90,14 @@ class Binaries:
     def _of_file(self, fd: int, name: str, place: _Place) -> Binary:
         file = identity(fd)
         try:
-            elf = parse_elf(_reader(fd))
+            elf = read_elf(of_descriptor(fd))
         except FormatError:
             elf = None
-        key = (name, elf.build_id, file.size, file.owner) if elf and elf.build_id else file
+        identifier = build_id(elf) if elf else ""
+        key = (name, identifier, file.size, file.owner) if identifier else file
         binary = self._binaries.get(key)
         if binary is None:
-            binary = self._read(fd, name, elf)
+            binary = self._read(fd, name, elf, identifier)
             if binary.cause == "postponed":
                 return binary
             self._binaries[key] = binary
@@ -109,57 +112,47 @@ class Binaries:
             try:
                 with tempfile.TemporaryFile(buffering=0) as file:
                     file.write(self._vdso_image)
-                    elf = parse_elf(_reader(file.fileno()))
-                    self._vdso = self._read(file.fileno(), mapping.name, elf)
+                    elf = read_elf(of_descriptor(file.fileno()))
+                    self._vdso = self._read(file.fileno(), mapping.name, elf, build_id(elf))
             except (OSError, FormatError):
                 self._vdso = Binary(mapping.name, None, cause="bad_elf")
         return self._vdso
 
-    def _read(self, fd: int, name: str, elf: Elf | None) -> Binary:
+    def _read(self, fd: int, name: str, elf: Elf | None, build_id: str) -> Binary:
         """Builds the SymCache: of the separate debug file if there is one, else of the file."""
         begun_ns = self._clock.monotonic_ns()
         if elf is None:
             binary = Binary(name, None, cause="bad_elf")
         elif begun_ns >= self.deadline_ns:
-            return Binary(name, elf, cause="postponed")
+            return Binary(name, elf, build_id, cause="postponed")
         else:
-            plt = Plt(_reader(fd), elf)
+            plt = Plt(elf)
             try:
-                built = self._debug_symbols(elf) or self._builder.build(fd)
-                binary = Binary(name, elf, plt, built.symbols, built.size)
+                built = self._debug_symbols(build_id) or self._builder.build(fd)
+                binary = Binary(name, elf, build_id, plt, built.symbols, built.size)
                 self._counters.files["names_only" if built.names_only else "ok"] += 1
             except Unreadable as error:
-                binary = Binary(name, elf, plt, cause=error.cause)
+                binary = Binary(name, elf, build_id, plt, cause=error.cause)
         if binary.cause:
             self._counters.files[binary.cause] += 1
         self._counters.file_nanoseconds += self._clock.monotonic_ns() - begun_ns
         return binary
 
-    def _debug_symbols(self, elf: Elf) -> Built | None:
+    def _debug_symbols(self, wanted: str) -> Built | None:
         """From /usr/lib/debug/.build-id/ab/cdef….debug, if it has the build-id that it is
         named for. None where there is none, or it is of no use."""
-        if len(elf.build_id) < 4:
+        if len(wanted) < 4:
             return None
-        name = f"/.build-id/{elf.build_id[:2]}/{elf.build_id[2:]}.debug".encode()
+        name = f"/.build-id/{wanted[:2]}/{wanted[2:]}.debug".encode()
         fd = open_regular(self._debug_root + name)
         if fd is None:
             return None
         try:
             identity(fd)
-            if parse_elf(_reader(fd)).build_id != elf.build_id:
+            if build_id(read_elf(of_descriptor(fd))) != wanted:
                 return None
             return self._builder.build(fd)
         except (FormatError, Unreadable):
             return None
         finally:
             os.close(fd)
-
-
-def _reader(fd: int) -> ReadAt:
-    def read(offset: int, size: int) -> bytes:
-        try:
-            return os.pread(fd, size, offset)
-        except OSError:
-            return b""
-
-    return read

@@ -5,10 +5,10 @@ from functools import lru_cache
 from symbolic.exceptions import SymbolicError
 from symbolic.symcache import SymCache
 
+from collector.elf.file import Elf
 from collector.processes.text import printable
 from collector.symbols.answer import Answer, unnamed
 from collector.symbols.demangle import demangle
-from collector.symbols.elf import Elf
 from collector.symbols.plt import Plt
 from profiler.model import Frame
 
@@ -25,14 +25,15 @@ class Binary:
         self,
         name: str,
         elf: Elf | None,
+        build_id: str = "",
         plt: Plt | None = None,
         symbols: SymCache | None = None,
         size: int = 0,
         cause: str = "",
     ) -> None:
         self.name = name
-        self.elf = elf
-        self.build_id = elf.build_id if elf else ""
+        self.elf = elf.headers() if elf else None
+        self.build_id = build_id
         self.size = size
         self.cause = cause
         self._plt = plt

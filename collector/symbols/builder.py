@@ -8,19 +8,15 @@ It lies in a temporary file without a name and is mapped, so that it costs page 
 """
 
 import os
-import socket
-import subprocess
-import sys
 import tempfile
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from symbolic.exceptions import SymbolicError
 from symbolic.symcache import SymCache
 
+from collector.confined.child import Child, Died
 from collector.symbols.files import Unreadable
 
 PATIENCE_SECONDS = 20.0
@@ -42,8 +38,7 @@ class Builder:
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._patience_seconds = patience_seconds
         self._used = False
-        self._child: subprocess.Popen[bytes] | None = None
-        self._socket: socket.socket | None = None
+        self._child = Child("collector.symbols.worker")
 
     def __enter__(self) -> Self:
         return self
@@ -58,7 +53,7 @@ class Builder:
 
     @property
     def child_pid(self) -> int | None:
-        return None if self._child is None else self._child.pid
+        return self._child.pid
 
     def build(self, descriptor: int) -> Built:
         """The SymCache of an ELF file. Raises Unreadable.
@@ -99,42 +94,16 @@ class Builder:
 
     def _ask(self, request: bytes, source: int, target: int) -> str:
         self._used = True
-        connection = self._connection()
         try:
-            socket.send_fds(connection, [request], [source, target])
-            answer = connection.recv(64).decode()
-        except TimeoutError:
-            answer = "timeout"
-        except (BrokenPipeError, ConnectionResetError):
-            answer = ""
-        if answer in ("", "timeout"):
+            self._child.ask(request, source, target)
+            answer = self._child.answer(self._patience_seconds)
+        except Died:
+            return "crashed"
+        if answer is None:
             self.close()
-        return answer or "crashed"
-
-    def _connection(self) -> socket.socket:
-        if self._socket is None:
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            ours.settimeout(self._patience_seconds)
-            with theirs:
-                # -P: nothing is imported from where we stand. A session of its own: Ctrl-C in
-                # the terminal is the collector's to handle.
-                self._child = subprocess.Popen(
-                    [sys.executable, "-P", str(Path(__file__).with_name("worker.py"))],
-                    stdin=theirs.fileno(),
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                    cwd="/",
-                )
-            self._socket = ours
-        return self._socket
+            return "timeout"
+        return answer
 
     def close(self) -> None:
         """Ends the child; the next file starts another."""
-        if self._socket is not None:
-            self._socket.close()
-        if self._child is not None:
-            self._child.kill()
-            with suppress(subprocess.TimeoutExpired):  # it may wait for a disk that is away
-                self._child.wait(timeout=1)
-        self._socket = self._child = None
+        self._child.close()

@@ -9,11 +9,11 @@
 from functools import lru_cache
 from pathlib import Path
 
+from collector.elf.notes import parse_build_id
 from collector.processes.procfs import read_bounded
 from collector.processes.text import printable
 from collector.symbols.answer import Answer, unnamed
 from collector.symbols.demangle import demangle
-from collector.symbols.elf import parse_build_id
 from collector.symbols.kallsyms import Kallsyms, parse_kallsyms
 from profiler.clock import Clock, SystemClock
 from profiler.model import Frame, Kind

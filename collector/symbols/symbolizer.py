@@ -15,6 +15,7 @@ from collector.processes.events import Event
 from collector.processes.labels import process_labels
 from collector.processes.procfs import ProcFs
 from collector.processes.text import printable
+from collector.processes.vdso import read_vdso
 from collector.sources.raw import RawDrain, RawSample
 from collector.symbols.addresses import Addresses, Memo, NamePython, without_python
 from collector.symbols.binaries import Binaries
@@ -22,7 +23,6 @@ from collector.symbols.builder import Builder
 from collector.symbols.counters import Counters
 from collector.symbols.kernel import KernelSymbols
 from collector.symbols.perfmap import PerfMaps
-from collector.symbols.vdso import read_vdso
 from collector.unwind.python.stacks import Entry
 from profiler.clock import Clock, SystemClock
 from profiler.model import CPU, Drain, Frame, Kind, Labels, ProfileBuilder

@@ -1,39 +1,33 @@
-"""The child process that reads symbol tables and DWARF, so that no file can hurt the collector.
+"""The child process that reads symbol tables and DWARF (see `collector.confined`).
 
 `symbolic` reads what it is given in one piece. A file of 1 KB that claims a compressed section
 of 2^40 bytes aborts the process that reads it, one that is cut short while it is mapped kills it
-with SIGBUS, and others take minutes. So it runs here: with limits on memory and time, without
-privileges, and one death is one unnamed file.
+with SIGBUS, and others take minutes. So it runs here, without privileges.
 
-The parent sends one message a file over the socket that is descriptor 0: `all`, or `names` to
-leave DWARF out, with two descriptors, the ELF file and an empty file for the resulting SymCache.
-The answer is `ok` or the name of the counter for what went wrong. The script imports nothing of
-ours, so that it starts in 40 ms.
+The message is `all`, or `names` to leave DWARF out; what comes of a file is its SymCache. The
+answer is `ok` or the name of the counter for what went wrong. Little is imported, so that it starts
+in 40 ms.
 """
 
 import mmap
 import os
 import resource
-import socket
 import struct
 from contextlib import suppress
-from pathlib import Path
 
 from symbolic._lowlevel import ffi
 from symbolic.debuginfo import Archive
 from symbolic.exceptions import SymbolicError
 
-MAX_HEAP_BYTES = 1 << 30
-"""Reading the 78 MB Rust library with DWARF takes 150 MB."""
-MAX_SYMCACHE_BYTES = 256 << 20
-MAX_CPU_SECONDS = 10
-_NOBODY = 65534
+from collector.confined.worker import Limits, become_nobody, limit, serve
+from collector.elf.file import Section, read_elf
+from profiler.errors import FormatError
 
-# elf.h, of 64-bit little-endian files: e_shoff, e_shentsize, e_shnum; sh_type, sh_offset, sh_size,
-# sh_link; Elf64_Sym.
-_SECTIONS = struct.Struct("<Q10xHH")
-_SECTION = struct.Struct("<4xI16xQQI")
-_SYMBOL = struct.Struct("<IBBHQQ")
+LIMITS = Limits(heap_bytes=1 << 30, cpu_seconds=10)
+"""Reading the 78 MB Rust library with DWARF takes 150 MB and 1.2 s."""
+MAX_SYMCACHE_BYTES = 256 << 20
+
+_SYMBOL = struct.Struct("<IBBHQQ")  # Elf64_Sym of elf.h
 _SYMBOL_TABLES = (2, 11)
 _FUNCTION = 2
 _BINDINGS = {1: 0, 2: 1, 0: 2}
@@ -41,50 +35,19 @@ _BINDINGS = {1: 0, 2: 1, 0: 2}
 
 
 def main() -> None:
-    _confine()
-    parent = socket.socket(fileno=0)
-    while True:
-        message, descriptors, _, _ = socket.recv_fds(parent, 16, 2)
-        if not message or len(descriptors) != 2:
-            return
-        _allow_cpu(MAX_CPU_SECONDS)
-        answer = _build(descriptors[0], descriptors[1], names_only=message == b"names")
-        for descriptor in descriptors:
-            os.close(descriptor)
-        parent.send(answer.encode())
+    limit(resource.RLIMIT_FSIZE, MAX_SYMCACHE_BYTES)
+    become_nobody()
+    serve(_build, LIMITS)
 
 
-def _confine() -> None:
-    """Gives up what reading a file does not need. As another user than root, it has little."""
-    _limit(resource.RLIMIT_FSIZE, MAX_SYMCACHE_BYTES)
-    _limit(resource.RLIMIT_CORE, 0)
-    with suppress(OSError):  # where memory is short, this dies before the collector
-        Path("/proc/self/oom_score_adj").write_text("1000")
-    with suppress(OSError):
-        os.setgroups([])
-        os.setresgid(_NOBODY, _NOBODY, _NOBODY)
-        os.setresuid(_NOBODY, _NOBODY, _NOBODY)
-
-
-def _limit(kind: int, amount: int) -> None:
-    """Sets a soft limit, below the hard one that we may have been started with."""
-    _, hard = resource.getrlimit(kind)
-    resource.setrlimit(kind, (amount if hard < 0 else min(amount, hard), hard))
-
-
-def _allow_cpu(seconds: int) -> None:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + seconds)
-
-
-def _build(source: int, target: int, names_only: bool) -> str:
+def _build(message: bytes, source: int, target: int) -> str:
     copied = os.fstat(source).st_size  # at most, and only what is changed
-    _limit(resource.RLIMIT_DATA, MAX_HEAP_BYTES + copied)
+    limit(resource.RLIMIT_DATA, LIMITS.heap_bytes + copied)
     try:
         with mmap.mmap(source, 0, access=mmap.ACCESS_COPY) as contents:
-            if names_only:
+            if message == b"names":
                 _hide_dwarf(contents)
-            with suppress(struct.error, ValueError):
+            with suppress(FormatError, struct.error, ValueError):
                 _keep_best_names(contents)
             view = ffi.from_buffer("uint8_t[]", contents)
             try:
@@ -109,17 +72,17 @@ def _hide_dwarf(contents: mmap.mmap) -> None:
 def _keep_best_names(contents: mmap.mmap) -> None:
     """Leaves each address one function symbol in our copy: `symbolic` takes the first it finds,
     which may be the empty rest of another function that the compiler moved elsewhere."""
-    if contents[:6] != b"\x7fELF\x02\x01":
-        return
-    start, size, count = _SECTIONS.unpack_from(contents, 0x28)
-    headers = [_SECTION.unpack_from(contents, start + size * n) for n in range(count)]
-    for kind, at, length, link in headers:
-        if kind in _SYMBOL_TABLES and link < count:
-            _keep_best_of(contents, at, min(length, len(contents) - at), headers[link][1])
+    elf = read_elf(lambda offset, size: contents[offset : offset + size])
+    if elf.wide and elf.order == "<":
+        for section in elf.sections:
+            if section.kind in _SYMBOL_TABLES and section.link < len(elf.sections):
+                _keep_best_of(contents, section, elf.sections[section.link].offset)
 
 
-def _keep_best_of(contents: mmap.mmap, at: int, length: int, names_at: int) -> None:
+def _keep_best_of(contents: mmap.mmap, section: Section, names_at: int) -> None:
     best: dict[int, tuple[tuple[bool, int, int, int, bytes], int]] = {}
+    at = section.offset
+    length = min(section.size, len(contents) - at)
     table = contents[at : at + length // _SYMBOL.size * _SYMBOL.size]
     for number, (name, info, _, section, value, size) in enumerate(_SYMBOL.iter_unpack(table)):
         if info & 15 != _FUNCTION or not section:

@@ -6,15 +6,13 @@ for key, answer in builder.answers(): …
 """
 
 import os
-import socket
-import subprocess
-import sys
 from collections import deque
 from collections.abc import Hashable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from collector.confined.child import Child, Died
 from profiler.clock import Clock
 from profiler.errors import FormatError
 
@@ -30,13 +28,11 @@ class Builder(Generic[K]):
     """Keeps one file with the child at a time, so that a death has one culprit."""
 
     def __init__(self, folder: Path | None, clock: Clock) -> None:
-        self._folder = folder
+        self._child = Child("collector.unwind.worker", str(folder or ""))
         self._clock = clock
         self._queue: deque[tuple[K, int]] = deque()
         self._current: tuple[K, int] | None = None  # with the descriptor of its table to be
         self._since_ns = 0
-        self._child: subprocess.Popen[bytes] | None = None
-        self._socket: socket.socket | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -47,13 +43,17 @@ class Builder(Generic[K]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end_child()
+        self._child.close()
         for _, descriptor in self._queue:
             os.close(descriptor)
         self._queue.clear()
         if self._current:
             os.close(self._current[1])
             self._current = None
+
+    @property
+    def child_pid(self) -> int | None:
+        return self._child.pid
 
     @property
     def pending(self) -> int:
@@ -81,24 +81,18 @@ class Builder(Generic[K]):
                 yield key, target
             self._send_next()
         if not self._current and self._waited() > IDLE_NS:
-            self._end_child()
+            self._child.close()
 
     def _receive(self) -> str | None:
         """ "" for a table; None where the child is still at work."""
-        assert self._socket
         try:
-            answer = self._socket.recv(256)
-        except BlockingIOError:
-            if self._waited() < PATIENCE_NS:
-                return None
-            answer = b"!it takes too long"
-            self._end_child()
-        except OSError:
-            answer = b""
-        if not answer:
-            self._end_child()
+            answer = self._child.answer(0)
+        except Died:
             return "reading it ended the child that did it"
-        return answer[1:].decode("utf-8", "replace")
+        if answer is None and self._waited() >= PATIENCE_NS:
+            self._child.close()
+            return "it takes too long"
+        return answer
 
     def _waited(self) -> int:
         return self._clock.monotonic_ns() - self._since_ns
@@ -110,37 +104,8 @@ class Builder(Generic[K]):
         target = os.memfd_create("unwind table", os.MFD_CLOEXEC)
         self._current, self._since_ns = (key, target), self._clock.monotonic_ns()
         try:
-            socket.send_fds(self._connection(), [b"build"], [source, target])
-        except OSError:  # the child died before: the answer says so
+            self._child.ask(b"build", source, target)
+        except OSError:  # no room for a process: the answer says so
             pass
         finally:
             os.close(source)
-
-    def _connection(self) -> socket.socket:
-        if self._socket is None:
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            ours.setblocking(False)
-            with theirs:
-                # -P: nothing is imported from where we stand. A session of its own: Ctrl-C in
-                # the terminal is the collector's to handle.
-                self._child = subprocess.Popen(
-                    [
-                        *(sys.executable, "-P", "-m", "collector.unwind.worker"),
-                        str(self._folder or ""),
-                    ],
-                    stdin=theirs.fileno(),
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                    cwd="/",
-                )
-            self._socket = ours
-        return self._socket
-
-    def _end_child(self) -> None:
-        if self._socket is not None:
-            self._socket.close()
-        if self._child is not None:
-            self._child.kill()
-            self._child.wait()
-        self._socket = self._child = None

@@ -12,8 +12,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from collector.elf.file import Elf
 from collector.unwind import tablefile
-from collector.unwind.elf import Elf
 from collector.unwind.table import Table
 from profiler.errors import FormatError
 

@@ -16,7 +16,6 @@ from collector.processes.maps import Mapping
 from collector.unwind.slices import Slices
 
 Stamp = tuple[int, int, int, int]
-VDSO = b"[vdso]"
 
 
 @dataclass(eq=False, slots=True)
@@ -56,7 +55,7 @@ class Files:
 
     def of(self, pid: int, mapping: Mapping) -> File | None:
         """The file of a mapping, None for memory without one."""
-        if mapping.anonymous and mapping.path != VDSO:
+        if mapping.anonymous and not mapping.vdso:
             return None
         key = (*mapping.device, mapping.inode)
         file = self._files.get(key)

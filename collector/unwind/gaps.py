@@ -12,15 +12,16 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.elf.file import Elf, Segment
+from collector.elf.symbols import SHT_DYNSYM, SHT_SYMTAB, read_symbols
 from collector.unwind import abi
 from collector.unwind.abi import Rule
 from collector.unwind.eh_frame import Machine
-from collector.unwind.elf import Elf, Segment
 
 Offsets = NDArray[np.int64]
 Row = tuple[int, int]
 
-ENDS_OF_THREADS = (b"exit", b"pthread_exit")
+ENDS_OF_THREADS = ("exit", "pthread_exit")
 
 ALIGNMENT = 16
 """Compilers align functions to 16 bytes: a shorter gap up to an aligned function is padding."""
@@ -57,7 +58,7 @@ def spans(elf: Elf, segment: Segment, start: Offsets, end: Offsets, machine: Mac
     padding = (size < ALIGNMENT) & (end % ALIGNMENT == 0)
     rows: list[Row] = []
     budget = SCANNED_IN_ALL
-    thread_ends = cache(lambda: elf.addresses(ENDS_OF_THREADS))
+    thread_ends = cache(lambda: _thread_ends(elf))
     for at in np.flatnonzero((size > 0) & ~padding):
         gap = _Gap(elf, segment, int(start[at]), int(end[at]), machine, min(SCANNED, budget))
         rows += gap.rows(thread_ends)
@@ -65,6 +66,14 @@ def spans(elf: Elf, segment: Segment, start: Offsets, end: Offsets, machine: Mac
     return Spans(
         np.array([at for at, _ in rows], np.int64), np.array([code for _, code in rows], np.uint64)
     )
+
+
+def _thread_ends(elf: Elf) -> set[int]:
+    return {
+        symbol.address
+        for kind in (SHT_DYNSYM, SHT_SYMTAB)
+        for symbol in read_symbols(elf, kind).find(ENDS_OF_THREADS).values()
+    }
 
 
 class _Gap:

@@ -13,10 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from collector.elf.file import (
+    MAX_SECTION_BYTES,
+    PT_GNU_EH_FRAME,
+    PT_LOAD,
+    Elf,
+    Segment,
+    read_exactly,
+)
 from collector.unwind import abi, eh_frame, gaps, x86_64
 from collector.unwind.abi import Cause, Rule
 from collector.unwind.eh_frame import Functions, Machine
-from collector.unwind.elf import MAX_SECTION_BYTES, PT_GNU_EH_FRAME, PT_LOAD, Elf, Section, Segment
 from collector.unwind.gaps import Offsets, Spans
 from profiler.errors import FormatError
 
@@ -57,14 +64,18 @@ def build(elf: Elf) -> Table:
 
     A file without any has a table too, of code that is walked by frame pointer if it keeps one.
     """
-    functions = _functions(elf)
-    spans = [_segment(elf, segment, functions) for segment in elf.executable() if segment.size]
+    machine = MACHINES.get(elf.architecture)
+    if machine is None:
+        raise FormatError(f"no unwind rules for the ELF machine {elf.machine}, only for {MACHINES}")
+    functions = _functions(elf, machine)
+    spans = [
+        _segment(elf, segment, functions, machine) for segment in elf.executable() if segment.size
+    ]
     return Table(dict(_windows(_joined(spans))))
 
 
-def _functions(elf: Elf) -> Functions:
+def _functions(elf: Elf, machine: Machine) -> Functions:
     """All functions, those of .eh_frame first."""
-    machine = MACHINES[elf.machine]
     found = []
     section = elf.section(".eh_frame")
     if section:
@@ -86,20 +97,13 @@ def _by_header(elf: Elf, machine: Machine) -> list[Functions]:
     for segment in elf.segments:
         skip = address - segment.address
         if segment.kind == PT_LOAD and 0 <= skip < segment.size:
-            rest = Section(
-                "",
-                0,
-                0,
-                address,
-                segment.offset + skip,
-                min(segment.size - skip, MAX_SECTION_BYTES),
-            )
-            data = eh_frame.until_terminator(elf.load(rest))
-            return [eh_frame.parse(data, address, True, machine)]
+            size = min(segment.size - skip, MAX_SECTION_BYTES)
+            rest = read_exactly(elf.source, segment.offset + skip, size, ".eh_frame")
+            return [eh_frame.parse(eh_frame.until_terminator(rest), address, True, machine)]
     raise FormatError(f".eh_frame at {address:#x} is in no segment")
 
 
-def _segment(elf: Elf, segment: Segment, functions: Functions) -> Spans:
+def _segment(elf: Elf, segment: Segment, functions: Functions, machine: Machine) -> Spans:
     """The rows of one segment, in order: its functions, and what lies between them."""
     if segment.offset + segment.size > MAX_FILE_OFFSET:
         raise FormatError(f"code at {segment.offset:#x} is behind the first 4 GiB of the file")
@@ -125,7 +129,7 @@ def _segment(elf: Elf, segment: Segment, functions: Functions) -> Spans:
         segment,
         np.append(segment.offset, end),
         np.append(start, segment.offset + segment.size),
-        MACHINES[elf.machine],
+        machine,
     )
     return _joined([rows, between])
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.unwind.elf import Source, of_bytes
+from collector.elf.source import Source, of_bytes
 from collector.unwind.table import Table
 from profiler.errors import FormatError
 

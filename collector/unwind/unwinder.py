@@ -20,15 +20,16 @@ from typing import Self
 
 import numpy as np
 
+from collector.elf.source import of_descriptor
 from collector.kernel import grace, maps
 from collector.processes.cache import Process
-from collector.processes.maps import Mapping, parse_maps
+from collector.processes.maps import Mapping
+from collector.processes.vdso import read_vdso
 from collector.symbols.files import Unreadable, open_mapped
 from collector.unwind import abi, tablefile
 from collector.unwind.abi import Cause, Rule
 from collector.unwind.builder import Builder
-from collector.unwind.elf import of_descriptor
-from collector.unwind.files import VDSO, File, Files, stamp
+from collector.unwind.files import File, Files, stamp
 from collector.unwind.later import LaterWalker, Walk
 from collector.unwind.processes import Processes, entries, parts
 from collector.unwind.table import EVERY_OTHER, Column
@@ -44,7 +45,6 @@ UNCHANGED_NS = 1_000_000_000
 """A process whose stacks leave its known mappings is read again after this long, the longer if
 its mappings were the same the last time: a JIT compiler maps new code all the time, and reading
 costs 0.1 to 1 ms."""
-MAX_VDSO_BYTES = 64 << 10
 
 EMPTY = np.array([abi.code(Rule.NONE)], np.uint64)
 FAILED = np.array([abi.unsupported(Cause.BROKEN)], np.uint64)
@@ -219,7 +219,7 @@ class Unwinder:
     def _open_file(self, pid: int, file: File) -> int | None:
         for mapping in self._mappings.get(pid, ()):
             if (*mapping.device, mapping.inode) == file.key:
-                if mapping.path == VDSO:
+                if mapping.vdso:
                     return _vdso()
                 try:
                     return open_mapped(self._proc, Process(pid, alive=True), mapping)
@@ -256,15 +256,8 @@ def _read_windows(descriptor: int, wanted: Iterable[int]) -> dict[int, Column] |
         os.close(descriptor)
 
 
-def _vdso() -> int | None:
-    """A file with the vdso, which is the same in every 64-bit process. Ours is read: another
-    process may have written to its own."""
-    for mapping in parse_maps(Path("/proc/self/maps").read_bytes()):
-        if mapping.path == VDSO:
-            with Path("/proc/self/mem").open("rb", buffering=0) as memory:
-                memory.seek(mapping.start)
-                image = memory.read(min(mapping.end - mapping.start, MAX_VDSO_BYTES))
-            descriptor = os.memfd_create("vdso", os.MFD_CLOEXEC)
-            os.write(descriptor, image)
-            return descriptor
-    return None
+def _vdso() -> int:
+    """A file with the vdso."""
+    descriptor = os.memfd_create("vdso", os.MFD_CLOEXEC)
+    os.write(descriptor, read_vdso())
+    return descriptor

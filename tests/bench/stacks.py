@@ -23,7 +23,9 @@ from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
 
-from collector.unwind import elf, table
+from collector.elf.file import read_elf
+from collector.elf.source import of_descriptor
+from collector.unwind import table
 from tests.collector.unwind.conftest import FLAGS, PROGRAMS
 from tests.collector.unwind.harness import Harness, Sample, compile_program
 
@@ -200,7 +202,7 @@ def print_table(path: Path) -> None:
 def built(path: Path) -> table.Table:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        return table.build(elf.read(elf.of_descriptor(descriptor)))
+        return table.build(read_elf(of_descriptor(descriptor)))
     finally:
         os.close(descriptor)
 

@@ -3,7 +3,6 @@
 python -m tests.bench.symbols
 """
 
-import os
 import random
 import resource
 import shutil
@@ -17,11 +16,12 @@ from pathlib import Path
 
 import symbolic
 
+from collector.elf.file import read_elf
+from collector.elf.source import of_descriptor
 from collector.processes.maps import parse_maps
 from collector.sources.raw import RawDrain, RawSample
 from collector.symbols.binary import Binary
 from collector.symbols.builder import Builder
-from collector.symbols.elf import parse_elf
 from collector.symbols.plt import Plt
 from collector.symbols.symbolizer import Symbolizer
 
@@ -62,14 +62,10 @@ def measure_file(builder: Builder, path: Path) -> None:
         started = time.perf_counter()
         built = builder.build(file.fileno())
         build_ms = (time.perf_counter() - started) * 1e3
-
-        def read(offset: int, length: int) -> bytes:
-            return os.pread(file.fileno(), length, offset)
-
-        elf = parse_elf(read)
-        binary = Binary(path.name, elf, Plt(read, elf), built.symbols, built.size)
-    code = max((segment for segment in elf.segments if segment.executable), key=lambda s: s.size)
-    addresses = [code.vaddr + choose.randrange(code.size) for _ in range(ADDRESSES)]
+        elf = read_elf(of_descriptor(file.fileno()))
+        binary = Binary(path.name, elf, "", Plt(elf), built.symbols, built.size)
+    code = max(elf.executable(), key=lambda segment: segment.size)
+    addresses = [code.address + choose.randrange(code.size) for _ in range(ADDRESSES)]
     cold, warm = (timed(binary, addresses) for _ in range(2))
     print(
         f"  {path.name:24} {build_ms:5.0f} ms {built.size / 1e6:6.1f} MB {cold:5.1f} µs"

@@ -7,12 +7,12 @@ import re
 import struct
 from dataclasses import dataclass
 
-from collector.unwind.elf import PT_LOAD, Elf
+from collector.elf.file import Elf
+from collector.elf.symbols import SHT_DYNSYM, SHT_SYMTAB, Symbol, read_symbols
 from collector.unwind.python import loop
 from collector.unwind.python.layouts import NEWEST, OLDEST, Version
 from collector.unwind.python.loop import Range
 from collector.unwind.python.memory import Refused
-from collector.unwind.python.symbols import Symbol, find
 
 RUNTIME, CODE_TYPE, VERSION = "_PyRuntime", "PyCode_Type", "Py_Version"
 
@@ -35,7 +35,7 @@ def read_interpreter(elf: Elf, name: str) -> Interpreter | None:
 
     Raises Refused for one that we do not know.
     """
-    symbols = find(elf, [RUNTIME, CODE_TYPE, VERSION, loop.NAME])
+    symbols = _symbols(elf)
     version = _version(elf, symbols.get(VERSION), name)
     if version is None or (version >= OLDEST and RUNTIME not in symbols):
         return None
@@ -52,19 +52,22 @@ def read_interpreter(elf: Elf, name: str) -> Interpreter | None:
     )
 
 
+def _symbols(elf: Elf) -> dict[str, Symbol]:
+    """Those that the file exports, or, if it exports nothing at all, defines.
+
+    An interpreter exports its symbols to its extension modules. To look further would be to read
+    the megabytes of symbols of every program that has nothing to do with Python.
+    """
+    exported = read_symbols(elf, SHT_DYNSYM)
+    table = exported if len(exported.rows) else read_symbols(elf, SHT_SYMTAB)
+    return table.find([RUNTIME, CODE_TYPE, VERSION, loop.NAME])
+
+
 def _version(elf: Elf, symbol: Symbol | None, name: str) -> Version | None:
     """From the constant Py_Version (3.11), else from the file's name."""
-    number = b"" if symbol is None else _at(elf, symbol.address, 4)
+    number = b"" if symbol is None else elf.at(symbol.address, 4)
     if len(number) == 4:
         (hexversion,) = struct.unpack("<I", number)
         return hexversion >> 24, hexversion >> 16 & 0xFF
     named = _NAMED.match(name)
     return (int(named[1]), int(named[2])) if named else None
-
-
-def _at(elf: Elf, address: int, size: int) -> bytes:
-    """Bytes of the file that are loaded at a virtual address."""
-    for segment in elf.segments:
-        if segment.kind == PT_LOAD and 0 <= address - segment.address <= segment.size - size:
-            return elf.source(segment.offset + address - segment.address, size)
-    return b""

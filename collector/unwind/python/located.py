@@ -10,12 +10,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.elf.file import Segment, read_elf
+from collector.elf.source import of_descriptor
 from collector.processes.bounded import Bounded
 from collector.processes.cache import Process
 from collector.processes.maps import Mapping
 from collector.symbols.files import Identity, Unreadable, identity, open_mapped
-from collector.unwind import elf
-from collector.unwind.elf import Segment
 from collector.unwind.python.interpreter import Interpreter, read_interpreter
 from collector.unwind.python.memory import Refused
 from profiler.errors import FormatError
@@ -93,12 +93,14 @@ def _candidates(process: Process) -> list[Mapping]:
 
 def _read_file(fd: int, name: str) -> _File:
     try:
-        image = elf.read(elf.of_descriptor(fd))
-        return _File(read_interpreter(image, name), image.executable())
+        elf = read_elf(of_descriptor(fd))
+        if elf.architecture:
+            return _File(read_interpreter(elf, name), elf.executable())
     except Refused as refusal:
         return _File(refusal=refusal)
     except FormatError:
-        return _File()
+        pass
+    return _File()
 
 
 def _base(mapping: Mapping, segments: tuple[Segment, ...]) -> int | None:

@@ -13,8 +13,8 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.unwind.elf import Elf, Section
-from collector.unwind.python.symbols import Symbol, find_local
+from collector.elf.file import Elf, Section
+from collector.elf.symbols import SHT_SYMTAB, Symbol, read_symbols
 
 NAME = "_PyEval_EvalFrameDefault"
 COLD = NAME + ".cold"
@@ -35,11 +35,11 @@ _HEADER = 12
 def ranges(elf: Elf, loop: Symbol) -> list[Range]:
     """The loop and its cold part, if it has one, as virtual addresses [start, end)."""
     whole = (loop.address, loop.address + loop.size)
-    named = find_local(elf, [COLD]).get(COLD)
+    named = read_symbols(elf, SHT_SYMTAB).find([COLD]).get(COLD)
     if named is not None:
         return [whole, (named.address, named.address + named.size)]
     text = elf.section(".text")
-    if elf.machine != "x86_64" or text is None or not 0 < loop.size <= MAX_SIZE:
+    if elf.architecture != "x86_64" or text is None or not 0 < loop.size <= MAX_SIZE:
         return [whole]
     cold = _cold(elf, _outward_jumps(elf, text, whole))
     return [whole] if cold is None else [whole, cold]

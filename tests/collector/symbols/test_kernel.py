@@ -5,8 +5,8 @@ import pytest
 from collector.symbols.kernel import KernelSymbols
 from profiler.model import Frame, Kind
 from tests.collector.clock import FakeClock
+from tests.collector.elf.test_file import NOTE
 from tests.collector.symbols.programs import BUILD_ID
-from tests.collector.symbols.test_elf import NOTE
 from tests.collector.symbols.test_kallsyms import TEXT
 
 DO_ONE = 0xFFFFFFFF81000040

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.symbols.elf import parse_elf
+from collector.elf.file import read_elf
+from collector.elf.source import of_bytes
 from collector.symbols.plt import Plt
 from profiler.errors import FormatError
 from tests.collector.symbols.programs import C_SOURCE, compiled, needs
@@ -15,11 +16,7 @@ STUB = re.compile(r"^([0-9a-f]+) <(.+)@plt>:$", re.MULTILINE)
 
 
 def plt_of(contents: bytes) -> Plt:
-    def read(offset: int, size: int) -> bytes:
-        assert size <= 4 << 20
-        return contents[offset : offset + size]
-
-    return Plt(read, parse_elf(read))
+    return Plt(read_elf(of_bytes(contents)))
 
 
 @pytest.mark.parametrize("flags", [["-fcf-protection"], ["-fcf-protection=none"], ["-no-pie"]])
@@ -38,7 +35,7 @@ def test_stubs_have_the_names_that_a_disassembler_gives_them(
 
 
 def test_the_first_entry_which_calls_the_linker_is_a_stub_without_a_name(c_program: Path) -> None:
-    elf = parse_elf(lambda offset, size: c_program.read_bytes()[offset : offset + size])
+    elf = read_elf(of_bytes(c_program.read_bytes()))
     plt = plt_of(c_program.read_bytes())
     (first,) = (section.address for section in elf.sections if section.name == ".plt")
     assert plt.holds(first) and plt.lookup(first) is None

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collector.unwind import elf, tablefile
+from collector.elf.file import Elf, read_elf
+from collector.elf.source import of_bytes
+from collector.unwind import tablefile
 from collector.unwind.cache import TableCache, digest
 from collector.unwind.table import Table
 from collector.unwind.worker import build as build_file
@@ -17,8 +19,8 @@ def data(rows: int) -> bytes:
     return tablefile.dumps(Table({0: np.arange(rows, dtype=np.uint64) << np.uint64(8)}))
 
 
-def headers(path: Path) -> elf.Elf:
-    return elf.read(elf.of_bytes(path.read_bytes()))
+def headers(path: Path) -> Elf:
+    return read_elf(of_bytes(path.read_bytes()))
 
 
 def test_a_table_is_found_again(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from collector.processes.maps import Mapping
-from collector.unwind.files import VDSO, Files, stamp
+from collector.unwind.files import Files, stamp
 from collector.unwind.processes import WINDOW, entries, parts
 
 
@@ -41,7 +41,7 @@ def test_a_window_keeps_its_number(files: Files) -> None:
 def test_memory_without_a_file_has_no_table_but_the_vdso_has_one(files: Files) -> None:
     assert files.of(1, Mapping(0, 4096)) is None
     assert files.of(1, Mapping(0, 4096, path=b"[heap]")) is None
-    assert files.of(1, Mapping(0, 4096, path=VDSO)) is not None
+    assert files.of(1, Mapping(0, 4096, path=b"[vdso]")) is not None
 
 
 def test_numbers_of_unused_files_serve_again(files: Files, dropped: list[int]) -> None:

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.unwind import abi, cache, eh_frame, elf, table, tablefile, x86_64
+from collector.elf.file import SHF_COMPRESSED, Elf, Section, read_elf
+from collector.elf.source import of_bytes
+from collector.unwind import abi, cache, eh_frame, table, tablefile, x86_64
 from profiler.errors import FormatError
 from tests.collector.unwind.conftest import Build
 
@@ -23,9 +25,9 @@ def image(build: Build) -> bytes:
 
 def table_or_error(data: bytes) -> table.Table | None:
     try:
-        headers = elf.read(elf.of_bytes(data))
-        cache.digest(headers)
-        built = table.build(headers)
+        elf = read_elf(of_bytes(data))
+        cache.digest(elf)
+        built = table.build(elf)
     except FormatError:
         return None
     for rows in built.windows.values():
@@ -73,7 +75,7 @@ def test_any_bytes_are_frames_or_a_format_error(data: bytes, is_eh: bool) -> Non
 def test_an_empty_file_and_a_text_are_refused() -> None:
     for data in (b"", b"#!/bin/sh\n" * 20):
         with pytest.raises(FormatError):
-            elf.read(elf.of_bytes(data))
+            read_elf(of_bytes(data))
 
 
 def frames(program: bytes, functions: int, size: int = 16) -> bytes:
@@ -119,7 +121,7 @@ def test_one_program_in_many_functions_is_bounded_in_rows() -> None:
     program = b"".join(b"\x41\x0e" + bytes([8 + place % 100]) for place in range(90))
     data = image_of(frames(program, 100_000, size=100), 10_000_000)
     with pytest.raises(FormatError, match="rows are more than 8388608"):
-        table.build(elf.read(elf.of_bytes(data)))
+        table.build(read_elf(of_bytes(data)))
 
 
 def test_programs_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +142,7 @@ def test_code_at_addresses_of_the_kernel_is_refused() -> None:
     data = bytearray(image_of(frames(b"", 1), 48))
     data[64 + 16 : 64 + 24] = struct.pack("<Q", 0xFFFFFFFF81000000)  # p_vaddr
     with pytest.raises(FormatError, match="which is the kernel's"):
-        table.build(elf.read(elf.of_bytes(bytes(data))))
+        table.build(read_elf(of_bytes(bytes(data))))
 
 
 def test_a_header_that_claims_much_takes_little() -> None:
@@ -155,10 +157,10 @@ def test_a_header_that_claims_much_takes_little() -> None:
 
 def test_a_compressed_section_cannot_grow_beyond_its_bound() -> None:
     packed = struct.pack("<IIQQ", 1, 0, 1 << 40, 1) + b"\x78\x9c" + bytes(100)
-    section = elf.Section(".debug_frame", 1, elf.SHF_COMPRESSED, 0, 0, len(packed))
-    file = elf.Elf(elf.of_bytes(packed), "x86_64", 0, (), (section,))
+    section = Section(".debug_frame", 1, SHF_COMPRESSED, 0, 0, len(packed))
+    elf = Elf(of_bytes(packed), 62, True, "<", 0, (), (section,))
     with pytest.raises(FormatError, match="expected zlib"):
-        file.load(section)
+        elf.load(section)
 
 
 @settings(deadline=None)
@@ -179,5 +181,5 @@ def test_a_table_survives_its_file(tmp_path: Path) -> None:
         0: rows.tolist(),
         3: rows[:2].tolist(),
     }
-    wanted = dict(tablefile.read_windows(elf.of_bytes(data), [3, 7]))
+    wanted = dict(tablefile.read_windows(of_bytes(data), [3, 7]))
     assert {w: r.tolist() for w, r in wanted.items()} == {3: rows[:2].tolist()}

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collector.unwind import abi, elf, table
+from collector.elf.file import read_elf
+from collector.elf.source import of_bytes, of_descriptor
+from collector.unwind import abi, table
 from collector.unwind.abi import Cause, Rule
 from collector.unwind.x86_64 import MachineRule
 from profiler.errors import FormatError
@@ -29,7 +31,7 @@ LIBC = next(
 def build_table(path: Path) -> table.Table:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        return table.build(elf.read(elf.of_descriptor(descriptor)))
+        return table.build(read_elf(of_descriptor(descriptor)))
     finally:
         os.close(descriptor)
 
@@ -177,7 +179,7 @@ def test_a_file_for_another_machine_is_refused() -> None:
     data = bytearray(Path("/proc/self/exe").read_bytes()[:4096])
     data[18:20] = (183).to_bytes(2, "little")
     with pytest.raises(FormatError, match="no unwind rules for the ELF machine 183"):
-        elf.read(elf.of_bytes(bytes(data)))
+        table.build(read_elf(of_bytes(bytes(data))))
 
 
 def test_a_table_covers_what_frames_do_not(build: Build) -> None:

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.elf.file import Elf, read_elf
+from collector.elf.source import of_bytes
+from collector.elf.symbols import SHT_DYNSYM, read_symbols
 from collector.processes.cache import Process, ProcessCache
 from collector.processes.procfs import ProcFs
-from collector.unwind import elf
-from collector.unwind.python import layouts, loop, symbols
+from collector.unwind.python import layouts, loop
 from collector.unwind.python.inspection import PASSING, Inspected, Slot, find_slot, inspect
 from collector.unwind.python.interpreter import Interpreter, read_interpreter
 from collector.unwind.python.layouts import LAYOUTS, Version
@@ -98,8 +100,8 @@ def test_the_loop_of_a_stripped_file_is_found_with_its_cold_part(tmp_path: Path)
     subprocess.run(["cc", *flags, "-o", whole, source], check=True)
     subprocess.run(["strip", "-o", stripped, whole], check=True)
     expected, found = (
-        loop.ranges(image, symbols.find(image, [loop.NAME])[loop.NAME])
-        for image in (read_elf(whole), read_elf(stripped))
+        loop.ranges(elf, read_symbols(elf, SHT_DYNSYM).find([loop.NAME])[loop.NAME])
+        for elf in (elf_of(whole), elf_of(stripped))
     )
     assert len(expected) == 2
     assert found[0] == expected[0]
@@ -108,13 +110,12 @@ def test_the_loop_of_a_stripped_file_is_found_with_its_cold_part(tmp_path: Path)
     assert expected[1][1] <= found[1][1] < expected[1][1] + 32
 
 
-def read_elf(path: Path) -> elf.Elf:
-    data = path.read_bytes()
-    return elf.read(elf.of_bytes(data))
+def elf_of(path: Path) -> Elf:
+    return read_elf(of_bytes(path.read_bytes()))
 
 
 def test_a_file_that_only_says_that_it_is_python_has_no_interpreter() -> None:
-    assert read_interpreter(read_elf(Path("/bin/sleep")), "python3.11") is None
+    assert read_interpreter(elf_of(Path("/bin/sleep")), "python3.11") is None
 
 
 THREAD, STATE, BLOCK = 0x7000_0000, 0x5000_0000, 0x6000_0000

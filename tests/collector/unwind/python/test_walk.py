@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from collector.elf.file import read_elf
+from collector.elf.source import of_descriptor
+from collector.elf.symbols import SHT_DYNSYM, read_symbols
 from collector.processes.cache import ProcessCache
 from collector.processes.procfs import ProcFs
-from collector.unwind import elf
-from collector.unwind.python import abi, loop, symbols
+from collector.unwind.python import abi, loop
 from collector.unwind.python.located import Locator
 from collector.unwind.python.loop import Range
 from collector.unwind.python.stacks import PythonFrame
@@ -80,10 +82,10 @@ def loop_ranges(pid: int) -> list[Range]:
     for mapping in process.mappings:
         if "python" in mapping.name:
             with Path(os.fsdecode(mapping.path)).open("rb") as file:
-                image = elf.read(elf.of_descriptor(file.fileno()))
-                found = symbols.find(image, [loop.NAME])
+                elf = read_elf(of_descriptor(file.fileno()))
+                found = read_symbols(elf, SHT_DYNSYM).find([loop.NAME])
                 if found:
-                    ranges = loop.ranges(image, found[loop.NAME])
+                    ranges = loop.ranges(elf, found[loop.NAME])
                     return [(located.base + start, located.base + end) for start, end in ranges]
     raise AssertionError(f"no interpreter's loop in {process.mappings}")
 
