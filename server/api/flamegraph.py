@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from flask import Blueprint, Response
 
-from profiler.analysis import flamegraph
+from profiler.analysis import flamegraph, incomplete
 from profiler.analysis.flamegraph import MAX_NODES, Flamegraph
 from profiler.model import Frame, Kind, Profile
 from server.api import urls
@@ -56,6 +56,10 @@ def _columns(graph: Flamegraph, profile: Profile) -> dict[str, object]:
         },
         "hidden": {"nodes": graph.hidden_nodes},
         "total": {"value": profile.total_value, "samples": profile.total_samples},
+        "incomplete": [
+            {"cause": cause, "samples": count}
+            for cause, count in incomplete.causes(profile).items()
+        ],
     }
 
 

@@ -27,7 +27,7 @@ def test_nothing_lost_is_said_too(explorer: Explorer) -> None:
 
 def test_stacks_that_were_cut_short_are_counted(explorer: Explorer) -> None:
     explorer.open()
-    assert explorer.figure("cut short") == "Cut short 120 samples (3.70%)"
+    assert explorer.figure("cut short") == "Cut short 120 samples (3.70%) depth 120"
 
 
 @pytest.mark.parametrize("sort", ["self", "total"])

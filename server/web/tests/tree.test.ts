@@ -49,6 +49,7 @@ const PAYLOAD = {
   nodes: { depth: [0, 1], frame: [-1, 0], self: [0, 9], total: [9, 9], samples: [3, 3] },
   hidden: { nodes: 0 },
   total: { value: 9, samples: 3 },
+  incomplete: [],
   accounts: { taken: 3, stored: 3, losses: [] },
   coverage: { hosts: 1, series: 1, profiles: 1, recorded: false },
 };

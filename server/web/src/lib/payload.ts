@@ -28,6 +28,8 @@ export interface FlamegraphAnswer {
   /** nodes that the limit of nodes cut off */
   readonly hidden: number;
   readonly samples: number;
+  /** samples whose stack is cut short, by cause, those of nodes that were cut off included */
+  readonly incomplete: readonly Loss[];
   readonly accounts: Accounts;
   readonly coverage: Coverage;
 }
@@ -55,6 +57,7 @@ interface Payload {
   nodes: NodeColumns;
   hidden: { nodes: number };
   total: { value: number; samples: number };
+  incomplete: Loss[];
   accounts: Accounts;
   coverage: Coverage;
 }
@@ -77,6 +80,7 @@ export function decode(json: unknown): FlamegraphAnswer {
     tree: buildTree(frames, payload.nodes),
     hidden: payload.hidden.nodes,
     samples: payload.total.samples,
+    incomplete: payload.incomplete,
     accounts: payload.accounts,
     coverage: payload.coverage,
   };

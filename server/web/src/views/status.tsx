@@ -1,11 +1,9 @@
 /** Where every sample went: always in view, and 0 lost is said too. */
 
 import type { ComponentChildren } from "preact";
-import { useMemo } from "preact/hooks";
 import { count, counted, share, value } from "../lib/format";
-import type { FlamegraphAnswer } from "../lib/payload";
-import { find } from "../lib/search";
-import { type Frame, ROOT } from "../lib/tree";
+import type { FlamegraphAnswer, Loss } from "../lib/payload";
+import { ROOT } from "../lib/tree";
 import { Icon } from "./icons";
 
 /** Causes as docs/architecture.md lists them. */
@@ -20,17 +18,14 @@ const CAUSES: Record<string, string> = {
   unaccounted: "the accounts of a batch did not close: a bug, please report it",
 };
 
-const isTruncated = (frame: Frame): boolean =>
-  frame.kind === "marker" && frame.function.startsWith("[truncated");
-
 export function Status({ answer }: { answer: FlamegraphAnswer | null }) {
   return <footer class="status">{answer && <Figures answer={answer} />}</footer>;
 }
 
 function Figures({ answer }: { answer: FlamegraphAnswer }) {
-  const { accounts, coverage, tree, unit, samples, hidden } = answer;
-  const cut = useMemo(() => find(tree, isTruncated), [tree]);
-  const lost = accounts.losses.reduce((sum, loss) => sum + loss.samples, 0);
+  const { accounts, coverage, tree, unit, samples, hidden, incomplete } = answer;
+  const cut = sum(incomplete);
+  const lost = sum(accounts.losses);
   return (
     <>
       <Figure name="Shown" title="Samples of the selection, and their value">
@@ -47,16 +42,18 @@ function Figures({ answer }: { answer: FlamegraphAnswer }) {
         <span class="figure-name">Lost</span>
         <span class="figure-value">{count(lost)}</span>
         {lost > 0 && ` (${share(lost, accounts.taken)})`}
-        {accounts.losses.map(({ cause, samples: n }) => (
-          <span class="cause" key={cause} title={CAUSES[cause] ?? cause}>
-            {cause} {count(n)}
-          </span>
-        ))}
+        <Causes of={accounts.losses} titles={CAUSES} />
       </span>
-      {cut.samples > 0 && (
-        <Figure name="Cut short" title="Stacks that do not reach their root: search kind:marker">
-          {counted(cut.samples, "sample")} ({share(cut.value, tree.total[ROOT])})
-        </Figure>
+      {cut > 0 && (
+        <span
+          class="figure"
+          title="Stacks without their root: search kind:marker"
+          data-figure="cut short"
+        >
+          <span class="figure-name">Cut short</span>
+          <span class="figure-value">{counted(cut, "sample")}</span> ({share(cut, samples)})
+          <Causes of={incomplete} titles={{}} />
+        </span>
       )}
       {hidden > 0 && (
         <Figure name="Not sent" title="Frames beyond the limit: in every total, but not drawn">
@@ -69,6 +66,17 @@ function Figures({ answer }: { answer: FlamegraphAnswer }) {
       </span>
     </>
   );
+}
+
+const sum = (parts: readonly Loss[]): number =>
+  parts.reduce((total, { samples }) => total + samples, 0);
+
+function Causes({ of, titles }: { of: readonly Loss[]; titles: Record<string, string> }) {
+  return of.map(({ cause, samples }) => (
+    <span class="cause" key={cause} title={titles[cause] ?? cause}>
+      {cause} {count(samples)}
+    </span>
+  ));
 }
 
 interface FigureProps {
