@@ -140,13 +140,28 @@ class GrpcExporter:
             call = service.Ingest(self._requests(stream))
             with self._changed:
                 self._call = call
-            for ack in call:
+            for ack in self._acknowledgements(stream, call):
                 self._acknowledge(stream, ack.sequence)
+
+    def _acknowledgements(self, stream: "_Stream", call: Any) -> Iterator[pb.Ack]:
+        """What the server answers, asked for once there is something to answer: gRPC's wait for a
+        message is a loop that looks ten times a second."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: stream.unacknowledged or stream.complete)
+            if (ack := next(call, None)) is None:
+                return
+            yield ack
 
     def _requests(self, stream: "_Stream") -> Iterator[pb.Batch]:
         """What the stream sends; runs in a thread of gRPC's."""
-        while (batch := self._next(stream)) is not None:
-            yield batch
+        try:
+            while (batch := self._next(stream)) is not None:
+                yield batch
+        finally:
+            with self._changed:
+                stream.complete = True
+                self._changed.notify_all()
 
     def _next(self, stream: "_Stream") -> pb.Batch | None:
         """The next batch, once there is one and room in the window; None to end the stream."""
@@ -157,6 +172,7 @@ class GrpcExporter:
                     if (content := self.spool.read(sequence)) is None:
                         continue
                     stream.send(sequence)
+                    self._changed.notify_all()
                     collector_id, drain = content
                     return stream.encoder.encode(drain, collector_id, sequence)
                 if self._closing and not stream.unacknowledged:
@@ -226,6 +242,7 @@ class _Stream:
         self.encoder = StreamEncoder()
         self.sent = 0
         self.unacknowledged: list[int] = []
+        self.complete = False  # nothing more will be sent on it
         self.ended = False
         self._heard = time.monotonic()
 
