@@ -47,6 +47,15 @@ def test_each_event_is_read_once() -> None:
         assert not of_process(events.read(), process.pid)
 
 
+def test_a_ring_is_emptied_before_it_is_full() -> None:
+    with ProcessEvents(pages=16) as events:
+        for _ in range(400):  # some 300 KB of records, for at most 128 KiB of room
+            subprocess.run(["/bin/true"], check=True)
+        executed = [event for event in events.read() if isinstance(event, Executed)]
+    assert events.missed == 0
+    assert len([event for event in executed if event.comm == b"true"]) >= 400
+
+
 def test_events_that_find_no_room_are_counted() -> None:
     with ProcessEvents(pages=1) as events:
         with events._lock:  # nobody empties the ring meanwhile
