@@ -6,8 +6,8 @@ True
 """
 
 import hashlib
-from bisect import bisect_right
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from collector.processes.bounded import Bounded
@@ -19,6 +19,8 @@ from collector.processes.text import printable
 
 MAX_TOTAL_MAPPINGS = 100_000
 """Of all processes kept: about 35 MB at most, some 2,000 ordinary processes."""
+MAX_WAITING = 10_000
+"""Mappings of events that nobody has asked for: those of 2,000 programs that were started."""
 
 UNSEEN = -1
 
@@ -52,16 +54,24 @@ class Process:
             return self.mappings[index]
         return None
 
-    def with_mapping(self, mapping: Mapping) -> "Process":
-        """With what an event says it has mapped, in place of what lay there. The first file that
+    def with_mappings(self, mapped: Sequence[Mapping]) -> "Process":
+        """With what events say it has mapped, each in place of what lay there. The first file that
         a program maps is its own."""
-        kept = [
-            old for old in self.mappings if old.end <= mapping.start or mapping.end <= old.start
-        ]
-        mappings = tuple(sorted([*kept, mapping], key=lambda one: one.start))
-        starts = tuple(one.start for one in mappings)
-        executable = self.executable or ("" if mapping.anonymous else mapping.name)
-        return replace(self, executable=executable, mappings=mappings, _starts=starts, _digest=b"")
+        mappings, starts = list(self.mappings), list(self._starts)
+        for mapping in mapped:
+            first = bisect_right(starts, mapping.start)
+            if first and mappings[first - 1].end > mapping.start:
+                first -= 1
+            last = max(first, bisect_left(starts, mapping.end))
+            mappings[first:last], starts[first:last] = [mapping], [mapping.start]
+        own = next((mapping.name for mapping in mapped if not mapping.anonymous), "")
+        return replace(
+            self,
+            executable=self.executable or own,
+            mappings=tuple(mappings),
+            _starts=tuple(starts),
+            _digest=b"",
+        )
 
 
 class ProcessCache:
@@ -72,6 +82,7 @@ class ProcessCache:
         self._processes: Bounded[int, Process] = Bounded(
             max_total_mappings, lambda process: 1 + len(process.mappings)
         )
+        self._waiting: dict[int, list[Mapping]] = {}
 
     def __len__(self) -> int:
         return len(self._processes)
@@ -80,17 +91,20 @@ class ProcessCache:
         """Takes over what processes did, as the kernel reported it and in that order.
 
         While a process lives, /proc says the same and more; after its end, this is all there is.
+        Most processes that come and go are never asked for, so mappings wait until one is.
         """
         for event in events:
             match event:
-                case Forked(pid=pid, parent=parent):
-                    known = self._processes.get(parent) or Process(parent)
-                    self._processes[pid] = replace(known, pid=pid, start_ticks=UNSEEN, _digest=b"")
-                case Executed(pid=pid, comm=comm):
-                    self._processes[pid] = Process(pid, comm=printable(comm))
                 case Mapped(pid=pid, mapping=mapping):
-                    known = self._processes.get(pid) or Process(pid)
-                    self._processes[pid] = known.with_mapping(mapping)
+                    self._waiting.setdefault(pid, []).append(mapping)
+                case Forked(pid=pid, parent=parent):
+                    known = self._known(parent) or Process(parent)
+                    self._put(replace(known, pid=pid, start_ticks=UNSEEN, _digest=b""))
+                case Executed(pid=pid, comm=comm):
+                    self._put(Process(pid, comm=printable(comm)))
+        if sum(map(len, self._waiting.values())) > MAX_WAITING:
+            for pid in list(self._waiting):
+                self._known(pid)
 
     def refresh_all(self) -> None:
         """Looks at every process that there is."""
@@ -104,27 +118,34 @@ class ProcessCache:
         looked up in old ones gets a wrong name. Reading costs some 0.1 ms, and the text is only
         parsed if it differs from the one before.
         """
-        known = self._processes.get(pid)
         stat = self._proc.stat(pid)
         if pid == 0 or (stat and stat.kernel_thread):
             process = _kernel_thread(pid, stat)
-        elif stat is None:
-            return replace(known, alive=False) if known else Process(pid)
-        elif known is not None and not known.seen:  # known by its events alone
-            process = self._updated(replace(known, start_ticks=stat.start_ticks), stat)
-        elif known is None or known.start_ticks != stat.start_ticks:
-            process = self._updated(Process(pid, stat.start_ticks), stat)
+        elif stat:
+            process = self._alive(pid, stat)
         else:
-            process = self._updated(known, stat)
-        self._processes[pid] = process
+            known = self._known(pid)
+            return replace(known, alive=False) if known else Process(pid)
+        self._put(process)
         return process
 
-    def _updated(self, known: Process, stat: Stat) -> Process:
+    def _alive(self, pid: int, stat: Stat) -> Process:
         """What cannot be read any more (a zombie has no mappings) stays as it was."""
-        link = self._proc.executable(known.pid)
+        text = self._proc.maps(pid)
+        if text:
+            self._waiting.pop(pid, None)
+        known = self._known(pid)
+        if known is None or (known.seen and known.start_ticks != stat.start_ticks):
+            known = Process(pid)
+        link = self._proc.executable(pid)
         executable = executable_name(link) if link else known.executable
-        known = replace(known, comm=stat.comm, executable=executable, alive=True)
-        text = self._proc.maps(known.pid)
+        known = replace(
+            known,
+            start_ticks=stat.start_ticks,
+            comm=stat.comm,
+            executable=executable,
+            alive=True,
+        )
         if not text:
             return known
         digest = hashlib.blake2b(text, digest_size=16).digest()
@@ -133,6 +154,17 @@ class ProcessCache:
         mappings = parse_maps(text)
         starts = tuple(mapping.start for mapping in mappings)
         return replace(known, mappings=mappings, _starts=starts, _digest=digest)
+
+    def _known(self, pid: int) -> Process | None:
+        """The process with what events say it has mapped since it was last seen."""
+        known = self._processes.get(pid)
+        if waiting := self._waiting.pop(pid, None):
+            known = self._processes[pid] = (known or Process(pid)).with_mappings(waiting)
+        return known
+
+    def _put(self, process: Process) -> None:
+        self._waiting.pop(process.pid, None)
+        self._processes[process.pid] = process
 
 
 def _kernel_thread(pid: int, stat: Stat | None) -> Process:

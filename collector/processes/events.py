@@ -5,7 +5,7 @@ after its 8 byte header and before the `sample_id` of the event, which here is i
 """
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from collector.processes.maps import Mapping
 
@@ -22,8 +22,7 @@ _lost = struct.Struct("=QQ")
 _time = struct.Struct("=Q")
 
 
-@dataclass(frozen=True, slots=True)
-class Forked:
+class Forked(NamedTuple):
     """A process began as a copy of its parent: the same mappings, the same name."""
 
     time_ns: int
@@ -31,8 +30,7 @@ class Forked:
     parent: int
 
 
-@dataclass(frozen=True, slots=True)
-class Executed:
+class Executed(NamedTuple):
     """A process became another program: its mappings are gone, those of the new one follow."""
 
     time_ns: int
@@ -40,8 +38,7 @@ class Executed:
     comm: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(NamedTuple):
     """A process mapped a file, or memory, that it can execute."""
 
     time_ns: int
@@ -49,8 +46,7 @@ class Mapped:
     mapping: Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
+class Missed(NamedTuple):
     """The ring was full: so many events of one CPU were not reported."""
 
     time_ns: int

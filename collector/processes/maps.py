@@ -8,7 +8,7 @@ hint and device and inode are the truth.
 """
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from collector.processes.text import printable
 
@@ -23,8 +23,7 @@ _LINE = re.compile(
 _DELETED = b" (deleted)"
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(NamedTuple):
     """Runtime addresses [start, end) show the file from byte `offset` on; inode 0: no file."""
 
     start: int
@@ -59,13 +58,13 @@ def parse_maps(text: bytes) -> tuple[Mapping, ...]:
         deleted = path.endswith(_DELETED)
         mappings.append(
             Mapping(
-                start=int(start, 16),
-                end=int(end, 16),
-                offset=int(offset, 16),
-                device=(int(major, 16), int(minor, 16)),
-                inode=int(inode),
-                path=path.removesuffix(_DELETED).replace(rb"\012", b"\n"),
-                deleted=deleted,
+                int(start, 16),
+                int(end, 16),
+                int(offset, 16),
+                (int(major, 16), int(minor, 16)),
+                int(inode),
+                path.removesuffix(_DELETED).replace(rb"\012", b"\n"),
+                deleted,
             )
         )
         if len(mappings) == MAX_MAPPINGS:

@@ -2,8 +2,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from collector.processes.cache import ProcessCache
+from collector.processes.cache import Process, ProcessCache
 from collector.processes.events import Executed, Forked, Mapped
 from collector.processes.labels import process_labels
 from collector.processes.maps import Mapping
@@ -150,6 +152,41 @@ def test_a_new_mapping_takes_the_place_of_what_lay_there(cache: ProcessCache) ->
     process = cache.refresh(99)
     assert process.mappings == (LIBRARY,)
     assert process.executable == "web"
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda start, size: Mapping(start, start + size),
+            st.integers(0, 20),
+            st.integers(1, 8),
+        )
+    )
+)
+def test_mappings_never_overlap_and_the_newest_holds(mapped: list[Mapping]) -> None:
+    process = Process(99).with_mappings(mapped)
+    left = list[Mapping]()
+    for new in mapped:
+        left = [old for old in left if old.end <= new.start or new.end <= old.start] + [new]
+    assert process.mappings == tuple(sorted(left))
+    assert all(process.mapping(each.start) == each for each in left)
+
+
+def test_a_child_has_what_its_parent_mapped_before_the_fork(cache: ProcessCache) -> None:
+    cache.follow([Executed(1, 7, b"web"), Mapped(2, 7, WEB), Forked(3, 99, 7)])
+    cache.follow([Mapped(4, 7, LIBRARY)])
+    assert cache.refresh(99).mappings == (WEB,)
+    assert cache.refresh(7).mappings == (LIBRARY,)
+
+
+def test_mappings_that_wait_to_be_asked_for_are_bounded(
+    cache: ProcessCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.processes.cache.MAX_WAITING", 10)
+    for pid in range(1, 101):
+        cache.follow([Executed(1, pid, b"web"), Mapped(2, pid, WEB)])
+        assert len(cache._waiting) <= 10
+    assert {cache.refresh(pid).mappings for pid in range(1, 101)} == {(WEB,)}
 
 
 def test_while_a_process_lives_proc_says_what_it_maps(proc: FakeProc, cache: ProcessCache) -> None:
