@@ -56,22 +56,6 @@ struct {
 	__uint(max_entries, 1 << 16);
 } python_codes SEC(".maps");
 
-/* What differs between machines: the thread's base, which pthread_self() returns. */
-struct thread_struct___python {
-	unsigned long fsbase;
-} __attribute__((preserve_access_index));
-
-struct task_struct___python {
-	struct thread_struct___python thread;
-} __attribute__((preserve_access_index));
-
-static __always_inline __u64 thread_base(void)
-{
-	struct task_struct___python *task = (void *)bpf_get_current_task();
-
-	return BPF_CORE_READ(task, thread.fsbase);
-}
-
 static __always_inline struct python *python_current(int later)
 {
 	__u32 zero = 0;
@@ -264,7 +248,7 @@ static __always_inline __u64 thread_state(const struct python *p, __u64 base)
 static __always_inline enum python_cause collect_frames(struct python *p)
 {
 	const struct python_layout *layout = &p->process.layout;
-	__u64 base = thread_base();
+	__u64 base = unwind_thread_base();
 	enum python_cause cause;
 
 	p->thread = thread_state(p, base);

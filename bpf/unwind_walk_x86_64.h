@@ -6,6 +6,8 @@
  *   unwind_ip(thread)
  *   unwind_caller(thread, row)              goes on in the caller, as a row says
  *   unwind_by_frame_pointer(thread)         likewise, without a row
+ *   unwind_thread_base()                    what pthread_self() returns in the current thread
+ *   unwind_sp(thread)
  */
 #ifndef UNWIND_WALK_X86_64_H
 #define UNWIND_WALK_X86_64_H
@@ -24,6 +26,26 @@ enum {
 static __always_inline __u64 unwind_ip(const struct unwind_thread *thread)
 {
 	return thread->registers[REG_IP];
+}
+
+static __always_inline __u64 unwind_sp(const struct unwind_thread *thread)
+{
+	return thread->registers[REG_SP];
+}
+
+struct thread_struct___unwind {
+	unsigned long fsbase;
+} __attribute__((preserve_access_index));
+
+struct task_struct___thread {
+	struct thread_struct___unwind thread;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u64 unwind_thread_base(void)
+{
+	struct task_struct___thread *task = (void *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, thread.fsbase);
 }
 
 static __always_inline __u64 unwind_saved_sp(const struct unwind_saved *saved)

@@ -35,11 +35,6 @@
 
 enum { NOW, LATER }; /* which walk: of the sampled thread, or of a saved stack */
 
-static __always_inline __u64 stack_pointer(const struct unwind *u)
-{
-	return u->thread.registers[REG_SP];
-}
-
 static __always_inline int push_words(struct unwind *u, __u64 first, __u64 second)
 {
 	if (u->count > UNWIND_DEPTH - 2)
@@ -88,7 +83,7 @@ static __always_inline int in_loop(const struct python *p, __u64 pc)
 static __always_inline void find_run(struct unwind *u, struct python *p, __u64 pc, __u64 sp)
 {
 	struct python_chain *chain = &p->chain;
-	__u64 size = stack_pointer(u) - sp;
+	__u64 size = unwind_sp(&u->thread) - sp;
 
 	if (chain->torn) { /* only the innermost frame can be filling its CFrame */
 		if (chain->torn - sp >= size)
@@ -115,7 +110,7 @@ __noinline int walk_native_frame(int later)
 	if (!p || !u)
 		return 0;
 	pc = unwind_ip(&u->thread) - !u->thread.exact;
-	sp = stack_pointer(u);
+	sp = unwind_sp(&u->thread);
 	u->cause = unwind_frame(u);
 	/* exact: it was the frame of a signal, perhaps on another stack */
 	if (!u->cause && !u->thread.exact && p->chain.count)
