@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-HERE = Path(__file__).parent
+SPLIT = Path(__file__).parents[1] / "collector" / "kernel" / "programs" / "split.c"
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
     compiler = shutil.which("gcc") or pytest.skip("gcc is not installed (apt-get install gcc)")
     program = tmp_path_factory.mktemp("split") / "split"
     flags = ["-O1", "-fno-omit-frame-pointer"]
-    subprocess.run([compiler, *flags, "-o", program, HERE / "split.c"], check=True)
+    subprocess.run([compiler, *flags, "-o", program, SPLIT], check=True)
     return program
 
 

@@ -20,9 +20,11 @@ from tests.collector.delivery.server import Server
 BUSY = """
 #include <stdlib.h>
 #include <time.h>
-volatile unsigned long total;
-void __attribute__((noinline)) three_quarters(void) { for (long i = 0; i < 300000; i++) total++; }
-void __attribute__((noinline)) one_quarter(void) { for (long i = 0; i < 100000; i++) total++; }
+/* In a register, each turn waiting for the one before: equally long on every CPU. */
+#define SPIN(times) \\
+    for (long i = 0, x = 1; i < times; i++) { x = x * 3 + i; asm volatile("" : "+r"(x)); }
+void __attribute__((noinline)) three_quarters(void) { SPIN(300000) }
+void __attribute__((noinline)) one_quarter(void) { SPIN(100000) }
 int main(int count, char **arguments)
 {
     while (clock() * 1000 / CLOCKS_PER_SEC < atoi(arguments[1])) {
