@@ -13,6 +13,7 @@ from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
 from collector.processes.procfs import ProcFs
 from collector.sources.live import LiveSource
+from collector.sources.unwinding import ATTENTIVE_POLL_SECONDS
 from collector.symbols.symbolizer import Symbolizer
 from profiler.errors import UsageError
 from profiler.timerange import SECOND
@@ -73,7 +74,14 @@ class Recording:
     ) -> None:
         symbolizer = Symbolizer(self.host_name)
         events = ProcessEvents()
-        with LiveSource(sampler, events, symbolizer, self.host_name, unwind_folder()) as source:
+        with LiveSource(
+            sampler,
+            events,
+            symbolizer,
+            self.host_name,
+            unwind_folder(),
+            poll_seconds=ATTENTIVE_POLL_SECONDS,
+        ) as source:
             begin()
             end_ns = self.clock.monotonic_ns() + self.duration_ns
             due_ns = self.clock.monotonic_ns() + DRAIN_NS

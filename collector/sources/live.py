@@ -12,7 +12,12 @@ from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
 from collector.kernel.stacks import unwalked
 from collector.sources.raw import RawDrain
-from collector.sources.unwinding import LAST_PATIENCE_SECONDS, PATIENCE_SECONDS, Unwinding
+from collector.sources.unwinding import (
+    LAST_PATIENCE_SECONDS,
+    PATIENCE_SECONDS,
+    POLL_SECONDS,
+    Unwinding,
+)
 from collector.symbols.addresses import without_python
 from collector.symbols.symbolizer import Symbolizer
 from collector.unwind.later import Walk
@@ -40,7 +45,10 @@ class LiveSource:
         symbolizer: Symbolizer,
         host_name: str,
         unwind_folder: Path | None = None,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
+        """`poll_seconds` pass at most until a new process is told to the kernel."""
+        self._poll_seconds = poll_seconds
         self.idle = 0
         self.incomplete: Counter[str] = Counter()
         self.unwinding: Unwinding | None = None
@@ -64,7 +72,9 @@ class LiveSource:
             self.symbolizer.observe_all()
             sampler = opened.enter_context(self._sampler)
             if sampler.unwind:
-                unwinding = Unwinding(sampler.unwind, self._unwind_folder, self.events)
+                unwinding = Unwinding(
+                    sampler.unwind, self._unwind_folder, self.events, self._poll_seconds
+                )
                 self.unwinding = opened.enter_context(unwinding)
             self._open = opened.pop_all()
         hz, event, loader = sampler.frequency_hz, sampler.event, sampler.loader

@@ -33,6 +33,8 @@ from profiler.clock import SystemClock
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
+ATTENTIVE_POLL_SECONDS = 0.01
+"""While one command is recorded: its first samples count as much as all others."""
 PATIENCE_SECONDS = 1.0
 """In one drain, for the tables of saved stacks. The C library's takes 0.1 s to build."""
 LAST_PATIENCE_SECONDS = 15.0
@@ -54,13 +56,18 @@ class Unwinding:
     """Keeps an Unwinder and Interpreters over `descriptors` fed from entry to exit, by a thread of
     its own.
 
-    It reads `events` ten times a second, and hands them on by `read`. `names` has the names of
+    It reads `events` every `poll_seconds`, and hands them on by `read`. `names` has the names of
     Python frames.
     """
 
     def __init__(
-        self, descriptors: Mapping[str, int], folder: Path | None, events: ProcessEvents
+        self,
+        descriptors: Mapping[str, int],
+        folder: Path | None,
+        events: ProcessEvents,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
+        self._poll_seconds = poll_seconds
         self._events = events
         self._processes = ProcessCache(ProcFs())
         self._unwinder = Unwinder(descriptors, folder, self._mappings)
@@ -150,7 +157,7 @@ class Unwinding:
             return known
 
     def _run(self) -> None:
-        while not self._stop.wait(POLL_SECONDS):
+        while not self._stop.wait(self._poll_seconds):
             with self._lock:
                 self._tend()
 

@@ -24,7 +24,7 @@ from collector.unwind.python.located import MAX_FILES, Located, Locator
 from collector.unwind.python.memory import Refused, open_memory
 from profiler.clock import Clock
 
-FIRST_RETRY_NS = 100_000_000
+FIRST_RETRY_NS = 10_000_000
 LAST_RETRY_NS = 60_000_000_000
 """A check costs some 2 ms."""
 
