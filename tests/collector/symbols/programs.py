@@ -4,6 +4,7 @@ Each prints the runtime addresses that it wants to be asked about, one `name add
 waits until its standard input ends.
 """
 
+import lzma
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -103,6 +104,28 @@ def compiled(target: Path, source: str, *flags: str, compiler: str = "gcc") -> P
     command = [needs(compiler), "-x", language, "-", "-o", str(target)]
     command += [f"-Wl,--build-id=0x{BUILD_ID}", *flags]
     subprocess.run(command, input=source, text=True, check=True, cwd=target.parent)
+    return target
+
+
+def with_compressed_names(target: Path, program: Path) -> Path:
+    """As Fedora ships it: stripped, the functions that it does not export in .gnu_debugdata."""
+    listing = [needs("nm"), "--format=posix", "--defined-only"]
+    exported, defined = (
+        {line.split()[0] for line in lines.splitlines() if line.split()[1] in "Tt"}
+        for lines in (
+            subprocess.run([*listing, *flags, program], capture_output=True, text=True).stdout
+            for flags in (["-D"], [])
+        )
+    )
+    inner, keep = target.with_suffix(".inner"), target.with_suffix(".keep")
+    keep.write_text("\n".join(defined - exported))
+    objcopy = needs("objcopy")
+    subprocess.run([objcopy, "--only-keep-debug", program, inner], check=True)
+    subprocess.run([objcopy, "-S", f"--keep-symbols={keep}", inner], check=True)
+    inner.write_bytes(lzma.compress(inner.read_bytes()))
+    subprocess.run(
+        [objcopy, "-S", f"--add-section=.gnu_debugdata={inner}", program, target], check=True
+    )
     return target
 
 

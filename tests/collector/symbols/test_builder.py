@@ -1,3 +1,4 @@
+import lzma
 import os
 import resource
 import subprocess
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from collector.symbols.builder import Builder
 from collector.symbols.files import Unreadable
 from tests.collector.symbols.hostile import compressed
-from tests.collector.symbols.programs import compiled, needs
+from tests.collector.symbols.programs import C_SOURCE, compiled, needs
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +72,44 @@ def test_broken_dwarf_costs_lines_but_not_names(
     subprocess.run(command, check=True)
     with opened(broken) as descriptor:
         built = builder.build(descriptor)
-    listing = subprocess.run([needs("nm"), broken], capture_output=True, text=True).stdout
-    outer = next(int(row.split()[0], 16) for row in listing.splitlines() if " outer" in row)
-    (location,) = built.symbols.lookup(outer + 1)  # type: ignore[no-untyped-call]
+    at = address_of("outer", broken) + 1
+    (location,) = built.symbols.lookup(at)  # type: ignore[no-untyped-call]
     assert (location.symbol, location.line, built.names_only) == ("outer", 0, True)
+
+
+def with_section(target: Path, program: Path, contents: bytes) -> Path:
+    """A stripped program with this as its .gnu_debugdata."""
+    section = target.with_suffix(".section")
+    section.write_bytes(contents)
+    command = [needs("objcopy"), "-S", f"--add-section=.gnu_debugdata={section}"]
+    subprocess.run([*command, program, target], check=True)
+    return target
+
+
+def address_of(symbol: str, program: Path) -> int:
+    rows = subprocess.run([needs("nm"), program], capture_output=True, text=True).stdout
+    return next(int(row.split()[0], 16) for row in rows.splitlines() if row.endswith(f" {symbol}"))
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        b"not compressed at all",
+        lzma.compress(b"no ELF file"),
+        lzma.compress(bytes(200 << 20)),
+        lzma.compress(bytes(1 << 20))[:500],
+    ],
+    ids=["noise", "text", "200 MB", "cut"],
+)
+def test_compressed_names_that_are_none_leave_what_is_exported(
+    builder: Builder, tmp_path: Path, contents: bytes
+) -> None:
+    program = compiled(tmp_path / "whole", C_SOURCE, "-rdynamic", "-pie", "-fPIE")
+    hostile = with_section(tmp_path / "hostile", program, contents)
+    with opened(hostile) as descriptor:
+        symbols = builder.build(descriptor).symbols
+    (found,) = symbols.lookup(address_of("outer", program))  # type: ignore[no-untyped-call]
+    assert found.symbol == "outer"
 
 
 def test_an_empty_file_is_no_program(builder: Builder, tmp_path: Path) -> None:

@@ -135,6 +135,18 @@ def test_a_separate_debug_file_names_a_stripped_program(tmp_path: Path, c_progra
     assert [frame.function for frame in stack] == ["outer", "middle", "inner", "hidden"]
 
 
+def test_compressed_names_add_to_those_that_a_stripped_program_exports(
+    symbolizer: Symbolizer, tmp_path: Path
+) -> None:
+    whole = programs.compiled(tmp_path / "whole", C_SOURCE, "-O2", "-rdynamic", "-no-pie")
+    stripped = programs.with_compressed_names(tmp_path / "shop", whole)
+    with programs.running(stripped) as program:
+        at = program.addresses
+        exported, hidden = (frames(symbolizer, program.pid, at[n])[0] for n in ("outer", "hidden"))
+    assert (exported.function, hidden.function) == ("outer", "hidden")
+    assert (hidden.address, hidden.build_id) == (at["hidden"], BUILD_ID)
+
+
 def test_cpp_names_are_those_of_the_source(symbolizer: Symbolizer, tmp_path: Path) -> None:
     program = programs.compiled(tmp_path / "shop", CPP_SOURCE, "-O2", compiler="g++")
     with programs.running(program) as shop:
