@@ -1,4 +1,4 @@
-"""The system calls that libc does not wrap: bpf(2), perf_event_open(2), membarrier(2).
+"""The system calls that libc does not wrap: bpf(2), perf_event_open(2), membarrier(2), openat2(2).
 
 Each raises OSError with the kernel's errno. Called through ctypes, so that no loader's library
 is needed once a program is loaded.
@@ -15,6 +15,8 @@ _NUMBERS = {
 }
 _BPF, _PERF_EVENT_OPEN, _MEMBARRIER = _NUMBERS.get(platform.machine(), (-1, -1, -1))
 
+_OPENAT2 = 437  # of every architecture
+
 # One function object a call: argtypes belong to the object.
 _libc = ctypes.CDLL(None, use_errno=True)
 _bpf = _libc["syscall"]
@@ -26,8 +28,17 @@ _perf_event_open.restype = ctypes.c_long
 _membarrier = _libc["syscall"]
 _membarrier.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_ulong, ctypes.c_long]
 _membarrier.restype = ctypes.c_long
+_openat2 = _libc["syscall"]
+_openat2.argtypes = [
+    *[ctypes.c_long] * 2,
+    ctypes.c_char_p,
+    ctypes.POINTER(ctypes.c_uint64),
+    ctypes.c_ulong,
+]
+_openat2.restype = ctypes.c_long
 
 PERF_FLAG_FD_CLOEXEC = 8
+RESOLVE_NO_MAGICLINKS, RESOLVE_IN_ROOT = 0x02, 0x10
 
 
 def bpf(command: int, attributes: ctypes.Structure) -> int:
@@ -46,6 +57,14 @@ def perf_event_open(attributes: ctypes.Structure, pid: int, cpu: int) -> int:
 def membarrier(command: int) -> int:
     """membarrier(2) without flags."""
     return _checked(_membarrier(_MEMBARRIER, command, 0, 0))
+
+
+def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
+    """openat2(2), since Linux 5.6: a descriptor of what exists. Raises ValueError for a NUL."""
+    if b"\0" in path:
+        raise ValueError(f"a NUL in the path {path!r}")
+    how = (ctypes.c_uint64 * 3)(flags, 0, resolve)  # struct open_how
+    return _checked(_openat2(_OPENAT2, directory, path, how, ctypes.sizeof(how)))
 
 
 def _checked(result: int) -> int:

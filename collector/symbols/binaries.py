@@ -9,17 +9,14 @@ import os
 import tempfile
 from pathlib import Path
 
-from collector.elf.file import Elf, read_elf
-from collector.elf.notes import build_id
-from collector.elf.source import of_descriptor
 from collector.processes.bounded import Bounded
 from collector.processes.cache import Process
 from collector.processes.maps import Mapping
 from collector.symbols.binary import Binary
-from collector.symbols.builder import Builder, Built
 from collector.symbols.counters import Counters
-from collector.symbols.files import Identity, Unreadable, identity, open_mapped, open_regular
-from collector.symbols.plt import Plt
+from collector.symbols.files import Identity, Unreadable, identity, open_mapped
+from collector.symbols.program import Program, read_program
+from collector.symbols.reader import Reader
 from profiler.clock import Clock
 from profiler.errors import FormatError
 
@@ -43,16 +40,14 @@ class Binaries:
     def __init__(
         self,
         root: Path,
-        debug_root: Path,
-        builder: Builder,
+        reader: Reader,
         counters: Counters,
         clock: Clock,
         vdso_image: bytes = b"",
         max_bytes: int = MAX_SYMCACHE_BYTES,
     ) -> None:
         self._root = root
-        self._debug_root = os.fsencode(debug_root)
-        self._builder = builder
+        self._reader = reader
         self._counters = counters
         self._clock = clock
         self._keys: Bounded[_Place, _Key] = Bounded(MAX_PLACES, lambda key: 1)
@@ -77,7 +72,7 @@ class Binaries:
         except Unreadable as error:
             return Binary(mapping.name, None, cause=error.cause)
         try:
-            return self._of_file(fd, mapping.name, place)
+            return self._of_file(fd, process, mapping)
         except Unreadable as error:
             return Binary(mapping.name, None, cause=error.cause)
         finally:
@@ -87,22 +82,22 @@ class Binaries:
         self._keys.clear()
         self._binaries.clear()
 
-    def _of_file(self, fd: int, name: str, place: _Place) -> Binary:
-        file = identity(fd)
+    def _of_file(self, fd: int, process: Process, mapping: Mapping) -> Binary:
+        name, file = mapping.name, identity(fd)
         try:
-            elf = read_elf(of_descriptor(fd))
+            program = read_program(fd, name, mapping.path, process.pid)
         except FormatError:
-            elf = None
-        identifier = build_id(elf) if elf else ""
+            program = None
+        identifier = program.build_id if program else ""
         key = (name, identifier, file.size, file.owner) if identifier else file
         binary = self._binaries.get(key)
         if binary is None:
-            binary = self._read(fd, name, elf, identifier)
+            binary = self._read(name, program)
             if binary.cause == "postponed":
                 return binary
             self._binaries[key] = binary
             self._counters.evicted_files = self._binaries.evictions
-        self._keys[place] = key
+        self._keys[(process.pid, process.start_ticks, mapping)] = key
         return binary
 
     def _of_vdso(self, mapping: Mapping) -> Binary:
@@ -112,47 +107,19 @@ class Binaries:
             try:
                 with tempfile.TemporaryFile(buffering=0) as file:
                     file.write(self._vdso_image)
-                    elf = read_elf(of_descriptor(file.fileno()))
-                    self._vdso = self._read(file.fileno(), mapping.name, elf, build_id(elf))
+                    program = read_program(file.fileno(), mapping.name)
+                    self._vdso = self._read(mapping.name, program)
             except (OSError, FormatError):
                 self._vdso = Binary(mapping.name, None, cause="bad_elf")
         return self._vdso
 
-    def _read(self, fd: int, name: str, elf: Elf | None, build_id: str) -> Binary:
-        """Builds the SymCache: of the separate debug file if there is one, else of the file."""
+    def _read(self, name: str, program: Program | None) -> Binary:
+        if program is None:
+            self._counters.files["bad_elf"] += 1
+            return Binary(name, None, cause="bad_elf")
         begun_ns = self._clock.monotonic_ns()
-        if elf is None:
-            binary = Binary(name, None, cause="bad_elf")
-        elif begun_ns >= self.deadline_ns:
-            return Binary(name, elf, build_id, cause="postponed")
-        else:
-            plt = Plt(elf)
-            try:
-                built = self._debug_symbols(build_id) or self._builder.build(fd)
-                binary = Binary(name, elf, build_id, plt, built.symbols, built.size)
-                self._counters.files["names_only" if built.names_only else "ok"] += 1
-            except Unreadable as error:
-                binary = Binary(name, elf, build_id, plt, cause=error.cause)
-        if binary.cause:
-            self._counters.files[binary.cause] += 1
+        if begun_ns >= self.deadline_ns:
+            return Binary(name, program.elf, program.build_id, cause="postponed")
+        binary = self._reader.read(program)
         self._counters.file_nanoseconds += self._clock.monotonic_ns() - begun_ns
         return binary
-
-    def _debug_symbols(self, wanted: str) -> Built | None:
-        """From /usr/lib/debug/.build-id/ab/cdef….debug, if it has the build-id that it is
-        named for. None where there is none, or it is of no use."""
-        if len(wanted) < 4:
-            return None
-        name = f"/.build-id/{wanted[:2]}/{wanted[2:]}.debug".encode()
-        fd = open_regular(self._debug_root + name)
-        if fd is None:
-            return None
-        try:
-            identity(fd)
-            if build_id(read_elf(of_descriptor(fd))) != wanted:
-                return None
-            return self._builder.build(fd)
-        except (FormatError, Unreadable):
-            return None
-        finally:
-            os.close(fd)

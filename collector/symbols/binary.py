@@ -73,6 +73,7 @@ class Binary:
         locations.reverse()  # symbolic gives the innermost first
         if not locations or locations[0].symbol in _NAMELESS:
             return ()
+        # Names that stand in a supplementary file are not known: what is inlined may have none.
         return tuple(
             self._frame(
                 demangle(location.symbol),
@@ -83,6 +84,7 @@ class Binary:
                 inlined=depth > 0,
             )
             for depth, location in enumerate(locations)
+            if location.symbol not in _NAMELESS
         )
 
     def _frame(

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.kernel.syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, openat2
 from collector.processes.cache import Process
 from collector.processes.maps import Mapping
 
@@ -55,9 +56,12 @@ def open_mapped(root: Path, process: Process, mapping: Mapping) -> int:
     return fd
 
 
+Accept = Callable[[os.stat_result], bool]
+
+
 def open_regular(
     path: bytes,
-    accept: Callable[[os.stat_result], bool] = lambda found: True,
+    accept: Accept = lambda found: True,
     *,
     directory: int | None = None,
     follow: bool = True,
@@ -68,6 +72,31 @@ def open_regular(
         place = os.open(path, os.O_PATH | os.O_CLOEXEC | link, dir_fd=directory)
     except (OSError, ValueError):  # ValueError: a NUL in the path
         return None
+    return _opened(place, accept)
+
+
+def open_inside(root: bytes, path: bytes, accept: Accept = lambda found: True) -> int | None:
+    """The same for a path as a process with this root sees it: its links lead nowhere else.
+
+    Before Linux 5.6 that cannot be asked for, and there is none.
+    """
+    try:
+        directory = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        place = openat2(
+            directory, path, os.O_PATH | os.O_CLOEXEC, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
+        )
+    except (OSError, ValueError):
+        return None
+    finally:
+        os.close(directory)
+    return _opened(place, accept)
+
+
+def _opened(place: int, accept: Accept) -> int | None:
+    """What was only located, which is closed, for reading."""
     try:
         found = os.fstat(place)
         if not stat.S_ISREG(found.st_mode) or not accept(found):
@@ -88,7 +117,7 @@ def identity(fd: int) -> Identity:
     return Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_uid)
 
 
-def _is(mapping: Mapping) -> Callable[[os.stat_result], bool]:
+def _is(mapping: Mapping) -> Accept:
     """Whether a file is the one that is mapped. Overlay and btrfs show another device in stat
     (one with major 0) than in maps."""
 

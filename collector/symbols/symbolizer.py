@@ -21,8 +21,10 @@ from collector.symbols.addresses import Addresses, Memo, NamePython, without_pyt
 from collector.symbols.binaries import Binaries
 from collector.symbols.builder import Builder
 from collector.symbols.counters import Counters
+from collector.symbols.debugfiles import DebugFiles
 from collector.symbols.kernel import KernelSymbols
 from collector.symbols.perfmap import PerfMaps
+from collector.symbols.reader import Reader
 from collector.unwind.python.stacks import Entry
 from profiler.clock import Clock, SystemClock
 from profiler.model import CPU, Drain, Frame, Kind, Labels, ProfileBuilder
@@ -52,9 +54,8 @@ class Symbolizer:
         procfs = ProcFs(proc)
         self._processes = ProcessCache(procfs)
         self._builder = Builder()
-        self._binaries = Binaries(
-            proc, debug, self._builder, self.counters, self._clock, read_vdso()
-        )
+        reader = Reader(self._builder, DebugFiles(proc, debug), self.counters)
+        self._binaries = Binaries(proc, reader, self.counters, self._clock, read_vdso())
         self._perf_maps = PerfMaps(procfs)
         self._kernel = KernelSymbols(proc, sys, self._clock)
 

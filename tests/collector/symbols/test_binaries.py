@@ -9,6 +9,8 @@ from collector.processes.procfs import ProcFs
 from collector.symbols.binaries import Binaries
 from collector.symbols.builder import Builder
 from collector.symbols.counters import Counters
+from collector.symbols.debugfiles import DebugFiles
+from collector.symbols.reader import Reader
 from collector.symbols.symbolizer import Symbolizer
 from profiler.model import Frame, Kind
 from tests.collector.clock import FakeClock
@@ -87,7 +89,8 @@ def test_what_is_kept_of_files_is_bounded_and_read_again(tmp_path: Path, c_progr
     counters = Counters()
     cache = ProcessCache(ProcFs(tmp_path))
     with Builder() as builder:
-        binaries = Binaries(tmp_path, tmp_path, builder, counters, FakeClock(), max_bytes=1)
+        reader = Reader(builder, DebugFiles(tmp_path, tmp_path), counters)
+        binaries = Binaries(tmp_path, reader, counters, FakeClock(), max_bytes=1)
         binaries.deadline_ns = 1
         for pid, name in ((7, "one"), (8, "two"), (9, "one")):
             copy = tmp_path / name
