@@ -66,7 +66,7 @@ def test_the_path_as_the_process_sees_it_comes_before_ours(tmp_path: Path) -> No
     inside = tmp_path / "7/root/srv"
     inside.mkdir(parents=True)
     (inside / "program").write_bytes(b"inside")
-    mapping = replace(mapping_of(inside / "program"), path=b"/srv/program")
+    mapping = mapping_of(inside / "program")._replace(path=b"/srv/program")
     fd = open_mapped(tmp_path, Process(7, alive=True), mapping)
     assert os.read(fd, 9) == b"inside"
     os.close(fd)
