@@ -1,4 +1,9 @@
-"""The interpreters of this machine, and the reason where the kernel cannot sample them."""
+"""The interpreters of this machine, and the reason where the kernel cannot sample them.
+
+PROFILER_TEST_PYTHONS adds others, by path; each may be a script that ends in `exec`:
+
+    PROFILER_TEST_PYTHONS=/opt/python3.14/bin/python3.14 pytest tests/collector/unwind/python
+"""
 
 import os
 import re
@@ -21,9 +26,10 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 
 def interpreters(oldest: tuple[int, int] = (3, 8)) -> list[Path]:
-    """Debian's and pyenv's, from `oldest` on."""
+    """Debian's, pyenv's and those of PROFILER_TEST_PYTHONS, from `oldest` on."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    found = [*Path("/usr/bin").glob("python3.*"), *pyenv.glob("*/bin/python3.*")]
+    named = filter(None, os.environ.get("PROFILER_TEST_PYTHONS", "").split(os.pathsep))
+    found = [*Path("/usr/bin").glob("python3.*"), *pyenv.glob("*/bin/python3.*"), *map(Path, named)]
     versions = {path: re.fullmatch(r"python(\d)\.(\d+)", path.name) for path in found}
     wanted = [p for p, v in versions.items() if v and (int(v[1]), int(v[2])) >= oldest]
     return sorted(wanted, key=str)
