@@ -39,10 +39,10 @@ class Sample:
 class Sighting:
     """What py-spy saw of a process: stacks by the name of their thread, "" where that is not
     known; each has a count of at least 1. `held` is the share of the time for which the lock was
-    held, at most; an interpreter without a lock has 1 a CPU, so None."""
+    held, at most."""
 
     stacks: Mapping[str, PythonStacks]
-    held: float | None = None
+    held: float = 1.0
 
     def of(self, thread: str) -> PythonStacks:
         """The stacks that may belong to threads of that name."""

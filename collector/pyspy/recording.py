@@ -1,6 +1,6 @@
 """One py-spy at work on one process, from a drain to the next.
 
-    recording = Recording(program, pid, lock=True)
+    recording = Recording(program, pid, clock)
     …
     recording.interrupt()
     sighting = recording.result(end_ns)      or raises Failed
@@ -48,12 +48,11 @@ class Failed(Exception):
 
 
 class Recording:
-    """Of the process `pid`. With `lock`, only threads that hold the interpreter's lock are seen:
-    py-spy cannot tell which threads of interpreters before 3.11 sleep."""
+    """Of the process `pid`, by py-spy at `program`. Only threads that hold the interpreter's lock
+    are seen: of interpreters before 3.11, py-spy cannot tell which of the others sleep."""
 
-    def __init__(self, program: Path, pid: int, lock: bool, clock: Clock) -> None:
+    def __init__(self, program: Path, pid: int, clock: Clock) -> None:
         self.pid = pid
-        self._lock = lock
         self._clock = clock
         self._seconds = 0.0
         self._report = os.memfd_create("py-spy report", os.MFD_CLOEXEC)
@@ -63,7 +62,7 @@ class Recording:
             self._child = subprocess.Popen(
                 [
                     *(sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(program)),
-                    *("record", "--pid", str(pid), "--nonblocking", *(["--gil"] if lock else ())),
+                    *("record", "--pid", str(pid), "--nonblocking", "--gil"),
                     *("--format", "raw", "--threads", "--full-filenames"),
                     *("--rate", str(RATE_HZ), "--duration", str(MAX_SECONDS)),
                     *("--output", f"/proc/self/fd/{self._report}"),
@@ -103,8 +102,7 @@ class Recording:
         if not stacks:
             raise Failed("nothing_seen")
         seen = sum(stack.count for stack in stacks)
-        held = held_at_most(seen, self._seconds) if self._lock else None
-        return Sighting(_by_name(stacks, self.pid), held)
+        return Sighting(_by_name(stacks, self.pid), held_at_most(seen, self._seconds))
 
     def close(self) -> None:
         """Ends it, whatever it does."""

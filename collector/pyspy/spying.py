@@ -27,14 +27,9 @@ from profiler.clock import Clock, SystemClock
 
 logger = logging.getLogger(__name__)
 
-FREE_THREADED = "free_threaded"
 CAUSES = (
-    FREE_THREADED,
-    "unknown_version",
-    "layout_mismatch",
-    "no_symbols",
-    "no_thread_slot",
-    "no_room",
+    *("unknown_version", "free_threaded", "layout_mismatch"),
+    *("no_symbols", "no_thread_slot", "no_room"),
 )
 """Of `Interpreters`: why the walk leaves out an interpreter that py-spy may know."""
 HARMLESS = ("ok", "nothing_seen", "too_short", "process_gone")
@@ -130,8 +125,7 @@ class Spying:
             self._count("not_installed", pid, cause)
             return
         try:
-            lock = cause != FREE_THREADED
-            self._recordings.append(Recording(self._program, pid, lock, self._clock))
+            self._recordings.append(Recording(self._program, pid, self._clock))
         except OSError as error:  # no room for another process
             self._count("no_room", pid, str(error))
 

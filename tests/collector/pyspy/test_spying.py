@@ -30,7 +30,7 @@ import os, sys, time
 from pathlib import Path
 from collector.pyspy.recording import Recording
 from profiler.clock import SystemClock
-kept = Recording(Path(sys.argv[1]), os.getpid(), True, SystemClock())
+kept = Recording(Path(sys.argv[1]), os.getpid(), SystemClock())
 print(kept._child.pid, flush=True)
 time.sleep(60)
 """
@@ -51,9 +51,9 @@ def script(tmp_path: Path) -> Script:
     return written
 
 
-def recorded(program: Path, pid: int, seconds: float, *, lock: bool = True) -> Sighting:
+def recorded(program: Path, pid: int, seconds: float) -> Sighting:
     clock = SystemClock()
-    one = Recording(program, pid, lock, clock)
+    one = Recording(program, pid, clock)
     try:
         time.sleep(seconds)
         one.interrupt()
@@ -97,7 +97,7 @@ def test_time_is_split_as_the_program_does_and_sleepers_have_none(
     # 4 standard deviations of 400 samples
     assert found["three"] / found.total() == pytest.approx(0.75, abs=0.09)
     assert found["rest"] == 0
-    assert seen.held is not None and seen.held > 0.8
+    assert seen.held > 0.8
     stack = max((stack for stacks in seen.stacks.values() for stack in stacks), key=lambda s: s[1])
     assert [frame.function for frame in stack[0]] == ["<module>", "main", "three"]
     assert {(frame.kind, frame.file) for frame in stack[0]} == {
@@ -126,7 +126,7 @@ def test_what_ends_meanwhile_still_has_its_stacks(program: Path, start: Start) -
     process = start(interpreter("python3.7"), PROGRAMS / "split.py")
     time.sleep(0.5)
     clock = SystemClock()
-    one = Recording(program, process.pid, True, clock)
+    one = Recording(program, process.pid, clock)
     time.sleep(1)
     process.kill()
     process.wait()
@@ -176,7 +176,7 @@ def test_each_failure_has_its_name(script: Script, text: str, expected: str) -> 
 
 def test_one_that_does_not_answer_is_ended(script: Script) -> None:
     clock = SystemClock()
-    one = Recording(script("trap '' INT; while :; do sleep 0.05; done"), os.getpid(), True, clock)
+    one = Recording(script("trap '' INT; while :; do sleep 0.05; done"), os.getpid(), clock)
     time.sleep(0.5)
     one.interrupt()
     with pytest.raises(Failed, match="timeout"):
