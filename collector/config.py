@@ -23,6 +23,7 @@ class Config:
     loader: str
     event: str
     call_graph: str
+    py_spy: bool
     spool: Path
     spool_bytes: int
     metrics: str

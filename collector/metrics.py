@@ -52,6 +52,9 @@ class NodeMetrics(Collector):
             if self.source.unwinding:
                 yield from _unwinding(self.source.unwinding.stats())
                 yield from _python(self.source.unwinding.python_stats())
+            if self.source.spying:
+                outcomes = self.source.spying.outcomes
+                yield from _py_spy(outcomes, self.source.symbolizer.counters.spied)
             yield from _naming(self.source.symbolizer.counters)
 
 
@@ -83,6 +86,11 @@ def _python(stats: PythonStats) -> Iterator[Metric]:
         family.add_metric([state], number)
     yield family
     yield _by_label("python_walks", "Walks over Python frames.", "outcome", stats.walks)
+
+
+def _py_spy(outcomes: Mapping[str, int], spied: Mapping[str, int]) -> Iterator[Metric]:
+    yield _by_label("py_spy_recordings", "Asked for Python frames.", "outcome", dict(outcomes))
+    yield _by_label("py_spy_samples", "Of the processes seen.", "stack", dict(spied))
 
 
 def _naming(counters: Counters) -> Iterator[Metric]:

@@ -36,6 +36,7 @@ class Recording:
     loader: str
     event: str
     call_graph: str
+    py_spy: bool
     host_name: str
     duration_ns: int
     taken: int = 0
@@ -72,16 +73,16 @@ class Recording:
     def _record(
         self, sampler: Sampler, ended: Callable[[], bool], begin: Callable[[], None]
     ) -> None:
-        symbolizer = Symbolizer(self.host_name)
-        events = ProcessEvents()
-        with LiveSource(
+        live = LiveSource(
             sampler,
-            events,
-            symbolizer,
+            ProcessEvents(),
+            Symbolizer(self.host_name),
             self.host_name,
             unwind_folder(),
+            py_spy=self.py_spy,
             poll_seconds=ATTENTIVE_POLL_SECONDS,
-        ) as source:
+        )
+        with live as source:
             begin()
             end_ns = self.clock.monotonic_ns() + self.duration_ns
             due_ns = self.clock.monotonic_ns() + DRAIN_NS

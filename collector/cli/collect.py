@@ -46,6 +46,7 @@ from profiler.errors import UsageError
 @options.loader
 @options.event
 @options.call_graph
+@options.py_spy
 @click.option(
     "--spool",
     type=click.Path(file_okay=False, path_type=Path),
@@ -135,8 +136,14 @@ def _live(config: Config) -> LiveSource:
         event=config.event,
         call_graph=config.call_graph,
     )
-    symbolizer = Symbolizer(config.host_name)
-    return LiveSource(sampler, ProcessEvents(), symbolizer, config.host_name, unwind_folder())
+    return LiveSource(
+        sampler,
+        ProcessEvents(),
+        Symbolizer(config.host_name),
+        config.host_name,
+        unwind_folder(),
+        py_spy=config.py_spy,
+    )
 
 
 def _recorded(config: Config, clock: StoppableClock) -> RecordedSource:

@@ -46,6 +46,13 @@ call_graph = click.option(
     show_default=True,
     help="How user stacks are walked: by call frame information, or by frame pointers alone.",
 )
+py_spy = click.option(
+    "--py-spy/--no-py-spy",
+    default=True,
+    show_default=True,
+    help="Ask py-spy for the frames of Python interpreters that are not known otherwise, in place "
+    "of their native ones.",
+)
 event = click.option(
     "--event",
     type=click.Choice(("auto", *EVENTS)),

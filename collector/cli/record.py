@@ -48,6 +48,7 @@ RECORDING = "recording"
 @flags.loader
 @flags.event
 @flags.call_graph
+@flags.py_spy
 @flags.host_name
 @flags.verbose
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
@@ -61,6 +62,7 @@ def record(
     loader: str,
     event: str,
     call_graph: str,
+    py_spy: bool,
     host_name: str,
     verbose: bool,
     command: tuple[str, ...],
@@ -89,6 +91,7 @@ def record(
             loader,
             event,
             call_graph,
+            py_spy,
             host_name,
             duration_ns or LATEST,
         )

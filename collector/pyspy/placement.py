@@ -10,6 +10,7 @@ make up who called whom. How many samples may be divided so is bounded by the ti
 held its lock. C code that computes without the lock keeps its native stacks.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +35,11 @@ class Sample:
     frames: tuple[Frame, ...]
     count: int
 
+    @property
+    def spied(self) -> bool:
+        """Whether the frames are from py-spy."""
+        return self.frames[1:2] == (MARKER,)
+
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
@@ -43,6 +49,10 @@ class Sighting:
 
     stacks: Mapping[str, PythonStacks]
     held: float = 1.0
+
+    def room(self, duration_ns: int, period_ns: int) -> int:
+        """How many samples of that period the lock was held for, at most."""
+        return math.ceil(self.held * duration_ns / period_ns)
 
     def of(self, thread: str) -> PythonStacks:
         """The stacks that may belong to threads of that name."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +11,8 @@ from typing import Self
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
 from collector.kernel.stacks import unwalked
+from collector.pyspy.placement import Sighting
+from collector.pyspy.spying import Spying, find_program
 from collector.sources.raw import RawDrain
 from collector.sources.unwinding import (
     LAST_PATIENCE_SECONDS,
@@ -31,7 +33,8 @@ class LiveSource:
 
     `events` tells what processes did meanwhile, so that those which have ended when their samples
     are drained still have their names. Where `sampler` walks stacks by call frame information,
-    `unwind_folder` keeps its tables between runs; None: nothing is kept.
+    `unwind_folder` keeps its tables between runs; None: nothing is kept. There, `py_spy` says
+    whether py-spy is asked for the frames of interpreters that the sampler's program does not know.
 
     `idle` counts the samples that fell on idle CPUs, `incomplete` those whose stack does not reach
     its root, by cause. A drain that cannot be named because of a
@@ -45,6 +48,8 @@ class LiveSource:
         symbolizer: Symbolizer,
         host_name: str,
         unwind_folder: Path | None = None,
+        *,
+        py_spy: bool = True,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
         """`poll_seconds` pass at most until a new process is told to the kernel."""
@@ -52,12 +57,14 @@ class LiveSource:
         self.idle = 0
         self.incomplete: Counter[str] = Counter()
         self.unwinding: Unwinding | None = None
+        self.spying: Spying | None = None
         self.events = events
         self.symbolizer = symbolizer
         self._open = ExitStack()
         self._sampler = sampler
         self._host_name = host_name
         self._unwind_folder = unwind_folder
+        self._py_spy = py_spy
         self._said = ""
 
     @property
@@ -76,6 +83,9 @@ class LiveSource:
                     sampler.unwind, self._unwind_folder, self.events, self._poll_seconds
                 )
                 self.unwinding = opened.enter_context(unwinding)
+                if self._py_spy:
+                    spying = Spying(unwinding.unknown_interpreter, find_program())
+                    self.spying = opened.enter_context(spying)
             self._open = opened.pop_all()
         hz, event, loader = sampler.frequency_hz, sampler.event, sampler.loader
         logger.info("sampling at %d Hz on %s, loaded by %s", hz, event, loader)
@@ -93,6 +103,7 @@ class LiveSource:
 
     def drain(self) -> Drain:
         raw = self._sampler.drain(self._walk)
+        sightings = self._spy(raw)
         self.idle += raw.idle
         for sample in raw.samples:
             if sample.truncated:
@@ -100,7 +111,7 @@ class LiveSource:
         try:
             self.symbolizer.follow((self.unwinding or self.events).read())
             name_python = self.unwinding.names.answer if self.unwinding else without_python
-            drain = self.symbolizer.symbolize(raw, name_python)
+            drain = self.symbolizer.symbolize(raw, name_python, sightings)
         except Exception:
             # Whatever strange file a process maps: the node's other samples must still come.
             logger.exception("the samples of a drain could not be named")
@@ -109,6 +120,19 @@ class LiveSource:
             self._said = problem
             logger.warning("%s", problem or "kernel functions have names again")
         return drain
+
+    def _spy(self, raw: RawDrain) -> Mapping[int, Sighting]:
+        """What py-spy saw since the last drain; it is begun again for the next one."""
+        if self.spying is None:
+            return {}
+        try:
+            sightings = self.spying.collect()
+            if not self._sampler.stopped:
+                self.spying.begin(raw)
+            return sightings
+        except Exception:
+            logger.exception("py-spy could not be asked")
+            return {}
 
     def _walk(self, saved: Sequence[bytes]) -> Iterable[Walk]:
         if self.unwinding is None:

@@ -111,6 +111,11 @@ class Unwinding:
             events, self._read = self._read, []
         return events
 
+    def unknown_interpreter(self, pid: int) -> str:
+        """Why a process shows no Python frames; "" where it does, or runs no Python."""
+        with self._lock:
+            return "" if self._interpreters.inspected(pid) else self._interpreters.cause(pid)
+
     def stats(self) -> UnwindStats:
         with self._lock:
             return self._unwinder.stats()

@@ -19,10 +19,14 @@ class Counters:
     reader died of it), `no_room` (memory or disk). Addresses in files that could not be opened
     count as `file_unreadable` or `file_too_large`, and as `postponed` where the file is read in
     the next drain.
+
+    `spied` counts the samples of processes that py-spy saw, as far as they ran Python, by the
+    stacks that they are shown with: `python` or `native`.
     """
 
     named: int = 0
     unnamed: Counter[str] = field(default_factory=Counter)
     files: Counter[str] = field(default_factory=Counter)
+    spied: Counter[str] = field(default_factory=Counter)
     file_nanoseconds: int = 0
     evicted_files: int = 0

@@ -7,7 +7,8 @@ Every sample of the raw drain is in one profile of the drain: what has no name i
 `[unknown]`, with as much of its place as is known.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from collector.processes.cache import Process, ProcessCache
@@ -16,6 +17,7 @@ from collector.processes.labels import process_labels
 from collector.processes.procfs import ProcFs
 from collector.processes.text import printable
 from collector.processes.vdso import read_vdso
+from collector.pyspy.placement import Sample, Sighting, place, runs_python
 from collector.sources.raw import RawDrain, RawSample
 from collector.symbols.addresses import Addresses, Memo, NamePython, without_python
 from collector.symbols.binaries import Binaries
@@ -73,25 +75,20 @@ class Symbolizer:
         """Takes over what processes did, for those that have ended when their samples arrive."""
         self._processes.follow(events)
 
-    def symbolize(self, raw: RawDrain, name_python: NamePython = without_python) -> Drain:
+    def symbolize(
+        self,
+        raw: RawDrain,
+        name_python: NamePython = without_python,
+        sightings: Mapping[int, Sighting] | None = None,
+    ) -> Drain:
         """The profiles of a drain, one for each set of labels. Never raises for what processes
-        do, or have mapped."""
+        do, or have mapped. `sightings` are what py-spy saw of processes."""
         self._kernel.refresh()
         self._binaries.deadline_ns = self._clock.monotonic_ns() + self._patience_ns
-        kernel: Memo[int] = Memo(self._kernel.answer, self.counters)
-        builders: dict[Labels, ProfileBuilder] = {}
-        processes: dict[int, tuple[Process, Memo[Entry]]] = {}
-        for sample in raw.samples:
-            if sample.pid not in processes:
-                processes[sample.pid] = self._look_at(sample.pid, name_python)
-            process, user = processes[sample.pid]
-            thread = printable(sample.thread_name)
-            labels = process_labels(self._host_name, process, thread)
-            builder = builders.get(labels)
-            if builder is None:
-                builder = builders[labels] = ProfileBuilder()
-            stack = _stack(sample, thread, user, kernel)
-            builder.add(stack, sample.count, sample.count * raw.period_ns)
+        builders: defaultdict[Labels, ProfileBuilder] = defaultdict(ProfileBuilder)
+        for process, sample in self._named(raw, name_python, sightings or {}):
+            labels = process_labels(self._host_name, process, sample.thread)
+            builders[labels].add(sample.frames, sample.count, sample.count * raw.period_ns)
         self._builder.rest()
         return _drain(self._host_name, raw, builders)
 
@@ -100,13 +97,39 @@ class Symbolizer:
         self._builder.close()
         self._binaries.clear()
 
+    def _named(
+        self, raw: RawDrain, name_python: NamePython, sightings: Mapping[int, Sighting]
+    ) -> Iterator[tuple[Process, Sample]]:
+        """Every sample of `raw` with its process."""
+        kernel: Memo[int] = Memo(self._kernel.answer, self.counters)
+        processes: dict[int, tuple[Process, Memo[Entry]]] = {}
+        of_python: defaultdict[int, list[Sample]] = defaultdict(list)
+        for counted in raw.samples:
+            pid = counted.pid
+            if pid not in processes:
+                processes[pid] = self._look_at(pid, name_python)
+            process, user = processes[pid]
+            thread = printable(counted.thread_name)
+            sample = Sample(thread, _stack(counted, thread, user, kernel), counted.count)
+            if pid in sightings and runs_python(sample.frames):
+                of_python[pid].append(sample)
+            else:
+                yield process, sample
+        for pid, samples in of_python.items():
+            room = sightings[pid].room(raw.duration_ns, raw.period_ns)
+            for sample in place(samples, sightings[pid], room):
+                self.counters.spied["python" if sample.spied else "native"] += sample.count
+                yield processes[pid][0], sample
+
     def _look_at(self, pid: int, name_python: NamePython) -> tuple[Process, Memo[Entry]]:
         process = self._processes.refresh(pid)
         addresses = Addresses(process, self._binaries, self._perf_maps, name_python)
         return process, Memo(addresses.answer, self.counters)
 
 
-def _stack(sample: RawSample, thread: str, user: Memo[Entry], kernel: Memo[int]) -> list[Frame]:
+def _stack(
+    sample: RawSample, thread: str, user: Memo[Entry], kernel: Memo[int]
+) -> tuple[Frame, ...]:
     """Root first. A caller's address is the one that it returns to, which may be the first of the
     next line or function: its call lies before it. The leaf's address is where it stands."""
     stack = [Frame(thread, kind=Kind.THREAD)]
@@ -118,7 +141,7 @@ def _stack(sample: RawSample, thread: str, user: Memo[Entry], kernel: Memo[int])
     for address in sample.kernel[:0:-1]:
         stack += kernel[max(address - 1, 0)]
     stack += kernel[sample.kernel[0]] if sample.kernel else ()
-    return stack
+    return tuple(stack)
 
 
 def _drain(host_name: str, raw: RawDrain, builders: dict[Labels, ProfileBuilder]) -> Drain:

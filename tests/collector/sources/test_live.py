@@ -41,7 +41,7 @@ class Samples:
 class Names:
     """A symbolizer that does what the test says."""
 
-    def __init__(self, symbolize: Callable[[RawDrain], Drain]) -> None:
+    def __init__(self, symbolize: Callable[..., Drain]) -> None:
         self.symbolize = symbolize
         self.kernel_problem = ""
         self.closed = False
@@ -78,7 +78,7 @@ def source(names: Names) -> LiveSource:
 
 def test_a_drain_is_named_and_its_idle_samples_counted() -> None:
     named = Drain("a", 7, 10, 4)
-    names = Names(lambda raw, name_python: named)
+    names = Names(lambda *_: named)
     with source(names) as live:
         assert live.drain() is live.drain() is named
         assert live.idle == 10
@@ -87,7 +87,7 @@ def test_a_drain_is_named_and_its_idle_samples_counted() -> None:
 
 
 def test_hidden_kernel_symbols_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    names = Names(lambda raw, name_python: Drain("a", 7, 10, 4))
+    names = Names(lambda *_: Drain("a", 7, 10, 4))
     names.kernel_problem = "kernel functions have no names: kptr_restrict is 2"
     with source(names) as live:
         live.drain()
@@ -98,11 +98,11 @@ def test_hidden_kernel_symbols_are_told_of_once(caplog: pytest.LogCaptureFixture
 def test_a_mistake_in_the_naming_costs_the_samples_but_not_the_sum(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def broken(raw: RawDrain) -> Drain:
+    def broken(*_: object) -> Drain:
         raise IndexError("a strange file")
 
     with source(Names(broken)) as live:
         drain = live.drain()
     assert drain == Drain("a", 7, 10, 4, {"ring_full": 1, "symbols_failed": 3})
     assert drain.unaccounted == 0
-    assert "could not be named" in caplog.text
+    assert "a strange file" in caplog.text
