@@ -22,24 +22,26 @@ static __always_inline struct raw_sample *current_sample(void)
 }
 
 // Sends the first `size` bytes of the sample, so that it is kept.
-static __always_inline int send(struct raw_sample *raw, struct counters *counters, __u64 size)
+static __always_inline int send(struct raw_sample *raw, struct counters *counters, __u64 size,
+				__u64 wakeup)
 {
-	if (size > sizeof(*raw) || bpf_ringbuf_output(&ring, raw, size, 0))
+	if (size > sizeof(*raw) || bpf_ringbuf_output(&ring, raw, size, wakeup))
 		return 0;
 	counters->of[RAW_SENT]++;
 	return 1;
 }
 
-// Sends the thread's stack itself, for the collector to walk once it knows what that needs. Half of
-// the ring is left to the walks, which are a hundredth of its size.
+// Sends the thread's stack itself, for the collector to walk once it knows what that needs, and wakes
+// it: the sooner it knows, the fewer stacks are saved. Half of the ring is left to the walks, which
+// are a hundredth of its size.
 static __always_inline int send_saved(void *ctx, struct raw_sample *raw, struct counters *counters)
 {
-	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) >
-	    bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) / 2)
+	if (ring_is_filled_to(50))
 		return 0;
 	raw->saved_size = save_walk(ctx, &raw->saved);
 	return raw->saved_size &&
-	       send(raw, counters, offsetof(struct raw_sample, saved) + raw->saved_size);
+	       send(raw, counters, offsetof(struct raw_sample, saved) + raw->saved_size,
+		    BPF_RB_FORCE_WAKEUP);
 }
 
 // Sends the addresses of the walk, and those of the kernel's stack if it has no id.
@@ -60,7 +62,8 @@ static __always_inline int send_walk(void *ctx, struct raw_sample *raw, struct c
 		if (raw->kernel_size > 0 && raw->kernel_size <= STACK_SIZE)
 			words += raw->kernel_size / sizeof(__u64);
 	}
-	return send(raw, counters, offsetof(struct raw_sample, words) + words * sizeof(__u64));
+	return send(raw, counters, offsetof(struct raw_sample, words) + words * sizeof(__u64),
+		    ring_wakeup());
 }
 
 // Counts the sample by its key. The first of a key is sent, with the addresses that the key stands

@@ -92,9 +92,24 @@ static __always_inline struct raw_sample *reserve_raw(void)
 	return bpf_ringbuf_reserve(&ring, RAW_WALKED_SIZE, 0);
 }
 
+/*
+ * Whether more than a part of the ring is unread. Records wait for the drain; a wakeup for each would
+ * cost the collector more than all else that it does.
+ */
+static __always_inline int ring_is_filled_to(__u64 percent)
+{
+	return bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) * 100 >
+	       bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE) * percent;
+}
+
+static __always_inline __u64 ring_wakeup(void)
+{
+	return ring_is_filled_to(25) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
 static __always_inline void submit_raw(struct raw_sample *raw)
 {
-	bpf_ringbuf_submit(raw, 0);
+	bpf_ringbuf_submit(raw, ring_wakeup());
 }
 
 #endif

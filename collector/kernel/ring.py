@@ -76,14 +76,20 @@ class Ring:
         return records
 
     def read(self) -> list[bytes]:
-        """The records that are complete, up to the first that is still being written."""
-        end = self._produced[0]
-        grace.fence()  # headers only after the position that promises them
-        spans, position = self._complete(self._consumed[0], end)
-        grace.fence()  # data only after the header that promises it
-        records = [bytes(self._data[start:stop]) for start, stop in spans]
-        grace.fence()  # the room is given back only after it was read
-        self._consumed[0] = position
+        """The records that are complete, up to the first that is still being written.
+
+        It looks again once it has given back their room: who writes a record behind others that
+        nobody has read yet wakes nobody."""
+        records: list[bytes] = []
+        while self._consumed[0] < (end := self._produced[0]):
+            grace.fence()  # headers only after the position that promises them
+            spans, position = self._complete(self._consumed[0], end)
+            if position == self._consumed[0]:
+                break
+            grace.fence()  # data only after the header that promises it
+            records += [bytes(self._data[start:stop]) for start, stop in spans]
+            grace.fence()  # the room is given back only after it was read
+            self._consumed[0] = position
         return records
 
     def _complete(self, position: int, end: int) -> tuple[list[tuple[int, int]], int]:
