@@ -15,8 +15,9 @@
  *
  * The program profile.bpf.c (and profile.bcc.c) has the kernel walk user stacks by frame pointers
  * and keeps them in stacks_0 and stacks_1. The program profile_dwarf.bpf.c walks them by their
- * call frame information (see unwind.h) and names a user stack by its hash: the first sample of
- * a key goes through the ring with the addresses, those after it are counted.
+ * call frame information (see unwind.h) and names a user stack by its hash, into which go the
+ * addresses and the exec_id: the first sample of a key goes through the ring with what is hashed,
+ * those after it are counted.
  *
  * For every set, once no CPU writes to it any more:
  *
@@ -66,12 +67,15 @@ struct raw_sample {
 	__u32 tgid;
 	char comm[COMM_LEN];
 	__u64 user_stack;   /* the hash that later samples are counted by; 0: none */
+	__u64 time_ns;	    /* CLOCK_MONOTONIC; 0: not told */
 	__s32 kernel_stack; /* id in the set's stacks, or NO_STACK */
+	__u32 exec_id;	    /* grows with each program that the process executes */
 	__u32 cause;	    /* enum unwind_cause; 0: walked by the kernel */
 	__s32 user_size;    /* bytes used of `words`; negative: there is no such stack */
 	__s32 kernel_size;  /* likewise from kernel_at on, if the stack has no id */
 	__u32 kernel_at;    /* the first of `words` that is of the kernel's stack */
 	__u32 saved_size;   /* bytes of `saved`, which is there in place of `words`; 0: none */
+	__u32 padding;
 	union {
 		__u64 words[UNWIND_DEPTH + MAX_DEPTH];
 		struct unwind_saved saved;

@@ -78,8 +78,10 @@ static __always_inline int finish_sample(void *ctx, struct raw_sample *raw, stru
 	if (!counters)
 		return 0;
 	raw->cause = u->cause;
-	// With the cause: the same addresses may have ended for want of a table, then for good.
-	raw->user_stack = (u->count ? u->hash : 0) ^ (__u64)u->cause << 56;
+	// With the cause: the same addresses may have ended for want of a table, then for good. And with
+	// the program: the same addresses are other functions in another.
+	raw->user_stack = (u->count ? u->hash : 0) ^ (__u64)u->cause << 56 ^
+			  raw->exec_id * 0x9e3779b97f4a7c15; // 2^64 / golden ratio
 	raw->kernel_stack = kernel < 0 ? NO_STACK : kernel;
 	key.tgid = raw->tgid;
 	key.kernel_stack = raw->kernel_stack;
@@ -135,6 +137,8 @@ int sample(void *ctx)
 	counters->of[TAKEN]++;
 	raw->set = set;
 	raw->tgid = pid_tgid >> 32;
+	raw->exec_id = unwind_exec_id();
+	raw->time_ns = bpf_ktime_get_ns();
 	bpf_get_current_comm(&raw->comm, sizeof(raw->comm));
 	python_begin(u);
 	if (!u->cause)

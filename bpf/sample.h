@@ -61,6 +61,8 @@ static __always_inline void send_raw(void *ctx, __u32 set, struct count_key *key
 	raw->tgid = key->tgid;
 	__builtin_memcpy(raw->comm, key->comm, COMM_LEN);
 	raw->user_stack = 0;
+	raw->time_ns = 0;
+	raw->exec_id = 0;
 	raw->kernel_stack = NO_STACK;
 	raw->cause = 0;
 	raw->saved_size = 0;

@@ -148,7 +148,8 @@ struct unwind {
 /* What a walk needs that ended for want of something, so that it can be done later. */
 struct unwind_saved {
 	__u64 registers[UNWIND_REGISTERS];
-	__u64 from; /* the address of the first byte of `stack` */
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u64 from;    /* the address of the first byte of `stack` */
 	__u32 size; /* bytes of `stack` */
 	__u32 tgid;
 	struct python_chain python;

@@ -21,6 +21,8 @@ struct task_struct___unwind {
 	int tgid;
 	struct task_struct___unwind *group_leader;
 	struct task_struct___unwind *real_parent;
+	__u64 self_exec_id;
+	unsigned int in_execve : 1;
 } __attribute__((preserve_access_index));
 
 #include "unwind_walk_x86_64.h"
@@ -253,6 +255,27 @@ static __always_inline void start_walk(struct unwind *u, struct unwind_process *
 	}
 }
 
+/* Which program the current process executes, counted over it and its ancestors. */
+static __always_inline __u32 unwind_exec_id(void)
+{
+	struct task_struct___unwind *task = (void *)bpf_get_current_task();
+
+	return BPF_CORE_READ(task, group_leader, self_exec_id);
+}
+
+/*
+ * Whether the process has left one program and not yet entered another: its registers are those of
+ * the first, whose memory is gone.
+ */
+static __always_inline int between_programs(const struct unwind *u)
+{
+	struct task_struct___unwind *task = (void *)bpf_get_current_task();
+	__u64 word;
+
+	return BPF_CORE_READ_BITFIELD_PROBED(task, in_execve) &&
+	       bpf_probe_read_user(&word, sizeof(word), (void *)unwind_sp(&u->thread));
+}
+
 /* Starts a walk at the user registers of the current thread; without any, u->cause says why. */
 static __always_inline struct unwind *unwind_begin(void *ctx)
 {
@@ -264,6 +287,8 @@ static __always_inline struct unwind *unwind_begin(void *ctx)
 	u->thread.saved = 0;
 	u->count = 0;
 	u->cause = unwind_user_registers(ctx, u->thread.registers);
+	if (!u->cause && between_programs(u))
+		u->cause = UNWIND_NO_USER;
 	if (!u->cause)
 		start_walk(u, find_process(u->tgid));
 	return u;
@@ -286,6 +311,7 @@ static __always_inline int save_stack(void *ctx, struct unwind_saved *saved)
 	/* Whole pieces: the stack ends with a page, and a piece that passes its end cannot be read. */
 	from = unwind_saved_sp(saved) & ~(__u64)(UNWIND_SAVED_PIECE - 1);
 	saved->tgid = bpf_get_current_pid_tgid() >> 32;
+	saved->time_ns = bpf_ktime_get_ns();
 	saved->from = from;
 	saved->size = 0;
 	for (__u32 at = 0; at < UNWIND_SAVED_BYTES; at += UNWIND_SAVED_PIECE) {

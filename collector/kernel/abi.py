@@ -59,18 +59,23 @@ class RawSample(ctypes.Structure):
         ("tgid", ctypes.c_uint32),
         ("comm", ctypes.c_char * COMM_LEN),
         ("user_stack", ctypes.c_uint64),
+        ("time_ns", ctypes.c_uint64),
         ("kernel_stack", ctypes.c_int32),
+        ("exec_id", ctypes.c_uint32),
         ("cause", ctypes.c_uint32),
         ("user_size", ctypes.c_int32),
         ("kernel_size", ctypes.c_int32),
         ("kernel_at", ctypes.c_uint32),
         ("saved_size", ctypes.c_uint32),
+        ("padding", ctypes.c_uint32),
     )
     set: int
     tgid: int
     comm: bytes
     user_stack: int
+    time_ns: int
     kernel_stack: int
+    exec_id: int
     cause: int
     user_size: int
     kernel_size: int

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from collector.kernel import abi
 from collector.kernel.ring import Ring
@@ -24,6 +24,7 @@ from collector.unwind.abi import Cause
 _GATHER_S = 0.05
 
 _HEAD = ctypes.sizeof(abi.RawSample)
+_TIME: Any = abi.RawSample.time_ns  # ctypes' description of the field
 MAX_SAVED_BYTES = 32 << 20
 """Saved stacks of a drain: 3,000 of 10 KiB, those of the first 15 s of two busy CPUs at 99 Hz."""
 
@@ -32,10 +33,13 @@ Addresses = tuple[int, ...]
 
 class Record(NamedTuple):
     """A sample that came through the ring; `user` and `kernel` leaf first. Where the kernel's
-    stack has an id, `kernel` is empty; `saved` is a struct unwind_saved that is still to walk."""
+    stack has an id, `kernel` is empty; `saved` is a struct unwind_saved that is still to walk.
+    `time_ns` is that of the first of equal ones, on the monotonic clock; 0: not told."""
 
     tgid: int
     comm: bytes
+    time_ns: int
+    exec_id: int
     user_stack: int
     kernel_stack: int
     cause: Cause
@@ -44,7 +48,7 @@ class Record(NamedTuple):
     saved: bytes
 
 
-def parse(record: bytes) -> Record:
+def parse(record: bytes, time_ns: int) -> Record:
     """A struct raw_sample as it was sent."""
     raw = abi.RawSample.from_buffer_copy(record)
     rest = record[_HEAD:]
@@ -52,8 +56,8 @@ def parse(record: bytes) -> Record:
     user = () if saved else addresses(rest[: max(raw.user_size, 0)])
     at = 8 * raw.kernel_at
     kernel = () if saved else addresses(rest[at : at + max(raw.kernel_size, 0)])
-    ids = raw.user_stack, raw.kernel_stack
-    return Record(raw.tgid, raw.comm, *ids, Cause(raw.cause), user, kernel, saved)
+    ids = raw.exec_id, raw.user_stack, raw.kernel_stack
+    return Record(raw.tgid, raw.comm, time_ns, *ids, Cause(raw.cause), user, kernel, saved)
 
 
 class RawSamples:
@@ -64,6 +68,7 @@ class RawSamples:
         self._lock = threading.Lock()
         # By set: the records themselves, which are decoded once they are added up.
         self._pending: list[Counter[bytes]] = [Counter() for _ in range(abi.SETS)]
+        self._times_ns: list[dict[bytes, int]] = [{} for _ in range(abi.SETS)]
         self._saved_bytes = [0] * abi.SETS
 
     def __enter__(self) -> Self:
@@ -87,9 +92,10 @@ class RawSamples:
         with self._lock:
             self._add(self._ring.read_all())
             records = self._pending[set_number]
-            self._pending[set_number] = Counter()
+            times_ns = self._times_ns[set_number]
+            self._pending[set_number], self._times_ns[set_number] = Counter(), {}
             self._saved_bytes[set_number] = 0
-        return [(parse(record), count) for record, count in records.items()]
+        return [(parse(record, times_ns[record]), count) for record, count in records.items()]
 
     def _run(self) -> None:
         with select.epoll() as poll:
@@ -111,7 +117,14 @@ class RawSamples:
             else:
                 used = max(raw.user_size, 0), 8 * raw.kernel_at + max(raw.kernel_size, 0)
                 record = record[: _HEAD + max(used)]
+            record = _without_time(record)
             self._pending[raw.set][record] += 1
+            self._times_ns[raw.set].setdefault(record, raw.time_ns)
+
+
+def _without_time(record: bytes) -> bytes:
+    """So that equal samples are equal records."""
+    return record[: _TIME.offset] + bytes(_TIME.size) + record[_TIME.offset + _TIME.size :]
 
 
 def _without_stack(record: bytes) -> bytes:

@@ -127,13 +127,16 @@ class Sampler:
             taken=counted[Counter.TAKEN],
             idle=counted[Counter.IDLE],
             losses={cause.name.lower(): counted[cause] for cause in LOSSES if counted[cause]},
-            samples=tuple(_sample(key, count) for key, count in contents.samples.items()),
+            samples=tuple(
+                _sample(key, count, contents.times_ns) for key, count in contents.samples.items()
+            ),
         )
 
     def _now(self) -> _Moment:
         return _Moment(self._clock.now_ns(), self._clock.monotonic_ns())
 
 
-def _sample(key: Key, count: int) -> RawSample:
+def _sample(key: Key, count: int, times_ns: Mapping[tuple[int, int], int]) -> RawSample:
     name = key.comm.decode("utf-8", "backslashreplace")
-    return RawSample(key.tgid, name, key.user, key.kernel, count, key.truncated)
+    time_ns = times_ns.get((key.tgid, key.exec_id), 0)
+    return RawSample(key.tgid, name, key.user, key.kernel, count, key.truncated, time_ns)

@@ -24,10 +24,13 @@ class Contents:
     """What a set held since it was last taken:
 
     counters[TAKEN] == sum(samples.values()) + sum(counters[cause] for cause in LOSSES)
+
+    `times_ns` has a monotonic time at which each (tgid, exec_id) ran, as far as that is told.
     """
 
     counters: Mapping[abi.Counter, int]
     samples: Counter[Key]
+    times_ns: Mapping[tuple[int, int], int]
 
 
 class Sets:
@@ -82,7 +85,7 @@ class Sets:
             if any(value):  # 0: its only sample came through the ring
                 sample = stacks.of_count(abi.CountKey.from_buffer_copy(counted))
                 samples[sample] += int.from_bytes(value, "little")
-        return Contents(self._count(number), samples)
+        return Contents(self._count(number), samples, stacks.times_ns)
 
     def _count(self, number: int) -> dict[abi.Counter, int]:
         value = self._counters.lookup(_u32(number))

@@ -55,38 +55,54 @@ def unwalked(saved: Sequence[bytes]) -> Iterable[Walk]:
 
 class Key(NamedTuple):
     """What makes samples equal. Stacks leaf first, `comm` without its padding; `truncated` as in
-    RawSample."""
+    RawSample. `exec_id` tells apart the programs that a process has executed."""
 
     tgid: int
+    exec_id: int
     comm: bytes
     user: tuple[Entry, ...]
     kernel: Addresses
     truncated: str
 
 
+class _Walked(NamedTuple):
+    """What a count has the hash of."""
+
+    exec_id: int
+    walk: Walk
+
+
 class Stacks:
     """`kernel` has the addresses of the stacks with an id, to be filled in. The records must be
-    asked for first: they bring the addresses of the stacks that counts have the hash of."""
+    asked for first: they bring the addresses of the stacks that counts have the hash of.
+
+    `times_ns` has a time at which each (tgid, exec_id) ran, as far as that is told.
+    """
 
     def __init__(self, depth: int) -> None:
         self.kernel: dict[int, Addresses] = {}
-        self._walked: dict[int, Walk] = {}
+        self.times_ns: dict[tuple[int, int], int] = {}
+        self._walked: dict[int, _Walked] = {}
         self._depth = depth
 
     def of_record(self, record: Record, walk: Walk | None) -> Key:
         """The sample of a record; `walk` is that of the stack that it saved."""
+        program = record.tgid, record.exec_id
+        self.times_ns.setdefault(program, record.time_ns)
         if walk is None and record.cause is Cause.GOING_ON:
             return self._key(record.tgid, record.comm, record.user, record.kernel)
         if walk is None:
-            walk = self._walked[record.user_stack] = Walk(record.user, record.cause)
+            walk = Walk(record.user, record.cause)
+            self._walked[record.user_stack] = _Walked(record.exec_id, walk)
         kernel = record.kernel or self._kernel(record.kernel_stack)
-        return self._walked_key(record.tgid, record.comm, walk, kernel)
+        return self._walked_key(program, record.comm, walk, kernel)
 
     def of_count(self, counted: abi.CountKey) -> Key:
         """The samples of a count."""
         kernel = self._kernel(counted.kernel_stack)
-        if walk := self._walked.get(counted.user_stack):
-            return self._walked_key(counted.tgid, counted.comm, walk, kernel)
+        if known := self._walked.get(counted.user_stack):
+            program = counted.tgid, known.exec_id
+            return self._walked_key(program, counted.comm, known.walk, kernel)
         none = counted.user_stack == abi.NO_USER_STACK
         user = () if none else self.kernel.get(counted.user_stack)
         return self._key(counted.tgid, counted.comm, user, kernel)
@@ -94,14 +110,16 @@ class Stacks:
     def _kernel(self, id_: int) -> Addresses | None:
         return () if id_ == abi.NO_STACK else self.kernel.get(id_)
 
-    def _walked_key(self, tgid: int, comm: bytes, walk: Walk, kernel: Addresses | None) -> Key:
+    def _walked_key(
+        self, program: tuple[int, int], comm: bytes, walk: Walk, kernel: Addresses | None
+    ) -> Key:
         user = parse(walk.words)
         cause = CAUSES.get(walk.cause, "walk")
         if user.cause is not None:
             cause = cause or PYTHON_CAUSES.get(user.cause, "walk")
         if kernel is None or len(kernel) >= self._depth:
             cause = cause or ("missing" if kernel is None else "depth")
-        return Key(tgid, comm, user.frames, kernel or (), cause)
+        return Key(*program, comm, user.frames, kernel or (), cause)
 
     def _key(self, tgid: int, comm: bytes, user: Addresses | None, kernel: Addresses | None) -> Key:
         """Of stacks that the kernel walked, down to its depth; None: it does not have it."""
@@ -110,4 +128,4 @@ class Stacks:
         cut = "depth" if max(len(user_), len(kernel_)) >= self._depth else ""
         missing = user is None or kernel is None
         cause = "missing" if missing else cut
-        return Key(tgid, comm, user_[: self._depth], kernel_[: self._depth], cause)
+        return Key(tgid, 0, comm, user_[: self._depth], kernel_[: self._depth], cause)

@@ -14,6 +14,8 @@ class RawSample:
     as the kernel program reports them; empty where the sample has no such part. `truncated` names
     why the stack does not reach its root, or lacks frames ("depth": the walk stopped at the deepest
     frame that the kernel records; see docs/architecture.md), "" where it is not known to be cut.
+    `time_ns` is a time, on the monotonic clock, at which the process ran the program that was
+    sampled, the same for all samples of that program in a drain; 0 where none is known.
     """
 
     pid: int
@@ -22,6 +24,7 @@ class RawSample:
     kernel: tuple[int, ...]
     count: int
     truncated: str = ""
+    time_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

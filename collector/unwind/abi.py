@@ -46,6 +46,7 @@ SAVED_BYTES = 28 << 10
 SAVED = np.dtype(
     [
         ("registers", "<u8", REGISTERS),
+        ("time_ns", "<u8"),
         ("from", "<u8"),
         ("size", "<u4"),
         ("tgid", "<u4"),

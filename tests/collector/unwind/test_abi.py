@@ -33,7 +33,7 @@ CONSTANTS = {
     "RULES_MAX": abi.RULES_MAX,
     "UNWIND_REGISTERS": abi.REGISTERS,
     "UNWIND_SAVED_BYTES": abi.SAVED_BYTES,
-    "offsetof(struct unwind_saved, from)": 8 * abi.REGISTERS,
+    "offsetof(struct unwind_saved, time_ns)": 8 * abi.REGISTERS,
     "offsetof(struct unwind_saved, stack)": abi.SAVED.itemsize,
     "sizeof(union unwind_page)": abi.PAGE_BYTES,
 }
