@@ -23,7 +23,7 @@ _MAX_RATE = Path("/proc/sys/kernel/perf_event_max_sample_rate")
 
 
 class Attributes(ctypes.Structure):
-    """The first version of `struct perf_event_attr`, which every kernel takes."""
+    """`struct perf_event_attr` of Linux 4.1, with the choice of a clock."""
 
     _fields_ = (
         ("type", ctypes.c_uint32),
@@ -36,6 +36,11 @@ class Attributes(ctypes.Structure):
         ("wakeup_events", ctypes.c_uint32),
         ("bp_type", ctypes.c_uint32),
         ("config1", ctypes.c_uint64),
+        ("config2", ctypes.c_uint64),
+        ("branch_sample_type", ctypes.c_uint64),
+        ("sample_regs_user", ctypes.c_uint64),
+        ("sample_stack_user", ctypes.c_uint32),
+        ("clockid", ctypes.c_int32),
     )
 
 

@@ -4,9 +4,11 @@ The kernel writes the records at the moment of the event, so a process that live
 its mappings behind. It costs nothing between events and needs no BPF program.
 """
 
+import ctypes
 import os
 import select
 import threading
+import time
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -18,7 +20,9 @@ from collector.processes.events import Event, Missed, parse
 # linux/perf_event.h
 _SOFTWARE, _DUMMY = 1, 9
 _SAMPLE_TIME = 1 << 2
-_MMAP, _COMM, _TASK, _SAMPLE_ID_ALL, _MMAP2, _COMM_EXEC = (1 << n for n in (8, 9, 13, 18, 23, 24))
+_MMAP, _COMM, _TASK, _SAMPLE_ID_ALL, _MMAP2, _COMM_EXEC, _USE_CLOCKID = (
+    1 << n for n in (8, 9, 13, 18, 23, 24, 25)
+)
 
 PAGES = 128
 """512 KiB a CPU: about 4,000 records of 120 bytes, which is 350 executions. The kernel wakes who
@@ -98,10 +102,11 @@ class ProcessEvents:
 def _open(cpu: int) -> int:
     attributes = perf_event.Attributes(
         type=_SOFTWARE,
-        size=64,  # PERF_ATTR_SIZE_VER0
+        size=ctypes.sizeof(perf_event.Attributes),
         config=_DUMMY,
         sample_type=_SAMPLE_TIME,
-        flags=_MMAP | _COMM | _TASK | _SAMPLE_ID_ALL | _MMAP2 | _COMM_EXEC,
+        flags=_MMAP | _COMM | _TASK | _SAMPLE_ID_ALL | _MMAP2 | _COMM_EXEC | _USE_CLOCKID,
+        clockid=time.CLOCK_MONOTONIC,  # the clock of the samples
     )
     try:
         return syscalls.perf_event_open(attributes, -1, cpu)

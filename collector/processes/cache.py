@@ -6,6 +6,7 @@ True
 """
 
 import hashlib
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,11 @@ MAX_TOTAL_MAPPINGS = 100_000
 MAX_WAITING = 10_000
 """Mappings of events that nobody has asked for: those of 2,000 programs that were started."""
 
+MAX_LEFT = 4096
+MAX_LEFT_OF_ONE = 63
+"""Programs that processes have left for others, of all and of one; their samples arrive within a
+drain."""
+
 UNSEEN = -1
 
 
@@ -30,7 +36,8 @@ class Process:
     """(pid, start_ticks) names a process for ever; start_ticks is -1 where nobody saw it run.
 
     `executable` is the base name of its file, "" for kernel threads and where unknown.
-    `mappings` are the executable ones by address.
+    `mappings` are the executable ones by address. Times are monotonic: it began to run its program
+    at `since_ns`, 0 where nobody saw it, and was read from /proc at `read_ns`.
     """
 
     pid: int
@@ -40,6 +47,8 @@ class Process:
     kernel_thread: bool = False
     alive: bool = False
     mappings: tuple[Mapping, ...] = ()
+    since_ns: int = 0
+    read_ns: int = 0
     _starts: tuple[int, ...] = field(default=(), repr=False)
     _digest: bytes = field(default=b"", repr=False)
 
@@ -74,6 +83,10 @@ class Process:
         )
 
 
+_Left = tuple[int, Process]
+"""Until when, and what."""
+
+
 class ProcessCache:
     """Keeps the newest state of each process; bounded by the mappings it holds."""
 
@@ -83,6 +96,8 @@ class ProcessCache:
             max_total_mappings, lambda process: 1 + len(process.mappings)
         )
         self._waiting: dict[int, list[Mapping]] = {}
+        self._distrusted_ns = 0
+        self._left: Bounded[int, tuple[_Left, ...]] = Bounded(MAX_LEFT, len)
 
     def __len__(self) -> int:
         return len(self._processes)
@@ -97,11 +112,16 @@ class ProcessCache:
             match event:
                 case Mapped(pid=pid, mapping=mapping):
                     self._waiting.setdefault(pid, []).append(mapping)
-                case Forked(pid=pid, parent=parent):
+                case Forked(pid=pid, parent=parent, time_ns=time_ns):
+                    self._leave(pid, time_ns)
                     known = self._known(parent) or Process(parent)
-                    self._put(replace(known, pid=pid, start_ticks=UNSEEN, _digest=b""))
-                case Executed(pid=pid, comm=comm):
-                    self._put(Process(pid, comm=printable(comm)))
+                    new = replace(
+                        known, pid=pid, since_ns=time_ns, read_ns=0, start_ticks=UNSEEN, _digest=b""
+                    )
+                    self._put(new)
+                case Executed(pid=pid, comm=comm, time_ns=time_ns):
+                    self._leave(pid, time_ns)
+                    self._put(Process(pid, comm=printable(comm), since_ns=time_ns))
         if sum(map(len, self._waiting.values())) > MAX_WAITING:
             for pid in list(self._waiting):
                 self._known(pid)
@@ -110,6 +130,37 @@ class ProcessCache:
         """Looks at every process that there is."""
         for pid in self._proc.pids():
             self.refresh(pid)
+
+    def at(self, pid: int, time_ns: int) -> Process:
+        """The process as it was at a time of the monotonic clock up to which its events have been
+        followed; at the time 0, as `refresh` has it."""
+        if not time_ns:
+            return self.refresh(pid)
+        return self.left(pid, time_ns) or self.current(pid)
+
+    def current(self, pid: int) -> Process:
+        """The process as its events have it; from /proc where they have not told everything.
+
+        Of a process that has executed another program since, /proc would already show that one.
+        """
+        known = self._known(pid)
+        if known and known.mappings and self._is_told(known):
+            return replace(known, alive=(self._proc.root / str(pid)).exists())
+        return self.refresh(pid)
+
+    def distrust(self) -> None:
+        """Events were missed: every process is to be read again."""
+        self._distrusted_ns = time.monotonic_ns()
+
+    def _is_told(self, process: Process) -> bool:
+        return max(process.since_ns, process.read_ns) >= self._distrusted_ns
+
+    def left(self, pid: int, time_ns: int) -> Process | None:
+        """The program that a process ran at that time and has left since."""
+        for end_ns, process in self._left.get(pid) or ():
+            if process.since_ns <= time_ns < end_ns:
+                return process
+        return None
 
     def refresh(self, pid: int) -> Process:
         """The process as it is now; if it has ended, as it was last seen; never raises.
@@ -131,6 +182,7 @@ class ProcessCache:
 
     def _alive(self, pid: int, stat: Stat) -> Process:
         """What cannot be read any more (a zombie has no mappings) stays as it was."""
+        read_ns = time.monotonic_ns()
         text = self._proc.maps(pid)
         if text:
             self._waiting.pop(pid, None)
@@ -145,6 +197,7 @@ class ProcessCache:
             comm=stat.comm,
             executable=executable,
             alive=True,
+            read_ns=read_ns,
         )
         if not text:
             return known
@@ -161,6 +214,14 @@ class ProcessCache:
         if waiting := self._waiting.pop(pid, None):
             known = self._processes[pid] = (known or Process(pid)).with_mappings(waiting)
         return known
+
+    def _leave(self, pid: int, time_ns: int) -> None:
+        """The process ends, or executes another program, at this time."""
+        known = self._known(pid)
+        # What was read later may be of the program that comes next.
+        if known and known.mappings and known.read_ns < time_ns:
+            before = self._left.get(pid) or ()
+            self._left[pid] = (*before[-MAX_LEFT_OF_ONE:], (time_ns, replace(known, alive=False)))
 
     def _put(self, process: Process) -> None:
         self._waiting.pop(process.pid, None)

@@ -66,6 +66,7 @@ class LiveSource:
         self._unwind_folder = unwind_folder
         self._py_spy = py_spy
         self._said = ""
+        self._missed = 0
 
     @property
     def finished(self) -> bool:
@@ -110,6 +111,9 @@ class LiveSource:
                 self.incomplete[sample.truncated] += sample.count
         try:
             self.symbolizer.follow((self.unwinding or self.events).read())
+            if self._missed != self.events.missed:
+                self._missed = self.events.missed
+                self.symbolizer.processes.distrust()
             name_python = self.unwinding.names.answer if self.unwinding else without_python
             drain = self.symbolizer.symbolize(raw, name_python, sightings)
         except Exception:

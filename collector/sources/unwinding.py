@@ -23,7 +23,7 @@ from collector.processes.cache import ProcessCache
 from collector.processes.events import Event, Executed, Forked, Mapped
 from collector.processes.maps import Mapping as CodeMapping
 from collector.processes.procfs import ProcFs
-from collector.unwind.later import WAITING, Walk
+from collector.unwind.later import WAITING, Walk, parse_saved
 from collector.unwind.python.abi import Cause as PythonCause
 from collector.unwind.python.interpreters import Interpreters
 from collector.unwind.python.names import Names
@@ -74,6 +74,7 @@ class Unwinding:
         self._interpreters = Interpreters(descriptors["python_processes"], SystemClock())
         self.names = Names(descriptors["python_codes"], self._interpreters.inspected)
         self._python_causes = maps.Map(descriptors["python_causes"], copies=cpus.possible())
+        self._missed = 0
         self._read: list[Event] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -149,17 +150,23 @@ class Unwinding:
         return walks
 
     def _try(self, saved: Sequence[bytes], walks: list[Walk], places: Sequence[int]) -> UnwindStats:
-        """Walks the stacks at these places; what was known then."""
+        """Walks the stacks at these places; what was known before."""
         with self._lock:
             self._tend()
+            known = self._unwinder.stats()
             try:
                 for place in places:
-                    walks[place] = self._unwinder.walk_later(saved[place])
+                    walks[place] = self._unwinder.walk_later(saved[place], self._left(saved[place]))
             except Exception:
                 logger.exception("saved stacks could not be walked")
-            known = self._unwinder.stats()
             self._tend()
             return known
+
+    def _left(self, saved: bytes) -> Sequence[CodeMapping] | None:
+        """The mappings of a program that the process of a saved stack has left since."""
+        head = parse_saved(saved).head
+        process = self._processes.left(int(head["tgid"]), int(head["time_ns"]))
+        return process.mappings if process else None
 
     def _run(self) -> None:
         while not self._stop.wait(self._poll_seconds):
@@ -179,6 +186,9 @@ class Unwinding:
     def _follow(self) -> None:
         """Tells the unwinder what processes did since the last time."""
         events = self._events.read()
+        if self._missed != self._events.missed:
+            self._missed = self._events.missed
+            self._processes.distrust()
         room = MAX_KEPT - len(self._read)
         self._read += events[:room]
         self._events.missed += len(events[room:])
@@ -204,7 +214,7 @@ class Unwinding:
 
     def _mappings(self, pid: int) -> Sequence[CodeMapping] | None:
         """Of a process as it is, or was when it ended. What it maps may be an interpreter."""
-        process = self._processes.refresh(pid)
+        process = self._processes.current(pid)
         if process.alive:
             self._interpreters.add(process)
         return process.mappings or None

@@ -44,10 +44,11 @@ def open_mapped(root: Path, process: Process, mapping: Mapping) -> int:
     In order: the mapping itself (also of a file that was deleted or lies in another mount
     namespace; needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE), its path as the process sees it,
     its path as we see it, which may serve after the process has ended. A path must still lead to
-    the inode that is mapped.
+    the inode that is mapped, and so must the mapping of what the process ran before.
     """
     where = os.fsencode(root / str(process.pid))
-    fd = open_regular(where + b"/map_files/%x-%x" % (mapping.start, mapping.end))
+    range_ = where + b"/map_files/%x-%x" % (mapping.start, mapping.end)
+    fd = open_regular(range_) if process.alive else open_regular(range_, _is(mapping))
     if fd is None and mapping.path.startswith(b"/"):
         fd = open_regular(where + b"/root" + mapping.path, _is(mapping))
         fd = open_regular(mapping.path, _is(mapping)) if fd is None else fd

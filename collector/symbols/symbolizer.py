@@ -54,7 +54,7 @@ class Symbolizer:
         self._clock = clock or SystemClock()
         self._patience_ns = int(patience_seconds * 1e9)
         procfs = ProcFs(proc)
-        self._processes = ProcessCache(procfs)
+        self.processes = ProcessCache(procfs)
         self._builder = Builder()
         reader = Reader(self._builder, DebugFiles(proc, debug), self.counters)
         self._binaries = Binaries(proc, reader, self.counters, self._clock, read_vdso())
@@ -69,11 +69,11 @@ class Symbolizer:
     def observe_all(self) -> None:
         """Reads what all processes have mapped now, some 0.1 ms each, for samples that arrive
         after their end."""
-        self._processes.refresh_all()
+        self.processes.refresh_all()
 
     def follow(self, events: Iterable[Event]) -> None:
         """Takes over what processes did, for those that have ended when their samples arrive."""
-        self._processes.follow(events)
+        self.processes.follow(events)
 
     def symbolize(
         self,
@@ -102,27 +102,31 @@ class Symbolizer:
     ) -> Iterator[tuple[Process, Sample]]:
         """Every sample of `raw` with its process."""
         kernel: Memo[int] = Memo(self._kernel.answer, self.counters)
-        processes: dict[int, tuple[Process, Memo[Entry]]] = {}
+        programs: dict[tuple[int, int], tuple[Process, Memo[Entry]]] = {}
         of_python: defaultdict[int, list[Sample]] = defaultdict(list)
+        spied: dict[int, Process] = {}
         for counted in raw.samples:
-            pid = counted.pid
-            if pid not in processes:
-                processes[pid] = self._look_at(pid, name_python)
-            process, user = processes[pid]
+            pid, program = counted.pid, (counted.pid, counted.time_ns)
+            if program not in programs:
+                programs[program] = self._look_at(*program, name_python)
+            process, user = programs[program]
             thread = printable(counted.thread_name)
             sample = Sample(thread, _stack(counted, thread, user, kernel), counted.count)
             if pid in sightings and runs_python(sample.frames):
                 of_python[pid].append(sample)
+                spied[pid] = process
             else:
                 yield process, sample
         for pid, samples in of_python.items():
             room = sightings[pid].room(raw.duration_ns, raw.period_ns)
             for sample in place(samples, sightings[pid], room):
                 self.counters.spied["python" if sample.spied else "native"] += sample.count
-                yield processes[pid][0], sample
+                yield spied[pid], sample
 
-    def _look_at(self, pid: int, name_python: NamePython) -> tuple[Process, Memo[Entry]]:
-        process = self._processes.refresh(pid)
+    def _look_at(
+        self, pid: int, time_ns: int, name_python: NamePython
+    ) -> tuple[Process, Memo[Entry]]:
+        process = self.processes.at(pid, time_ns)
         addresses = Addresses(process, self._binaries, self._perf_maps, name_python)
         return process, Memo(addresses.answer, self.counters)
 

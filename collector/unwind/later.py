@@ -76,8 +76,9 @@ class LaterWalker:
         for memory in self._memories:
             memory.close()
 
-    def walk(self, saved: bytes) -> Walk:
-        """Walks what save_walk() sent. Raises OSError before Linux 5.10."""
+    def walk(self, saved: bytes, tgid: int | None = None) -> Walk:
+        """Walks what save_walk() sent, by the mappings of another process where `tgid` is given.
+        Raises OSError before Linux 5.10."""
         head, stack, frames = parse_saved(saved)
         ctypes.memmove(self._stack, stack, len(stack))
         thread = self._walk["thread"]
@@ -85,7 +86,7 @@ class LaterWalker:
         thread["saved"] = ctypes.addressof(self._stack)
         thread["saved_from"] = head["from"]
         thread["saved_size"] = len(stack)
-        self._walk["tgid"] = head["tgid"]
+        self._walk["tgid"] = head["tgid"] if tgid is None else tgid
         self._python["chain"] = head["python"]
         self._python["chain"]["count"] = len(frames)
         self._python["frames"][0, : len(frames)] = frames

@@ -30,7 +30,7 @@ from collector.unwind import abi, tablefile
 from collector.unwind.abi import Cause, Rule
 from collector.unwind.builder import Builder
 from collector.unwind.files import File, Files, stamp
-from collector.unwind.later import LaterWalker, Walk
+from collector.unwind.later import WAITING, LaterWalker, Walk
 from collector.unwind.processes import Processes, entries, parts
 from collector.unwind.table import EVERY_OTHER, Column
 from collector.unwind.tables import MAX_BYTES, Tables
@@ -45,6 +45,9 @@ UNCHANGED_NS = 1_000_000_000
 """A process whose stacks leave its known mappings is read again after this long, the longer if
 its mappings were the same the last time: a JIT compiler maps new code all the time, and reading
 costs 0.1 to 1 ms."""
+
+LEFT = 0
+"""The number of the idle task, which has no user stack."""
 
 EMPTY = np.array([abi.code(Rule.NONE)], np.uint64)
 FAILED = np.array([abi.unsupported(Cause.BROKEN)], np.uint64)
@@ -160,15 +163,27 @@ class Unwinder:
         for file, answer in self._builder.answers():
             self._load(file, answer)
 
-    def walk_later(self, saved: bytes) -> Walk:
+    def walk_later(self, saved: bytes, left: Sequence[Mapping] | None = None) -> Walk:
         """The walk of a stack that was saved (struct unwind_saved): in the same way and by the
-        same code, with what is known by now. What it ends for want of, `poll` looks for."""
-        return self._later.walk(saved)
+        same code, with what is known by now. What it ends for want of, `poll` looks for.
+
+        `left` are the mappings of a program that the process has left for another since. They
+        are then those of the process LEFT, until the next such walk.
+        """
+        if left is None:
+            return self._later.walk(saved)
+        if self._mappings.get(LEFT) != left:
+            self.add_process(LEFT, left)
+        walk = self._later.walk(saved, LEFT)
+        if walk.cause in WAITING:
+            self.poll()
+        return walk
 
     def remove_ended(self) -> None:
         """Forgets processes that are no more, for instance once a drain. Until then their stacks
         can still be walked."""
-        for pid in [pid for pid in self._mappings if not (self._proc / str(pid)).exists()]:
+        gone = (pid for pid in self._mappings if not (self._proc / str(pid)).exists())
+        for pid in [pid for pid in gone if pid != LEFT]:
             self.remove_process(pid)
 
     def stats(self) -> UnwindStats:

@@ -1,11 +1,12 @@
 import os
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.processes.cache import Process, ProcessCache
+from collector.processes.cache import MAX_LEFT_OF_ONE, Process, ProcessCache
 from collector.processes.events import Executed, Forked, Mapped
 from collector.processes.labels import process_labels
 from collector.processes.maps import Mapping
@@ -194,3 +195,39 @@ def test_while_a_process_lives_proc_says_what_it_maps(proc: FakeProc, cache: Pro
     proc.process(7, maps=CODE)
     assert cache.refresh(7).mapping(0x3800) is None
     assert cache.refresh(7).executable == "web"
+
+
+def test_a_program_that_was_left_for_another_is_known_until_then(cache: ProcessCache) -> None:
+    cache.follow([Executed(10, 99, b"sh"), Mapped(11, 99, WEB)])
+    cache.follow([Executed(20, 99, b"app"), Mapped(21, 99, LIBRARY)])
+    cache.follow([Forked(30, 99, 7)])  # the number is used again
+    found = [cache.at(99, time_ns) for time_ns in (12, 19, 20, 29, 30)]
+    assert [process.comm for process in found] == ["sh", "sh", "app", "app", ""]
+    assert [process.mappings for process in found] == [(WEB,)] * 2 + [(LIBRARY,)] * 2 + [()]
+    assert cache.at(99, 0) == cache.refresh(99)
+
+
+def test_what_was_read_after_an_execution_is_not_what_was_before(
+    proc: FakeProc, cache: ProcessCache
+) -> None:
+    proc.process(7, maps=CODE)
+    assert cache.refresh(7).mappings
+    cache.follow([Executed(5, 7, b"app")])  # before it was read
+    assert cache.left(7, 4) is None
+
+
+def test_programs_without_an_end_are_bounded(cache: ProcessCache) -> None:
+    for turn in range(1, 1000):
+        cache.follow([Executed(10 * turn, 99, b"loop"), Mapped(10 * turn + 1, 99, WEB)])
+    known = [turn for turn in range(1, 999) if cache.left(99, 10 * turn + 1)]
+    assert known == list(range(998 - MAX_LEFT_OF_ONE, 999))
+
+
+def test_events_are_believed_until_some_were_missed(proc: FakeProc, cache: ProcessCache) -> None:
+    now = time.monotonic_ns()
+    cache.follow([Executed(now, 7, b"app"), Mapped(now, 7, WEB)])
+    proc.process(7, maps=CODE)  # it has executed another program since
+    assert cache.at(7, now + 1).mappings == (WEB,)
+    assert cache.at(7, now + 1).alive
+    cache.distrust()
+    assert cache.at(7, now + 1).mappings == cache.refresh(7).mappings != (WEB,)

@@ -57,6 +57,8 @@ class Names:
 class Nothing:
     """Process events of a machine on which nothing happens."""
 
+    missed = 0
+
     def __enter__(self) -> "Nothing":
         return self
 

@@ -122,6 +122,25 @@ def test_the_first_samples_of_a_command_are_whole_and_those_of_its_children(
     assert source.incomplete.total() <= 0.05 * drain.taken
 
 
+def test_each_program_of_a_process_is_walked_and_named_by_its_own_code(
+    folder: Path, build: Callable[[str], Path]
+) -> None:
+    with Command([str(build("relay")), "6"]) as command:
+        sampler = Sampler(call_graph=DWARF, frequency_hz=999, target=[command.pid], on_exec=True)
+        with live(folder, sampler) as source:
+            command.resume()
+            command.wait()
+            sampler.stop()
+            drain = source.drain()
+    found = Counter[str]()
+    for stack, samples in of_program(drain).items():
+        if stack[:1] == ("main",) and "burn" in stack:
+            found[stack[1]] += samples
+    assert set(found) == {"even", "odd"}
+    assert min(found.values()) > 0.4 * drain.taken > 100
+    assert source.incomplete.total() <= 0.05 * drain.taken
+
+
 @pytest.mark.parametrize("sizes", [DWARF_SIZES, TINY], ids=["roomy maps", "tiny maps"])
 def test_every_sample_is_accounted_for_over_many_fast_drains(
     sizes: Sizes, folder: Path, running: Callable[[str], int]
