@@ -18,6 +18,7 @@ from collector.kernel import perf_event, ring
 from collector.kernel.loader import LOADERS, fit, load
 from collector.kernel.perf_event import CPU_CLOCK, CYCLES, Event
 from collector.kernel.program import DWARF, Loaded, Sizes
+from collector.pyspy.spying import find_program
 from profiler.errors import ProfilerError
 
 # Bits of CapEff in /proc/PID/status, from linux/capability.h, and what each is for.
@@ -88,6 +89,7 @@ def _findings() -> Iterator[Finding]:
     yield _ring_buffer()
     yield _jit()
     yield _call_graph()
+    yield _py_spy()
     yield from _loaders()
 
 
@@ -159,6 +161,12 @@ def _call_graph() -> Finding:
     failure = _failure(lambda sizes: load(sizes=sizes, call_graph=DWARF))
     value = failure or "whole stacks of programs without frame pointers"
     return Finding("call graph dwarf", value, works=not failure, mend="--call-graph fp serves")
+
+
+def _py_spy() -> Finding:
+    program = find_program()
+    value = str(program or "not installed: interpreters not known otherwise show native frames")
+    return Finding("py-spy", value, works=program is not None, mend="pip install py-spy")
 
 
 def _loaders() -> Iterator[Finding]:

@@ -25,7 +25,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(collector: str, program: str, *arguments: str) -> None:
-    for number in (signal.SIGINT, signal.SIGXFSZ):  # Python ignores the second
+    for number in (signal.SIGINT, signal.SIGXFSZ):  # Python has handlers for them
         signal.signal(number, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(collector):  # it has ended before it could take us along

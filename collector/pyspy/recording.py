@@ -81,14 +81,14 @@ class Recording:
 
     def interrupt(self) -> None:
         """Lets it write its report."""
-        if self._child.poll() is None:
-            # It says that it samples when it begins to, and then nothing.
-            found = os.fstat(self._log)
-            begun_ns = max(self._begun_ns, found.st_mtime_ns if found.st_size else 0)
-            self._seconds = (self._clock.now_ns() - begun_ns) / 1e9
+        said = os.fstat(self._log)
+        if self._child.poll() is not None:
+            self._seconds = (said.st_mtime_ns - self._begun_ns) / 1e9
+        elif said.st_size:  # it says that it samples when it begins to, and then nothing
+            self._seconds = (self._clock.now_ns() - said.st_mtime_ns) / 1e9
             self._child.send_signal(signal.SIGINT)
         else:
-            self._seconds = (os.fstat(self._log).st_mtime_ns - self._begun_ns) / 1e9
+            self._child.kill()
 
     def result(self, end_ns: int) -> Sighting:
         """What it saw. Waits for it until `end_ns` (monotonic); raises Failed."""
@@ -121,7 +121,7 @@ def held_at_most(seen: int, seconds: float) -> float:
 
 def _failure(code: int, pid: int, log: bytes) -> Failed:
     said = printable(log.partition(b"\n\nStack backtrace")[0].strip(), 300)
-    if code == -signal.SIGINT:
+    if code == -signal.SIGINT or (code == -signal.SIGKILL and not log):
         return Failed("too_short")
     if b"Permission" in log or b"os error 1)" in log:
         return Failed("refused", said)

@@ -176,7 +176,9 @@ def test_each_failure_has_its_name(script: Script, text: str, expected: str) -> 
 
 def test_one_that_does_not_answer_is_ended(script: Script) -> None:
     clock = SystemClock()
-    one = Recording(script("trap '' INT; while :; do sleep 0.05; done"), os.getpid(), clock)
+    one = Recording(
+        script("trap '' INT; echo Sampling; while :; do sleep 0.05; done"), os.getpid(), clock
+    )
     time.sleep(0.5)
     one.interrupt()
     with pytest.raises(Failed, match="timeout"):
@@ -212,8 +214,9 @@ def test_the_share_of_the_lock_is_one_at_most_and_never_too_small() -> None:
 
 
 WRITES = """
-pid=$3; while [ "$1" != --output ]; do shift; done
+while [ "$1" != --output ]; do shift; done
 trap 'echo "thread (1);f (a.py:1) 7" > "$2"; exit 0' INT
+echo Sampling
 while :; do sleep 0.02; done
 """
 SEEN = [((Frame("f", "a.py", 1, kind=Kind.PYTHON),), 7)]
