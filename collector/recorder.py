@@ -13,7 +13,7 @@ from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
 from collector.processes.procfs import ProcFs
 from collector.sources.live import LiveSource
-from collector.sources.unwinding import ATTENTIVE_POLL_SECONDS
+from collector.sources.unwinding import ATTENTIVE_REST_SECONDS
 from collector.symbols.symbolizer import Symbolizer
 from profiler.errors import UsageError
 from profiler.timerange import SECOND
@@ -80,7 +80,7 @@ class Recording:
             self.host_name,
             unwind_folder(),
             py_spy=self.py_spy,
-            poll_seconds=ATTENTIVE_POLL_SECONDS,
+            rest_seconds=ATTENTIVE_REST_SECONDS,
         )
         with live as source:
             begin()

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from collector.kernel import cpus, perf_event
-from collector.kernel.abi import LOSSES, Counter
+from collector.kernel.abi import LOSSES, RING, Counter
 from collector.kernel.loader import load
 from collector.kernel.perf_event import Events
 from collector.kernel.program import FRAME_POINTERS, Sizes
@@ -78,7 +78,8 @@ class Sampler:
             self._open = opened.pop_all()
         self.loader, self.event = loaded.loader, event.name
         self.call_graph, self.problem = loaded.call_graph, loaded.problem
-        self.unwind = loaded.unwind
+        if loaded.unwind:
+            self.unwind = {**loaded.unwind, RING: loaded.maps[RING]}
         return self
 
     def _attach(self) -> None:

@@ -6,6 +6,7 @@ True
 """
 
 import hashlib
+import threading
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
@@ -88,7 +89,7 @@ _Left = tuple[int, Process]
 
 
 class ProcessCache:
-    """Keeps the newest state of each process; bounded by the mappings it holds."""
+    """Keeps the newest state of each process, for any thread; bounded by the mappings it holds."""
 
     def __init__(self, proc: ProcFs, max_total_mappings: int = MAX_TOTAL_MAPPINGS) -> None:
         self._proc = proc
@@ -98,6 +99,7 @@ class ProcessCache:
         self._waiting: dict[int, list[Mapping]] = {}
         self._distrusted_ns = 0
         self._left: Bounded[int, tuple[_Left, ...]] = Bounded(MAX_LEFT, len)
+        self._lock = threading.RLock()
 
     def __len__(self) -> int:
         return len(self._processes)
@@ -108,23 +110,29 @@ class ProcessCache:
         While a process lives, /proc says the same and more; after its end, this is all there is.
         Most processes that come and go are never asked for, so mappings wait until one is.
         """
-        for event in events:
-            match event:
-                case Mapped(pid=pid, mapping=mapping):
-                    self._waiting.setdefault(pid, []).append(mapping)
-                case Forked(pid=pid, parent=parent, time_ns=time_ns):
-                    self._leave(pid, time_ns)
-                    known = self._known(parent) or Process(parent)
-                    new = replace(
-                        known, pid=pid, since_ns=time_ns, read_ns=0, start_ticks=UNSEEN, _digest=b""
-                    )
-                    self._put(new)
-                case Executed(pid=pid, comm=comm, time_ns=time_ns):
-                    self._leave(pid, time_ns)
-                    self._put(Process(pid, comm=printable(comm), since_ns=time_ns))
-        if sum(map(len, self._waiting.values())) > MAX_WAITING:
-            for pid in list(self._waiting):
-                self._known(pid)
+        with self._lock:
+            for event in events:
+                match event:
+                    case Mapped(pid=pid, mapping=mapping):
+                        self._waiting.setdefault(pid, []).append(mapping)
+                    case Forked(pid=pid, parent=parent, time_ns=time_ns):
+                        self._leave(pid, time_ns)
+                        known = self._known(parent) or Process(parent)
+                        new = replace(
+                            known,
+                            pid=pid,
+                            since_ns=time_ns,
+                            read_ns=0,
+                            start_ticks=UNSEEN,
+                            _digest=b"",
+                        )
+                        self._put(new)
+                    case Executed(pid=pid, comm=comm, time_ns=time_ns):
+                        self._leave(pid, time_ns)
+                        self._put(Process(pid, comm=printable(comm), since_ns=time_ns))
+            if sum(map(len, self._waiting.values())) > MAX_WAITING:
+                for pid in list(self._waiting):
+                    self._known(pid)
 
     def refresh_all(self) -> None:
         """Looks at every process that there is."""
@@ -143,10 +151,11 @@ class ProcessCache:
 
         Of a process that has executed another program since, /proc would already show that one.
         """
-        known = self._known(pid)
-        if known and known.mappings and self._is_told(known):
-            return replace(known, alive=(self._proc.root / str(pid)).exists())
-        return self.refresh(pid)
+        with self._lock:
+            known = self._known(pid)
+            if known and known.mappings and self._is_told(known):
+                return replace(known, alive=(self._proc.root / str(pid)).exists())
+            return self.refresh(pid)
 
     def distrust(self) -> None:
         """Events were missed: every process is to be read again."""
@@ -157,10 +166,10 @@ class ProcessCache:
 
     def left(self, pid: int, time_ns: int) -> Process | None:
         """The program that a process ran at that time and has left since."""
-        for end_ns, process in self._left.get(pid) or ():
-            if process.since_ns <= time_ns < end_ns:
-                return process
-        return None
+        with self._lock:
+            left = self._left.get(pid) or ()
+        found = (p for end_ns, p in left if p.since_ns <= time_ns < end_ns)
+        return next(found, None)
 
     def refresh(self, pid: int) -> Process:
         """The process as it is now; if it has ended, as it was last seen; never raises.
@@ -169,16 +178,17 @@ class ProcessCache:
         looked up in old ones gets a wrong name. Reading costs some 0.1 ms, and the text is only
         parsed if it differs from the one before.
         """
-        stat = self._proc.stat(pid)
-        if pid == 0 or (stat and stat.kernel_thread):
-            process = _kernel_thread(pid, stat)
-        elif stat:
-            process = self._alive(pid, stat)
-        else:
-            known = self._known(pid)
-            return replace(known, alive=False) if known else Process(pid)
-        self._put(process)
-        return process
+        with self._lock:
+            stat = self._proc.stat(pid)
+            if pid == 0 or (stat and stat.kernel_thread):
+                process = _kernel_thread(pid, stat)
+            elif stat:
+                process = self._alive(pid, stat)
+            else:
+                known = self._known(pid)
+                return replace(known, alive=False) if known else Process(pid)
+            self._put(process)
+            return process
 
     def _alive(self, pid: int, stat: Stat) -> Process:
         """What cannot be read any more (a zombie has no mappings) stays as it was."""

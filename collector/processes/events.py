@@ -1,6 +1,6 @@
 """What processes do, as the kernel reports it: records of perf's ring buffer.
 
-The layouts are those of linux/perf_event.h (PERF_RECORD_COMM, _FORK, _MMAP2, _LOST), each
+The layouts are those of linux/perf_event.h (PERF_RECORD_LOST, _COMM, _EXIT, _FORK, _MMAP2), each
 after its 8 byte header and before the `sample_id` of the event, which here is its time alone.
 """
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from collector.processes.maps import Mapping
 
-LOST, COMM, FORK, MMAP2 = 2, 3, 7, 10
+LOST, COMM, EXIT, FORK, MMAP2 = 2, 3, 4, 7, 10
 """Record types, linux/perf_event.h."""
 
 _COMM_EXEC = 1 << 13
@@ -46,6 +46,13 @@ class Mapped(NamedTuple):
     mapping: Mapping
 
 
+class Exited(NamedTuple):
+    """The first thread of a process ended, and nearly always the process with it."""
+
+    time_ns: int
+    pid: int
+
+
 class Missed(NamedTuple):
     """The ring was full: so many events of one CPU were not reported."""
 
@@ -53,7 +60,7 @@ class Missed(NamedTuple):
     events: int
 
 
-Event = Forked | Executed | Mapped | Missed
+Event = Forked | Executed | Mapped | Exited | Missed
 
 
 def parse(kind: int, misc: int, body: bytes) -> Event | None:
@@ -64,9 +71,11 @@ def parse(kind: int, misc: int, body: bytes) -> Event | None:
     if kind == COMM and misc & _COMM_EXEC:
         pid, _ = _ids.unpack_from(body)
         return Executed(time_ns, pid, _text(body[_ids.size : -_time.size]))
-    if kind == FORK:
+    if kind in (FORK, EXIT):
         pid, parent, thread, _, _ = _task.unpack_from(body)
-        return Forked(time_ns, pid, parent) if pid == thread else None
+        if pid != thread:
+            return None
+        return Forked(time_ns, pid, parent) if kind == FORK else Exited(time_ns, pid)
     if kind == LOST:
         return Missed(time_ns, _lost.unpack_from(body)[1])
     return None

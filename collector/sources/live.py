@@ -17,7 +17,7 @@ from collector.sources.raw import RawDrain
 from collector.sources.unwinding import (
     LAST_PATIENCE_SECONDS,
     PATIENCE_SECONDS,
-    POLL_SECONDS,
+    REST_SECONDS,
     Unwinding,
 )
 from collector.symbols.addresses import without_python
@@ -50,10 +50,10 @@ class LiveSource:
         unwind_folder: Path | None = None,
         *,
         py_spy: bool = True,
-        poll_seconds: float = POLL_SECONDS,
+        rest_seconds: float = REST_SECONDS,
     ) -> None:
-        """`poll_seconds` pass at most until a new process is told to the kernel."""
-        self._poll_seconds = poll_seconds
+        """`rest_seconds` pass at most until a new process is told to the kernel."""
+        self._rest_seconds = rest_seconds
         self.idle = 0
         self.incomplete: Counter[str] = Counter()
         self.unwinding: Unwinding | None = None
@@ -66,7 +66,6 @@ class LiveSource:
         self._unwind_folder = unwind_folder
         self._py_spy = py_spy
         self._said = ""
-        self._missed = 0
 
     @property
     def finished(self) -> bool:
@@ -77,11 +76,16 @@ class LiveSource:
             opened.callback(self.symbolizer.close)
             # In this order no process is missed: what begins after the look is an event.
             opened.enter_context(self.events)
-            self.symbolizer.observe_all()
+            # Some 0.1 ms each, for samples that arrive after their end.
+            self.symbolizer.processes.refresh_all()
             sampler = opened.enter_context(self._sampler)
             if sampler.unwind:
                 unwinding = Unwinding(
-                    sampler.unwind, self._unwind_folder, self.events, self._poll_seconds
+                    sampler.unwind,
+                    self._unwind_folder,
+                    self.events,
+                    self.symbolizer.processes,
+                    self._rest_seconds,
                 )
                 self.unwinding = opened.enter_context(unwinding)
                 if self._py_spy:
@@ -110,10 +114,10 @@ class LiveSource:
             if sample.truncated:
                 self.incomplete[sample.truncated] += sample.count
         try:
-            self.symbolizer.follow((self.unwinding or self.events).read())
-            if self._missed != self.events.missed:
-                self._missed = self.events.missed
-                self.symbolizer.processes.distrust()
+            if self.unwinding:
+                self.unwinding.catch_up()
+            else:
+                self.symbolizer.processes.follow(self.events.read())
             name_python = self.unwinding.names.answer if self.unwinding else without_python
             drain = self.symbolizer.symbolize(raw, name_python, sightings)
         except Exception:

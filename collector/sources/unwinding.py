@@ -1,12 +1,14 @@
 """Feeds the kernel's unwinder while samples are taken, and walks what it had to leave for later.
 
-with Unwinding(sampler.unwind, folder, events) as unwinding:
+with Unwinding(sampler.unwind, folder, events, processes) as unwinding:
     raw = sampler.drain(unwinding.walk)
-    symbolizer.follow(unwinding.read())
+    unwinding.catch_up()
     symbolizer.symbolize(raw, unwinding.names.answer)
 """
 
 import logging
+import os
+import select
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -16,11 +18,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from collector.kernel import cpus, maps
-from collector.kernel.process_events import MAX_KEPT, ProcessEvents
+from collector.kernel import abi, cpus, maps
+from collector.kernel.process_events import ProcessEvents
 from collector.kernel.stacks import unwalked
 from collector.processes.cache import ProcessCache
-from collector.processes.events import Event, Executed, Forked, Mapped
+from collector.processes.events import Executed, Exited, Forked, Mapped
 from collector.processes.maps import Mapping as CodeMapping
 from collector.processes.procfs import ProcFs
 from collector.unwind.later import WAITING, Walk, parse_saved
@@ -32,8 +34,9 @@ from profiler.clock import SystemClock
 
 logger = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.1
-ATTENTIVE_POLL_SECONDS = 0.01
+REST_SECONDS = 0.1
+"""Between two times that the program wakes us, and while a table is being built."""
+ATTENTIVE_REST_SECONDS = 0.01
 """While one command is recorded: its first samples count as much as all others."""
 PATIENCE_SECONDS = 1.0
 """In one drain, for the tables of saved stacks. The C library's takes 0.1 s to build."""
@@ -56,8 +59,9 @@ class Unwinding:
     """Keeps an Unwinder and Interpreters over `descriptors` fed from entry to exit, by a thread of
     its own.
 
-    It reads `events` every `poll_seconds`, and hands them on by `read`. `names` has the names of
-    Python frames.
+    The thread sleeps until the program wakes it for a stack that waits for something. Then, and
+    when a drain calls `catch_up`, it takes `events` over to `processes`: what is never sampled
+    costs no more than that. `names` has the names of Python frames.
     """
 
     def __init__(
@@ -65,31 +69,34 @@ class Unwinding:
         descriptors: Mapping[str, int],
         folder: Path | None,
         events: ProcessEvents,
-        poll_seconds: float = POLL_SECONDS,
+        processes: ProcessCache,
+        rest_seconds: float = REST_SECONDS,
     ) -> None:
-        self._poll_seconds = poll_seconds
+        self._rest_seconds = rest_seconds
+        self._ring = descriptors[abi.RING]
         self._events = events
-        self._processes = ProcessCache(ProcFs())
+        self._processes = processes
         self._unwinder = Unwinder(descriptors, folder, self._mappings)
         self._interpreters = Interpreters(descriptors["python_processes"], SystemClock())
         self.names = Names(descriptors["python_codes"], self._interpreters.inspected)
         self._python_causes = maps.Map(descriptors["python_causes"], copies=cpus.possible())
         self._missed = 0
-        self._read: list[Event] = []
+        self._ended: set[int] = set()
+        self._ended_before: set[int] = set()
         self._lock = threading.Lock()
-        self._stop = threading.Event()
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
             opened.enter_context(self._unwinder)
             opened.enter_context(self.names)
-            self._processes.refresh_all()
             for pid in ProcFs().pids():
                 self._add(pid)
+            self._stop = os.eventfd(0, os.EFD_CLOEXEC)
+            opened.callback(os.close, self._stop)
             thread = threading.Thread(target=self._run, name="unwinding", daemon=True)
             opened.callback(thread.join)
-            opened.callback(self._stop.set)
+            opened.callback(os.eventfd_write, self._stop, 1)
             thread.start()
             self._open = opened.pop_all()
         return self
@@ -102,15 +109,23 @@ class Unwinding:
     ) -> None:
         self._open.close()
 
-    def read(self) -> list[Event]:
-        """What processes did since the last call. Forgets those that have ended: their stacks
-        must have been walked."""
+    def catch_up(self) -> None:
+        """Follows what processes did up to now. Forgets those that had ended at the last call: no
+        stack of theirs is left to be walked."""
         with self._lock:
             self._tend()
-            self._unwinder.remove_ended()
-            self._interpreters.remove_ended()
-            events, self._read = self._read, []
-        return events
+            for pid in self._ended_before:
+                self._forget(pid)
+            self._ended_before, self._ended = self._ended, set()
+            if self._missed != self._events.missed:
+                self._missed = self._events.missed
+                self._processes.distrust()
+                self._unwinder.remove_ended()
+                self._interpreters.remove_ended()
+
+    def _forget(self, pid: int) -> None:
+        self._unwinder.remove_process(pid)
+        self._interpreters.remove(pid)
 
     def unknown_interpreter(self, pid: int) -> str:
         """Why a process shows no Python frames; "" where it does, or runs no Python."""
@@ -143,10 +158,12 @@ class Unwinding:
             left = [place for place in left if walks[place].cause in WAITING]
             if time.monotonic() > end:
                 break
-            while left and (stats := self.stats()).tables == known.tables:
+            while left and (stats := self.stats()).supplied == known.supplied:
                 if not stats.pending or time.monotonic() > end:
                     return walks
                 time.sleep(LOOK_SECONDS)
+                with self._lock:
+                    self._tend()
         return walks
 
     def _try(self, saved: Sequence[bytes], walks: list[Walk], places: Sequence[int]) -> UnwindStats:
@@ -169,9 +186,19 @@ class Unwinding:
         return process.mappings if process else None
 
     def _run(self) -> None:
-        while not self._stop.wait(self._poll_seconds):
-            with self._lock:
-                self._tend()
+        with select.epoll() as poll:
+            # Told of wakeups alone (EPOLLET): a ring with unread records is always ready.
+            poll.register(self._ring, select.EPOLLIN | select.EPOLLET)
+            poll.register(self._stop, select.EPOLLIN)
+            while self._stop not in dict(poll.poll(self._seconds_until_due())):
+                with self._lock:
+                    self._tend()
+                time.sleep(self._rest_seconds)
+
+    def _seconds_until_due(self) -> float | None:
+        """How long nothing is to be done without a wakeup; None: for ever."""
+        with self._lock:
+            return 0.0 if self._unwinder.stats().pending else self._interpreters.seconds_until_due()
 
     def _tend(self) -> None:
         try:
@@ -186,27 +213,25 @@ class Unwinding:
     def _follow(self) -> None:
         """Tells the unwinder what processes did since the last time."""
         events = self._events.read()
-        if self._missed != self._events.missed:
-            self._missed = self._events.missed
-            self._processes.distrust()
-        room = MAX_KEPT - len(self._read)
-        self._read += events[:room]
-        self._events.missed += len(events[room:])
         self._processes.follow(events)
         changed: set[int] = set()
         for event in events:
             match event:
                 case Forked(pid=pid, parent=parent):
+                    self._ended.discard(pid)
+                    self._ended_before.discard(pid)
                     self._unwinder.copy_process(pid, parent)
                     self._interpreters.copy(pid, parent)
                 case Executed(pid=pid):
-                    self._unwinder.remove_process(pid)
-                    self._interpreters.remove(pid)
+                    self._forget(pid)
+                case Exited(pid=pid):
+                    self._ended.add(pid)
                 # Code without a file changes all the time: its stacks ask when they need it.
                 case Mapped(pid=pid, mapping=mapping) if not mapping.anonymous:
                     changed.add(pid)
         for pid in changed:
-            self._add(pid)
+            if pid in self._unwinder:
+                self._add(pid)
 
     def _add(self, pid: int) -> None:
         if mappings := self._mappings(pid):

@@ -8,11 +8,10 @@ Every sample of the raw drain is in one profile of the drain: what has no name i
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from collector.processes.cache import Process, ProcessCache
-from collector.processes.events import Event
 from collector.processes.labels import process_labels
 from collector.processes.procfs import ProcFs
 from collector.processes.text import printable
@@ -37,7 +36,11 @@ that takes 1 s, once; what is left over is named from the next drain on."""
 
 
 class Symbolizer:
-    """Keeps what it has learnt of processes and files from drain to drain, within bounds."""
+    """Keeps what it has learnt of processes and files from drain to drain, within bounds.
+
+    `processes` is to be told what processes do, for those that have ended when their samples
+    arrive.
+    """
 
     def __init__(
         self,
@@ -65,15 +68,6 @@ class Symbolizer:
     def kernel_problem(self) -> str:
         """Why kernel functions have no names, in one line with the next step; "" if they have."""
         return self._kernel.problem
-
-    def observe_all(self) -> None:
-        """Reads what all processes have mapped now, some 0.1 ms each, for samples that arrive
-        after their end."""
-        self.processes.refresh_all()
-
-    def follow(self, events: Iterable[Event]) -> None:
-        """Takes over what processes did, for those that have ended when their samples arrive."""
-        self.processes.follow(events)
 
     def symbolize(
         self,

@@ -3,7 +3,7 @@
     with Unwinder(maps_of_the_program, cache_folder) as unwinder:
         unwinder.add_process(pid, mappings)
         …
-        unwinder.poll()     ten times a second: loads what stacks ended for want of
+        unwinder.poll()     loads what stacks ended for want of
 
 Mappings are small and told at once. Tables are built when a stack first ends for want of one, in a
 child process of low priority, and loaded at a later poll.
@@ -68,6 +68,11 @@ class UnwindStats:
     failed: int
     no_room: int
 
+    @property
+    def supplied(self) -> tuple[int, int]:
+        """Changes when stacks may be walked further than before."""
+        return self.processes, self.tables
+
 
 class Unwinder:
     """Owns the maps of one loaded program from entry to exit; serves one thread.
@@ -125,6 +130,10 @@ class Unwinder:
     ) -> None:
         self._open.close()
 
+    def __contains__(self, pid: int) -> bool:
+        """Whether the kernel was told of a process."""
+        return pid in self._mappings
+
     def add_process(self, pid: int, mappings: Sequence[Mapping]) -> None:
         """Tells the kernel the executable mappings of a process, or that they have changed."""
         known = []
@@ -180,8 +189,7 @@ class Unwinder:
         return walk
 
     def remove_ended(self) -> None:
-        """Forgets processes that are no more, for instance once a drain. Until then their stacks
-        can still be walked."""
+        """Forgets processes that are no more, where nobody saw them end."""
         gone = (pid for pid in self._mappings if not (self._proc / str(pid)).exists())
         for pid in [pid for pid in gone if pid != LEFT]:
             self.remove_process(pid)

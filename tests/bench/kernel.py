@@ -28,6 +28,8 @@ from collector.kernel.process_events import ProcessEvents
 from collector.kernel.program import DWARF, FRAME_POINTERS
 from collector.kernel.sampler import Sampler
 from collector.kernel.stacks import WalkSaved, unwalked
+from collector.processes.cache import ProcessCache
+from collector.processes.procfs import ProcFs
 from collector.sources.unwinding import Unwinding
 
 PROGRAMS = Path(__file__).parent.parent / "collector" / "kernel" / "programs"
@@ -97,7 +99,8 @@ def sample(loader: str, call_graph: str) -> tuple[str, ...]:
         opened.enter_context(sampler)
         walk: WalkSaved = unwalked
         if sampler.unwind:
-            walk = opened.enter_context(Unwinding(sampler.unwind, None, events)).walk
+            unwinding = Unwinding(sampler.unwind, None, events, ProcessCache(ProcFs()))
+            walk = opened.enter_context(unwinding).walk
         for _ in range(DRAINS):
             time.sleep(1)
             started = time.perf_counter()

@@ -3,7 +3,7 @@
     interpreters = Interpreters(maps["python_processes"], clock)
     interpreters.add(process)       its mappings are known, or have changed
     interpreters.remove(pid)        it executes another program, or has ended
-    interpreters.poll()             ten times a second: those that were not ready
+    interpreters.poll()             those that were not ready, after seconds_until_due()
 
 An interpreter is checked in each process. One that has just begun has nothing to be checked by; but
 where its file was found good in another process, the kernel begins with what was right there: it
@@ -11,6 +11,7 @@ looks itself whether the state that it finds belongs to the thread.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from collector.unwind.python.inspection import PASSING, Inspected, inspect
 from collector.unwind.python.located import MAX_FILES, Located, Locator
 from collector.unwind.python.memory import Refused, open_memory
 from profiler.clock import Clock
+from profiler.timerange import SECOND
 
 FIRST_RETRY_NS = 10_000_000
 LAST_RETRY_NS = 60_000_000_000
@@ -73,7 +75,7 @@ class Interpreters:
             bpf_maps.delete(self._fd, _key(pid))
 
     def remove_ended(self) -> None:
-        """Forgets processes that are no more. Until then, saved stacks of theirs can be walked."""
+        """Forgets processes that are no more, where nobody saw them end."""
         for pid in [pid for pid in self._known if not (self._proc / str(pid)).exists()]:
             self.remove(pid)
 
@@ -95,9 +97,16 @@ class Interpreters:
     def poll(self) -> None:
         """Tries again what was not ready, at growing intervals."""
         now = self._clock.monotonic_ns()
-        due = [k for k in self._known.values() if k.cause in PASSING and k.retry_ns <= now]
-        for known in due:
+        for known in [known for known in self._passing() if known.retry_ns <= now]:
             self._look_at(known.process, min(2 * known.wait_ns, LAST_RETRY_NS))
+
+    def seconds_until_due(self) -> float | None:
+        """When `poll` has something to do; None: never."""
+        due = min((known.retry_ns for known in self._passing()), default=None)
+        return None if due is None else max(0, due - self._clock.monotonic_ns()) / SECOND
+
+    def _passing(self) -> Iterator[_Known]:
+        return (known for known in self._known.values() if known.cause in PASSING)
 
     def _look_at(self, process: Process, wait_ns: int) -> None:
         inspected, cause = None, ""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from collector.kernel.process_events import ProcessEvents
-from collector.processes.events import Event, Executed, Forked, Mapped
+from collector.processes.events import Event, Executed, Exited, Forked, Mapped
 
 pytestmark = pytest.mark.kernel
 
@@ -16,12 +16,12 @@ def of_process(events: list[Event], pid: int) -> list[Event]:
     return [event for event in events if getattr(event, "pid", None) == pid]
 
 
-def test_a_process_leaves_its_birth_its_program_and_its_mappings_behind() -> None:
+def test_a_process_leaves_its_birth_its_program_its_mappings_and_its_end_behind() -> None:
     with ProcessEvents() as events:
         with subprocess.Popen([sys.executable, "-c", ""]) as process:
             pass
-        born, *later = of_process(events.read(), process.pid)
-    assert isinstance(born, Forked)
+        born, *later, ended = of_process(events.read(), process.pid)
+    assert isinstance(born, Forked) and isinstance(ended, Exited)
     executed = next(event for event in later if isinstance(event, Executed))
     mapped = [event.mapping for event in later if isinstance(event, Mapped)]
     file = Path(sys.executable).resolve()

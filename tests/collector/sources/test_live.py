@@ -9,7 +9,9 @@ import pytest
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
 from collector.kernel.stacks import WalkSaved
+from collector.processes.cache import ProcessCache
 from collector.processes.events import Event
+from collector.processes.procfs import ProcFs
 from collector.sources.live import LiveSource
 from collector.sources.raw import RawDrain, RawSample
 from collector.symbols.symbolizer import Symbolizer
@@ -44,11 +46,8 @@ class Names:
     def __init__(self, symbolize: Callable[..., Drain]) -> None:
         self.symbolize = symbolize
         self.kernel_problem = ""
+        self.processes = ProcessCache(ProcFs())
         self.closed = False
-
-    def observe_all(self) -> None: ...
-
-    def follow(self, events: list[Event]) -> None: ...
 
     def close(self) -> None:
         self.closed = True

@@ -1,6 +1,8 @@
 """Stacks of programs without frame pointers, through the live source on the running kernel."""
 
 import logging
+import os
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -19,6 +21,7 @@ from collector.symbols.symbolizer import Symbolizer
 from collector.unwind.unwinder import Unwinder
 from profiler.model import Drain, Kind
 from tests.collector.kernel.conftest import PROGRAMS, compiler
+from tests.processes import eventually
 
 pytestmark = pytest.mark.kernel
 
@@ -174,6 +177,37 @@ def test_a_stack_is_sent_once_and_counted_from_then_on(
     user = Counter(sample.user for sample in raw.samples for _ in range(sample.count))
     assert user.total() == raw.taken > 20
     assert len(user) < 20
+
+
+def test_the_kernel_is_told_of_a_process_between_drains_and_forgets_it_after_its_end(
+    folder: Path, running: Callable[[str], int]
+) -> None:
+    with live(folder, Sampler(call_graph=DWARF, frequency_hz=999)) as source:
+        assert source.unwinding
+        told = source.unwinding._unwinder
+        pid = running("bare")
+        eventually(lambda: pid in told or None, "the process that is sampled")
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        source.drain()
+        assert pid in told  # stacks of it may still be there to be walked
+        source.drain()
+        assert pid not in told
+
+
+def test_a_ring_that_fills_is_emptied_before_the_drain(
+    folder: Path, running: Callable[[str], int]
+) -> None:
+    sizes = Sizes(stacks=4096, ring_bytes=1 << 18)
+    pid = running("stacks")
+    sampler = Sampler(call_graph=DWARF, frequency_hz=1_999, sizes=sizes, target=[pid])
+    with live(folder, sampler) as source:
+        source.drain()  # the tables are there
+        time.sleep(2)
+        sampler.stop()
+        raw = sampler.drain()
+    assert not raw.losses
+    assert sum(8 * len(sample.user) for sample in raw.samples) > sizes.ring_bytes
 
 
 def test_without_the_program_frame_pointers_serve_and_the_log_says_why(

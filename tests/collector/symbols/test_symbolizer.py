@@ -182,7 +182,7 @@ def test_a_process_that_was_observed_is_named_after_its_end(
     symbolizer: Symbolizer, c_program: Path
 ) -> None:
     with programs.running(c_program) as program:
-        symbolizer.observe_all()
+        symbolizer.processes.refresh_all()
     drain = symbolizer.symbolize(
         drain_of(RawSample(program.pid, "t", (program.addresses["hidden"],), (), 1))
     )
