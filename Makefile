@@ -14,6 +14,10 @@ ARGS   ?=
 
 UP_PACKAGES   := python3-venv clang libbpf-dev libbpf1 linux-libc-dev python3-bpfcc
 TEST_PACKAGES := $(UP_PACKAGES) gcc libc6-dev musl-tools chromium postgresql
+# Programs to sample, where there are none, and profilers to compare with; toolchains are left out.
+package_of = $(if $(shell command -v $1),,$2)
+BENCH_PACKAGES := $(TEST_PACKAGES) g++ binutils linux-perf openssl sqlite3 \
+  $(call package_of,node,nodejs)
 
 ##@ Run
 up: setup ## profile this machine: server, collector and the page (ARGS='--http 127.0.0.1:8440')
@@ -35,8 +39,11 @@ format: $(VENV)/.installed ## write the one formatting
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## every benchmark, side by side with its baseline
+bench: packages-bench setup ## every benchmark, side by side with its baseline
 	$(BIN)/python -m tests.bench $(ARGS)
+
+bench-stacks: packages-bench setup ## are stacks whole and right? (ARGS='python node --seconds 5')
+	$(BIN)/python -m tests.bench.stacks $(ARGS)
 
 ##@ Build
 setup: packages-up $(VENV)/.installed proto bpf web ## everything `make up` needs
@@ -58,9 +65,9 @@ clean: ## remove everything that make built
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test check format bench setup bpf proto web wheel lock clean help packages-up packages-test
+.PHONY: up test check format bench bench-stacks setup bpf proto web wheel lock clean help packages-up packages-test packages-bench
 
 # --- set-up ---------------------------------------------------------------------------------
 
@@ -69,6 +76,8 @@ packages-up:
 	@./deploy/packages.sh $(UP_PACKAGES)
 packages-test:
 	@./deploy/packages.sh $(TEST_PACKAGES)
+packages-bench:
+	@./deploy/packages.sh $(BENCH_PACKAGES)
 
 $(VENV)/.installed: requirements.lock pyproject.toml | packages-up
 	$(PYTHON) -m venv $(VENV)

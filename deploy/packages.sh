@@ -17,7 +17,15 @@ if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
   echo "not installed (needs root and apt-get): ${missing[*]}" >&2
   exit 0
 fi
-echo "installing Debian packages: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
-apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+known=()
+for package in "${missing[@]}"; do
+  # Ubuntu, for instance, calls linux-perf otherwise.
+  if [ -n "$(apt-cache madison "$package")" ]; then known+=("$package"); else
+    echo "this system has no package $package" >&2
+  fi
+done
+[ ${#known[@]} -eq 0 ] && exit 0
+echo "installing Debian packages: ${known[*]}"
+apt-get -qq install -y --no-install-recommends "${known[@]}" >/dev/null

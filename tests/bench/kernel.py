@@ -10,9 +10,7 @@ the BPF program by the kernel's own statistics, idle included; and of one drain,
 grace period included.
 """
 
-import ctypes
 import json
-import os
 import resource
 import statistics
 import subprocess
@@ -22,7 +20,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from collector.kernel import syscalls
 from collector.kernel.loader import load
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.program import DWARF, FRAME_POINTERS
@@ -31,6 +28,7 @@ from collector.kernel.stacks import WalkSaved, unwalked
 from collector.processes.cache import ProcessCache
 from collector.processes.procfs import ProcFs
 from collector.sources.unwinding import Unwinding
+from tests.bench import bpf
 
 PROGRAMS = Path(__file__).parent.parent / "collector" / "kernel" / "programs"
 PROGRAMS_MEASURED = {
@@ -41,15 +39,6 @@ PROGRAMS_MEASURED = {
 WORKLOADS = {"many": "stacks", "few": "split", "deep": "bare"}
 FREQUENCY_HZ = 999
 DRAINS = 5
-
-PERF_EVENT = 7  # BPF_PROG_TYPE_PERF_EVENT
-BPF_ENABLE_STATS = 32  # enum bpf_cmd; counts while its descriptor is open
-
-
-class Statistics(ctypes.Structure):
-    """`struct { __u32 type; } enable_stats` of bpf(2): 0 is the run time."""
-
-    _fields_ = (("type", ctypes.c_uint32),)
 
 
 def main() -> None:
@@ -77,8 +66,7 @@ def measure(program: str) -> dict[str, tuple[str, ...]]:
     loaded.close()
     result: dict[str, tuple[str, ...]] = {}
     result["load"] = (f"{load_ms:.1f}", f"{weight_mb:.1f}", f"{child_mb:.0f}")
-    counting = syscalls.bpf(BPF_ENABLE_STATS, Statistics())
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, bpf.statistics():
         for name, source in WORKLOADS.items():
             binary = Path(folder) / source
             flags = ["-O1", "-fno-omit-frame-pointer", "-fno-optimize-sibling-calls"]
@@ -86,7 +74,6 @@ def measure(program: str) -> dict[str, tuple[str, ...]]:
             with subprocess.Popen([binary]) as process:
                 result[name] = sample(loader, call_graph)
                 process.kill()
-    os.close(counting)
     return result
 
 
@@ -113,15 +100,9 @@ def sample(loader: str, call_graph: str) -> tuple[str, ...]:
 
 
 def run_time_us() -> float:
-    """The mean run of this process's BPF program for perf events, with what it tail-calls, as the
-    kernel tells it of descriptors."""
-    for path in Path("/proc/self/fdinfo").iterdir():
-        text = path.read_text() if path.exists() else ""
-        if f"prog_type:\t{PERF_EVENT}\n" in text:
-            fields = dict(line.split(":", 1) for line in text.splitlines())
-            if runs := int(fields["run_cnt"]):
-                return int(fields["run_time_ns"]) / runs / 1000
-    raise LookupError("no BPF program is open in this process")
+    """The mean run of this process's only program."""
+    (runs,) = bpf.programs().values()
+    return runs.ns / runs.number / 1000
 
 
 def resident_mb() -> float:

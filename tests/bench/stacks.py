@@ -1,222 +1,129 @@
-"""Native stacks of real programs, beside the frame-pointer walk of the same samples: needs root.
+"""Are stacks whole, and right? One row a program, sampled by the product itself: needs root.
 
-    python -m tests.bench.stacks [NAME …]
+    make bench-stacks ARGS="python node --seconds 5"
 
-Each program runs for two seconds at 499 Hz on every CPU, once what it needs is loaded. Columns:
-samples; those whose stack reaches the thread's root; mean depth; microseconds of BPF a sample, and
-a frame; then of the kernel's own walk by frame pointers (bpf_get_stack) those that end in the same
-root, and their mean depth; and why the others ended. Then the tables of large files: rows,
-seconds to read the file, and the memory that took.
+Each program is sampled at 499 Hz by the collector's own sampler, sources and names, and at the same
+time by its sampler by frame pointers. A settled program is sampled as `profiler record -p` does it,
+after what it needs is loaded; a brief one, whose processes end while they are sampled, as
+`profiler collect` does it: at 99 Hz on the whole machine, which already samples when the program
+starts, with a drain every 10 s. There every sample counts, the first of a process too.
+
+    complete  samples whose stack reaches the thread's root, of those with a user stack
+    depth     frames of the user stack, inlined ones left out
+    unnamed   frames `[unknown]…`, each as often as it was sampled: of files with a symbol table,
+              the kernel, interpreters, and compilers that tell names; and of everything
+    us        of BPF a sample, by the kernel's statistics; of a brief program, for the samples of
+              the whole machine, with what idle CPUs cost
+    fp root   of the frame-pointer walk beside it, the samples that reach the same roots
+
+Then the Python lines of a program that spends known shares of its time in five lines, and the self
+share by function beside `perf record --call-graph dwarf` of the same processes at the same time.
 """
 
+import argparse
 import os
-import resource
-import shutil
-import signal
-import subprocess
 import sys
-import time
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from statistics import mean
 from tempfile import TemporaryDirectory
 
-from collector.elf.file import read_elf
-from collector.elf.source import of_descriptor
-from collector.unwind import table
-from tests.collector.unwind.conftest import FLAGS, PROGRAMS
-from tests.collector.unwind.harness import Harness, Sample, compile_program
+from tests.bench import bpf, lines, shares
+from tests.bench.quality import quality, reaching, roots
+from tests.bench.report import Figure, Report, report
+from tests.bench.sampling import Result, sampled
+from tests.bench.workloads import MissingError, Workload, all_workloads
 
-SECONDS = 2.0
-TABLE_ROW = "{:<36} {:>9} {:>8} {:>7} {:>7}".format
+SECONDS, BRIEF_SECONDS = 3.0, 20.0
+MAX_UNNAMED = 1.0
+MAX_US, AT_DEPTH = 20.0, 60
+"""The demand on the time of a sample is one at a depth of about 50."""
 
-PYTHON = """
-import json
-def work():
-    return len(json.dumps({str(i): [i] * 3 for i in range(200)})) + sum(x * x for x in range(500))
-def descend(depth):
-    return descend(depth - 1) if depth else work()
-while True:
-    descend(5)
-"""
-NODE = """
-const zlib = require('zlib')
-const fib = n => n < 2 ? n : fib(n - 1) + fib(n - 2)
-for (;;) {
-  fib(22)
-  JSON.stringify(Array.from({length: 2000}, (_, i) => ({a: i, b: 'x' + i})))
-  zlib.deflateSync(Buffer.alloc(20000, 'ab'))
-  ;[...'hello world'.repeat(100)].sort().join('').match(/l+o/g)
-}
-"""
-SQL = (
-    "with recursive c(x) as (select 1 union all select x + 1 from c where x < 300000000) "
-    "select count(*), sum(x * x) from c order by 1"
-)
-GO = """package main
-func fib(n int) int { if n < 2 { return n }; return fib(n-1) + fib(n-2) }
-func main() { for { fib(30) } }
-"""
-RUST = """
-fn fib(n: u64) -> u64 { if n < 2 { n } else { std::hint::black_box(fib(n - 1)) + fib(n - 2) } }
-fn main() {
-    loop {
-        let mut words: Vec<String> = (0..500).map(|n| format!("{}", n * 7919 % 500)).collect();
-        words.sort();
-        std::hint::black_box((fib(15), words));
-    }
-}
-"""
+ROW = "{:<20} {:>7} {:>9} {:>6} {:>8} {:>7} {:>6}   {:>7} {:>6} {:>5}   {:<14} {}".format
+HEADER = ("program", "samples", "complete", "depth", "unnamed", "of all", "us")
+BESIDE = ("fp root", "depth", "us", "demands met", "cut")
 
 
-def main(chosen: list[str]) -> None:
-    row = "{:<12} {:>7} {:>9} {:>6} {:>7} {:>7}   {:>9} {:>6}   {}".format
-    print(row("program", "samples", "complete", "depth", "us", "us/fr", "fp root", "depth", "cut"))
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        program = compile_program(folder)
-        for name, command in commands(folder):
-            if not chosen or name in chosen:
-                print(row(name, *measured(program, command)), flush=True)
-    print()
-    tables()
+def main(arguments: Sequence[str] = ()) -> None:
+    options = parsed(arguments)
+    if os.geteuid() != 0:
+        print("skipped: needs root")
+        return
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(TemporaryDirectory()))
+        folder.chmod(0o755)  # PostgreSQL runs as another user
+        opened.enter_context(bpf.statistics())
+        kept = opened.enter_context(report("bench-stacks"))
+        print(ROW(*HEADER, *BESIDE))
+        for workload in all_workloads():
+            if chosen(options.names, workload.name):
+                print_row(workload, folder, options, kept)
+        if chosen(options.names, "lines"):
+            lines.measure(folder, kept)
+        if chosen(options.names, "shares"):
+            shares.measure(folder, kept)
 
 
-def commands(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """The programs that this machine has, each under its name."""
-    for depth in (50, 200):
-        yield f"deep {depth}", [compiled(folder, "deep.c"), str(depth)]
-    yield "signals", [compiled(folder, "signals.c")]
-    yield "exceptions", [compiled(folder, "exceptions.cc")]
-    yield "realigned", [compiled(folder, "realign.c")]
-    if shutil.which("musl-gcc"):
-        yield "musl", [compiled(folder, "deep.c", "musl-gcc"), "50"]
-    for python in (Path("/usr/bin/python3"), *pyenv_pythons()):
-        version = python.parent.parent.name if "pyenv" in str(python) else "distro"
-        yield f"py {version}", [str(python), "-c", PYTHON]
-    for name, arguments in (("rsa", ["rsa2048"]), ("aes", ["-evp", "aes-256-gcm"])):
-        if shutil.which("openssl"):
-            yield f"openssl {name}", ["openssl", "speed", "-seconds", "20", *arguments]
-    if shutil.which("node"):
-        yield "node", ["node", "-e", NODE]
-    if shutil.which("sqlite3"):
-        yield "sqlite3", ["sqlite3", str(folder / "empty"), SQL]
-    yield from compilers(folder)
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench-stacks")
+    parser.add_argument("names", nargs="*", help="begins of rows' names; `lines`, `shares`")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of a settled program")
+    parser.add_argument("--brief-seconds", type=float, default=BRIEF_SECONDS)
+    return parser.parse_args(arguments)
 
 
-def compilers(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """gcc at work, and what the compilers of other languages make."""
-    cc1 = subprocess.run(
-        ["gcc", "-print-prog-name=cc1"], check=True, capture_output=True, text=True
-    ).stdout.strip()
-    source = folder / "large.i"
-    source.write_text(
-        "".join(
-            f"int f{i}(int a, int b) {{ int s = {i}; for (int j = 0; j < a; j++) "
-            f"{{ s += j * b ^ s; if (s % 7 == 3) s -= a; }} return s; }}\n"
-            for i in range(20_000)
-        )
+def chosen(names: Sequence[str], name: str) -> bool:
+    return not names or any(name.startswith(begin) for begin in names)
+
+
+def print_row(workload: Workload, folder: Path, options: argparse.Namespace, kept: Report) -> None:
+    seconds = options.brief_seconds if workload.brief else options.seconds
+    try:
+        result = sampled(workload, folder, seconds)
+    except MissingError as error:
+        print(f"{workload.name:<20} skipped: {error}", flush=True)
+        return
+    print(ROW(workload.name, *columns(result, kept)), flush=True)
+    if workload.pace:
+        print(f"{'':<20} {workload.pace(result.output, result.seconds)}")
+
+
+def columns(result: Result, kept: Report) -> list[str]:
+    seen, workload = result.seen, result.workload
+    found = quality(seen.dwarf, result.files, workload.perf_map)
+    root, fp_depth = reaching(seen.fp, roots(seen.dwarf))
+    us, fp_us = (
+        ns / max(taken, 1) / 1000
+        for ns, taken in ((seen.dwarf_ns, seen.dwarf_taken), (seen.fp_ns, seen.fp_taken))
     )
-    yield "gcc", [cc1, "-O2", "-fpreprocessed", str(source), "-o", "/dev/null", "-quiet"]
-    if shutil.which("go"):
-        (folder / "main.go").write_text(GO)
-        subprocess.run(["go", "build", "-o", "go", "main.go"], cwd=folder, check=True)
-        yield "go", [str(folder / "go")]
-    if shutil.which("rustc"):
-        (folder / "main.rs").write_text(RUST)
-        subprocess.run(["rustc", "-O", "-o", "rust", "main.rs"], cwd=folder, check=True)
-        yield "rust", [str(folder / "rust")]
-
-
-def compiled(folder: Path, source: str, compiler: str = "") -> str:
-    compiler = compiler or ("g++" if source.endswith(".cc") else "gcc")
-    target = folder / f"{compiler}-{source.partition('.')[0]}"
-    if not target.exists():
-        flags = (*FLAGS, "-fasynchronous-unwind-tables")
-        subprocess.run([compiler, *flags, "-o", target, PROGRAMS / source], check=True)
-    return str(target)
-
-
-def pyenv_pythons() -> list[Path]:
-    found = Path.home().glob(".pyenv/versions/3.*/bin/python3")
-    return sorted(found, key=lambda path: [int(n) for n in path.parts[-3].split(".")])
-
-
-def measured(program: Path, command: list[str]) -> list[str]:
-    with running(command) as pid, Harness(program) as harness:
-        samples = harness.settled(SECONDS, pid)
-    if not samples:
-        return ["0", *["-"] * 6, ""]
-    us, depth = mean(s.ns for s in samples) / 1000, mean(len(s.words) for s in samples)
-    cut = Counter(sample.cause.name.lower() for sample in samples if not sample.complete)
+    name, fp = workload.name, "frame pointers"
+    met = kept.add(
+        Figure(name, "samples", found.samples, "samples"),
+        Figure(name, "complete", found.complete, "%", workload.complete, None, fp, root),
+        Figure(name, "depth", found.depth, "frames", None, None, fp, fp_depth),
+        Figure(name, "unnamed", found.unnamed, "%", at_most=MAX_UNNAMED),
+        Figure(name, "unnamed of all", found.unnamed_of_all, "%"),
+        Figure(name, "us", us, "us", None, most_us(workload, found.depth), fp, fp_us),
+    )
     return [
-        str(len(samples)),
-        percent(sample.complete for sample in samples),
-        f"{depth:.1f}",
+        f"{found.samples}",
+        f"{found.complete:.2f} %",
+        f"{found.depth:.1f}",
+        f"{found.unnamed:.2f} %",
+        f"{found.unnamed_of_all:.1f} %",
         f"{us:.1f}",
-        f"{us / depth:.2f}",
-        percent(same_root(sample) for sample in samples),
-        f"{mean(len(s.native) for s in samples):.1f}",
-        " ".join(f"{cause}:{count}" for cause, count in cut.items()),
+        f"{root:.1f} %",
+        f"{fp_depth:.1f}",
+        f"{fp_us:.1f}",
+        met,
+        ", ".join(f"{cause} {count}" for cause, count in found.cut.most_common()),
     ]
 
 
-def same_root(sample: Sample) -> bool:
-    return sample.complete and sample.native[-1:] == sample.words[-1:]
-
-
-def percent(found: Iterator[bool]) -> str:
-    values = list(found)
-    return f"{100 * sum(values) / len(values):.2f} %"
-
-
-@contextmanager
-def running(command: list[str]) -> Iterator[int]:
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, stdout=quiet, stderr=quiet, start_new_session=True) as process:
-        time.sleep(0.5)
-        try:
-            yield process.pid
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def tables() -> None:
-    """Each file in a process of its own, so that its memory can be told."""
-    print(TABLE_ROW("file", "rows", "seconds", "rows/s", "MB"))
-    for path in large_files():
-        subprocess.run([sys.executable, "-m", "tests.bench.stacks", "table", path], check=True)
-
-
-def print_table(path: Path) -> None:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.process_time()
-    rows = built(path).rows
-    seconds = time.process_time() - started
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10
-    print(TABLE_ROW(path.name, rows, f"{seconds:.2f}", f"{rows / seconds / 1e6:.1f} M", peak))
-
-
-def built(path: Path) -> table.Table:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        return table.build(read_elf(of_descriptor(descriptor)))
-    finally:
-        os.close(descriptor)
-
-
-def large_files() -> Iterator[Path]:
-    libraries = Path("/usr/lib/x86_64-linux-gnu")
-    found = [libraries / "libc.so.6", Path(shutil.which("node") or "").resolve()]
-    found += sorted(libraries.glob("libLLVM-*.so.1"))
-    found += sorted(Path.home().glob(".rustup/toolchains/stable*/lib/libLLVM.so*"))
-    return (path for path in found if path.is_file() and path.stat().st_size > 1 << 20)
+def most_us(workload: Workload, depth: float) -> float | None:
+    """A brief program's first samples bring their stack along, which takes longer."""
+    return None if workload.brief or depth > AT_DEPTH else MAX_US
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["table"]:
-        print_table(Path(sys.argv[2]))
-    else:
-        main(sys.argv[1:])
+    main(sys.argv[1:])

@@ -1,0 +1,59 @@
+"""What the kernel tells of BPF programs: how often they ran, and for how long.
+
+with statistics():
+    before = perf_event_programs()
+    …
+    runs, run_ns = …
+"""
+
+import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.kernel import syscalls
+
+PERF_EVENT = 7  # BPF_PROG_TYPE_PERF_EVENT
+BPF_ENABLE_STATS = 32  # enum bpf_cmd; counts while its descriptor is open
+
+
+class Statistics(ctypes.Structure):
+    """`struct { __u32 type; } enable_stats` of bpf(2): 0 is the run time."""
+
+    _fields_ = (("type", ctypes.c_uint32),)
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Of a program for perf events; what it tail-calls is part of its time."""
+
+    number: int = 0
+    ns: int = 0
+
+
+@contextmanager
+def statistics() -> Iterator[None]:
+    """The kernel counts the runs of every program; 20 to 50 ns a run."""
+    descriptor = syscalls.bpf(BPF_ENABLE_STATS, Statistics())
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def programs(process: int | str = "self") -> dict[int, Runs]:
+    """The programs for perf events that a process holds open, by their number."""
+    found = {}
+    for path in Path(f"/proc/{process}/fdinfo").iterdir():
+        try:
+            text = path.read_text()
+        except OSError:  # closed by another thread
+            continue
+        # A map of programs has an owner_prog_type.
+        if f"\nprog_type:\t{PERF_EVENT}\n" in text:
+            fields = dict(line.split(":", 1) for line in text.splitlines())
+            number, ns = int(fields["run_cnt"]), int(fields["run_time_ns"])
+            found[int(fields["prog_id"])] = Runs(number, ns)
+    return found
