@@ -16,7 +16,7 @@ UP_PACKAGES   := python3-venv clang libbpf-dev libbpf1 linux-libc-dev python3-bp
 TEST_PACKAGES := $(UP_PACKAGES) gcc libc6-dev musl-tools chromium postgresql
 # Programs to sample, where there are none, and profilers to compare with; toolchains are left out.
 package_of = $(if $(shell command -v $1),,$2)
-BENCH_PACKAGES := $(TEST_PACKAGES) g++ binutils linux-perf openssl sqlite3 \
+BENCH_PACKAGES := $(TEST_PACKAGES) g++ binutils linux-perf bpfcc-tools openssl sqlite3 \
   $(call package_of,node,nodejs)
 
 ##@ Run
@@ -45,6 +45,9 @@ bench: packages-bench setup ## every benchmark, side by side with its baseline
 bench-stacks: packages-bench setup ## are stacks whole and right? (ARGS='python node --seconds 5')
 	$(BIN)/python -m tests.bench.stacks $(ARGS)
 
+bench-collector: packages-bench setup ## what profiling costs, beside bcc and perf (ARGS='--rounds 1')
+	$(BIN)/python -m tests.bench.collector $(ARGS)
+
 ##@ Build
 setup: packages-up $(VENV)/.installed proto bpf web ## everything `make up` needs
 
@@ -67,7 +70,7 @@ help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test check format bench bench-stacks setup bpf proto web wheel lock clean help packages-up packages-test packages-bench
+.PHONY: up test check format bench bench-stacks bench-collector setup bpf proto web wheel lock clean help packages-up packages-test packages-bench
 
 # --- set-up ---------------------------------------------------------------------------------
 

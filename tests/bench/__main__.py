@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ["kernel", "stacks", "tables", "symbols", "delivery", "core", "server", "web"]
+NAMES = ["kernel", "stacks", "collector", "tables", "symbols", "delivery", "core", "server", "web"]
 
 
 def main(names: list[str]) -> None:
