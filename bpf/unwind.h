@@ -59,7 +59,7 @@ enum unwind_rule {
 	RULE_NONE,	    /* no function here: small gaps between functions */
 	RULE_ROOT,	    /* the outermost frame of a thread */
 	RULE_UNSUPPORTED,   /* the offset is the enum unwind_cause */
-	RULE_FRAME_POINTER, /* code without rows: by frame pointer */
+	RULE_FRAME_POINTER, /* by frame pointer; offset 1: it may lead to another stack */
 	RULE_SIGNAL,	    /* the return trampoline of a signal handler */
 	RULE_CFA_SP,	    /* CFA = sp + offset */
 	RULE_CFA_FP,	    /* CFA = fp + offset */
@@ -93,7 +93,7 @@ struct unwind_want {
 enum unwind_cause {
 	UNWIND_GOING_ON,
 	UNWIND_COMPLETE,	  /* the thread's root was reached */
-	UNWIND_NO_USER,		  /* a kernel thread: there is no user stack */
+	UNWIND_NO_USER,		  /* a kernel thread, or one that exits: there is no user stack */
 	UNWIND_NO_PROCESS,	  /* the collector does not know the process yet */
 	UNWIND_NO_MAPPING,	  /* an address outside of all known mappings */
 	UNWIND_NO_TABLE,	  /* the table is not loaded yet */

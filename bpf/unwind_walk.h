@@ -21,6 +21,7 @@ struct task_struct___unwind {
 	int tgid;
 	struct task_struct___unwind *group_leader;
 	struct task_struct___unwind *real_parent;
+	void *mm;
 	__u64 self_exec_id;
 	unsigned int in_execve : 1;
 } __attribute__((preserve_access_index));
@@ -191,10 +192,13 @@ static __always_inline enum unwind_cause unwind_frame(struct unwind *u)
 	if (cause)
 		return cause;
 	if (!u->mapping.table)
-		return unwind_by_frame_pointer(&u->thread);
+		return unwind_by_frame_pointer(&u->thread, 0);
 	cause = find_row(u, pc, &row);
 	if (cause)
 		return cause;
+	/* A handler was not called: it returns to the first byte, and not behind a call. */
+	if ((row.at_rule & 0xff) == RULE_SIGNAL && !u->thread.exact)
+		u->words[(u->count - 1) & (UNWIND_DEPTH - 1)]++;
 	return unwind_caller(&u->thread, row);
 }
 
@@ -264,14 +268,16 @@ static __always_inline __u32 unwind_exec_id(void)
 }
 
 /*
- * Whether the process has left one program and not yet entered another: its registers are those of
- * the first, whose memory is gone.
+ * Whether the memory that the registers are about is gone: the thread is exiting, or has left one
+ * program and not yet entered another.
  */
-static __always_inline int between_programs(const struct unwind *u)
+static __always_inline int without_memory(const struct unwind *u)
 {
 	struct task_struct___unwind *task = (void *)bpf_get_current_task();
 	__u64 word;
 
+	if (!BPF_CORE_READ(task, mm))
+		return 1;
 	return BPF_CORE_READ_BITFIELD_PROBED(task, in_execve) &&
 	       bpf_probe_read_user(&word, sizeof(word), (void *)unwind_sp(&u->thread));
 }
@@ -287,7 +293,7 @@ static __always_inline struct unwind *unwind_begin(void *ctx)
 	u->thread.saved = 0;
 	u->count = 0;
 	u->cause = unwind_user_registers(ctx, u->thread.registers);
-	if (!u->cause && between_programs(u))
+	if (!u->cause && without_memory(u))
 		u->cause = UNWIND_NO_USER;
 	if (!u->cause)
 		start_walk(u, find_process(u->tgid));

@@ -5,7 +5,7 @@
  *   unwind_user_registers(ctx, registers)   those that the thread had in user mode
  *   unwind_ip(thread)
  *   unwind_caller(thread, row)              goes on in the caller, as a row says
- *   unwind_by_frame_pointer(thread)         likewise, without a row
+ *   unwind_by_frame_pointer(thread, other)  likewise, without a row; perhaps on another stack
  *   unwind_thread_base()                    what pthread_self() returns in the current thread
  *   unwind_sp(thread)
  */
@@ -170,7 +170,8 @@ static __always_inline int words_to_return_address(__u64 ip)
 	return -1;
 }
 
-static __always_inline enum unwind_cause unwind_by_frame_pointer(struct unwind_thread *thread)
+static __always_inline enum unwind_cause unwind_by_frame_pointer(struct unwind_thread *thread,
+								 int other_stack)
 {
 	__u64 sp = thread->registers[REG_SP], fp = thread->registers[REG_BP], frame[2];
 	int words = -1;
@@ -186,7 +187,7 @@ static __always_inline enum unwind_cause unwind_by_frame_pointer(struct unwind_t
 	}
 	if (!fp) /* the ABI: the outermost frame has none */
 		return UNWIND_COMPLETE;
-	if (fp & 7 || fp < sp)
+	if (fp & 7 || (fp < sp && !other_stack))
 		return UNWIND_BAD_FRAME_POINTER;
 	if (read_words(thread, frame, 2, fp))
 		return read_fault(thread);
@@ -269,7 +270,7 @@ static __always_inline enum unwind_cause unwind_caller(struct unwind_thread *thr
 	else if (rule == RULE_ROOT)
 		return UNWIND_COMPLETE;
 	else if (rule == RULE_FRAME_POINTER)
-		return unwind_by_frame_pointer(thread);
+		return unwind_by_frame_pointer(thread, offset);
 	else if (rule == RULE_UNSUPPORTED)
 		return offset;
 	else if (rule == RULE_NONE)

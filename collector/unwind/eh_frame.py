@@ -45,13 +45,16 @@ trampoline of a signal handler."""
 @dataclass(frozen=True, slots=True)
 class Machine:
     """What differs between architectures: the DWARF numbers of two registers, how rules become
-    rows, the bytes of code that returns from a signal or sets up a frame pointer, and whether
-    code can be where a program begins (the linker gives libraries an entry point too)."""
+    rows, the bytes of code that returns from a signal, calls the system or sets up a frame pointer,
+    the row at a function's first instruction, and whether code can be where a program begins (the
+    linker gives libraries an entry point too)."""
 
     frame_pointer: int
     return_address: int
     encode: Encode
     signal_returns: tuple[bytes, ...]
+    system_call: bytes
+    at_entry: int
     prologues: tuple[bytes, ...]
     is_entry: Callable[[bytes], bool]
     calls_with_result: re.Pattern[bytes]

@@ -90,7 +90,11 @@ class _Gap:
     def rows(self, thread_ends: Callable[[], set[int]]) -> Iterator[Row]:
         if self.end - self.start < FILLED and not self.data.strip(FILLER):
             return
-        if self.keeps_frame_pointers():
+        if self.data.startswith(self.machine.system_call):
+            # glibc's clone() has none from there on, because the child begins on another stack.
+            plain = self.machine.at_entry
+            found = self.entry()
+        elif self.keeps_frame_pointers():
             plain = abi.code(Rule.FRAME_POINTER)
             found = self.entry()
         else:

@@ -21,7 +21,7 @@ from collector.elf.file import (
     Segment,
     read_exactly,
 )
-from collector.unwind import abi, eh_frame, gaps, x86_64
+from collector.unwind import abi, eh_frame, gaps, golang, x86_64
 from collector.unwind.abi import Cause, Rule
 from collector.unwind.eh_frame import Functions, Machine
 from collector.unwind.gaps import Offsets, Spans
@@ -68,9 +68,12 @@ def build(elf: Elf) -> Table:
     if machine is None:
         raise FormatError(f"no unwind rules for the ELF machine {elf.machine}, only for {MACHINES}")
     functions = _functions(elf, machine)
-    spans = [
-        _segment(elf, segment, functions, machine) for segment in elf.executable() if segment.size
-    ]
+    go = golang.is_go(elf)
+    spans = []
+    for segment in elf.executable():
+        if segment.size:
+            rows = _segment(elf, segment, functions, machine)
+            spans.append(golang.corrected(elf, segment, rows) if go else rows)
     return Table(dict(_windows(_joined(spans))))
 
 
@@ -84,7 +87,8 @@ def _functions(elf: Elf, machine: Machine) -> Functions:
         found += _by_header(elf, machine)
     section = elf.section(".debug_frame")
     if section:
-        found.append(eh_frame.parse(elf.load(section), section.address, False, machine))
+        debug = eh_frame.parse(elf.load(section), section.address, False, machine)
+        found.append(golang.with_frame_pointers(debug) if golang.is_go(elf) else debug)
     return eh_frame.join(found)
 
 

@@ -16,7 +16,7 @@ from collector.elf.source import Source, of_bytes
 from collector.unwind.table import Table
 from profiler.errors import FormatError
 
-VERSION = 1
+VERSION = 2
 MAGIC = b"PUNW"
 MAX_WINDOWS = 256
 

@@ -154,6 +154,8 @@ MACHINE = Machine(
         bytes.fromhex("48c7c00f000000 0f05"),  # mov $15, %rax; syscall
         bytes.fromhex("b80f000000 0f05"),  # mov $15, %eax; syscall
     ),
+    system_call=bytes.fromhex("0f05"),
+    at_entry=abi.code(Rule.CFA_SP, 8),
     prologues=(
         bytes.fromhex("55 4889e5"),  # push %rbp; mov %rsp, %rbp
         bytes.fromhex("55 488bec"),

@@ -12,6 +12,7 @@ import pytest
 
 from collector.elf.file import read_elf
 from collector.elf.source import of_bytes, of_descriptor
+from collector.elf.symbols import SHT_DYNSYM, read_symbols
 from collector.unwind import abi, table
 from collector.unwind.abi import Cause, Rule
 from collector.unwind.x86_64 import MachineRule
@@ -113,6 +114,15 @@ def test_the_starts_of_threads_are_roots(libc: table.Table) -> None:
     codes = [int(row) & 0xFF for rows in libc.windows.values() for row in rows]
     assert codes.count(Rule.ROOT) >= 2  # clone and clone3
     assert codes.count(Rule.SIGNAL) == 1
+
+
+def test_the_parent_is_walked_while_it_makes_a_thread(libc: table.Table) -> None:
+    """glibc ends the frame information of clone() at its system call."""
+    assert LIBC
+    image = read_elf(of_bytes(LIBC.read_bytes()))
+    clone = read_symbols(image, SHT_DYNSYM).find(["clone"])["clone"]
+    call = clone.address + image.at(clone.address, 256).index(bytes.fromhex("0f05"))
+    assert rule_at(libc, call) == (Rule.CFA_SP, 8, 0)
 
 
 def test_vfork_returns_to_a_register(libc: table.Table) -> None:
