@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.symbols.debuginfod import Settings
 from profiler.errors import UsageError
 
 SERVER = "127.0.0.1:8441"
@@ -24,6 +25,7 @@ class Config:
     event: str
     call_graph: str
     py_spy: bool
+    debuginfod: Settings | None
     spool: Path
     spool_bytes: int
     metrics: str
@@ -41,12 +43,13 @@ def default_spool() -> Path:
     return Path(state) / "profiler" / "spool"
 
 
-def unwind_folder() -> Path:
-    """Where unwind tables are kept between runs: they can be built again."""
+def cache_folder(name: str) -> Path:
+    """Where what can be made or fetched again is kept between runs: `unwind` tables, files of
+    `debuginfod`."""
     if os.geteuid() == 0:
-        return Path("/var/cache/profiler/unwind")
+        return Path("/var/cache/profiler") / name
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "profiler" / "unwind"
+    return Path(cache) / "profiler" / name
 
 
 def parse_size(text: str) -> int:

@@ -98,6 +98,9 @@ def _naming(counters: Counters) -> Iterator[Metric]:
     yield _by_label("addresses", "Addresses looked up, each once a drain.", "outcome", addresses)
     files = dict(counters.files)
     yield _by_label("symbol_files", "Files read for their symbols.", "outcome", files)
+    if counters.debuginfod:
+        fetched = dict(counters.debuginfod)
+        yield _by_label("debuginfod_files", "Debug files asked for.", "outcome", fetched)
     seconds = counters.file_nanoseconds / SECOND
     yield _counter("symbol_files_seconds", "Time spent reading them.", seconds)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from collector.agent import StoppableClock
-from collector.config import unwind_folder
+from collector.config import cache_folder
 from collector.delivery import Exporter
 from collector.kernel.command import Command
 from collector.kernel.process_events import ProcessEvents
@@ -14,6 +14,7 @@ from collector.kernel.sampler import Sampler
 from collector.processes.procfs import ProcFs
 from collector.sources.live import LiveSource
 from collector.sources.unwinding import ATTENTIVE_REST_SECONDS
+from collector.symbols.debuginfod import Settings
 from collector.symbols.symbolizer import Symbolizer
 from profiler.errors import UsageError
 from profiler.timerange import SECOND
@@ -37,6 +38,7 @@ class Recording:
     event: str
     call_graph: str
     py_spy: bool
+    debuginfod: Settings | None
     host_name: str
     duration_ns: int
     taken: int = 0
@@ -76,9 +78,9 @@ class Recording:
         live = LiveSource(
             sampler,
             ProcessEvents(),
-            Symbolizer(self.host_name),
+            Symbolizer(self.host_name, debuginfod=self.debuginfod),
             self.host_name,
-            unwind_folder(),
+            cache_folder("unwind"),
             py_spy=self.py_spy,
             rest_seconds=ATTENTIVE_REST_SECONDS,
         )

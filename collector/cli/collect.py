@@ -10,7 +10,7 @@ import click
 from collector import metrics
 from collector.agent import Agent, SignalClock, StoppableClock
 from collector.cli import options
-from collector.config import SERVER, Config, default_spool, parse_size, unwind_folder
+from collector.config import SERVER, Config, cache_folder, default_spool, parse_size
 from collector.delivery import Exporter
 from collector.delivery.file import FileExporter
 from collector.delivery.grpc import GrpcExporter, plain_channel
@@ -47,6 +47,7 @@ from profiler.errors import UsageError
 @options.event
 @options.call_graph
 @options.py_spy
+@options.debuginfod
 @click.option(
     "--spool",
     type=click.Path(file_okay=False, path_type=Path),
@@ -139,9 +140,9 @@ def _live(config: Config) -> LiveSource:
     return LiveSource(
         sampler,
         ProcessEvents(),
-        Symbolizer(config.host_name),
+        Symbolizer(config.host_name, debuginfod=config.debuginfod),
         config.host_name,
-        unwind_folder(),
+        cache_folder("unwind"),
         py_spy=config.py_spy,
     )
 

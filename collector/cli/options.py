@@ -1,13 +1,16 @@
 """Flags that `collect` and `record` share, and what they are when read."""
 
 import logging
+import os
 import socket
 from collections.abc import Mapping
 
 import click
 
+from collector.config import cache_folder
 from collector.kernel.loader import CALL_GRAPHS, LOADERS
 from collector.kernel.perf_event import EVENTS
+from collector.symbols.debuginfod import Settings, read_settings
 from profiler.errors import UsageError
 from profiler.timerange import parse_duration
 
@@ -53,6 +56,15 @@ py_spy = click.option(
     help="Ask py-spy for the frames of Python interpreters that are not known otherwise, in place "
     "of their native ones.",
 )
+debuginfod = click.option(
+    "--debuginfod",
+    type=lambda urls: _debuginfod(urls),
+    metavar="URLS",
+    envvar="DEBUGINFOD_URLS",
+    show_envvar=True,
+    help="Ask these servers, separated by spaces, for the symbols of stripped programs. They are"
+    " told the build-ids.",
+)
 event = click.option(
     "--event",
     type=click.Choice(("auto", *EVENTS)),
@@ -67,6 +79,11 @@ host_name = click.option(
     help="The label host_name of the samples.  [default: this machine's name]",
 )
 verbose = click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
+
+
+def _debuginfod(urls: str) -> Settings | None:
+    """None for no servers; raises UsageError."""
+    return read_settings(urls, cache_folder("debuginfod"), os.environ) if urls.split() else None
 
 
 def log(verbose: bool) -> None:

@@ -16,6 +16,7 @@ from collector.delivery.grpc import GrpcExporter, plain_channel
 from collector.delivery.profile import ProfileExporter
 from collector.delivery.spool import Spool
 from collector.recorder import Recording
+from collector.symbols.debuginfod import Settings
 from profiler.cli import options
 from profiler.errors import UnavailableError, UsageError
 from profiler.formats import FORMATS
@@ -49,6 +50,7 @@ RECORDING = "recording"
 @flags.event
 @flags.call_graph
 @flags.py_spy
+@flags.debuginfod
 @flags.host_name
 @flags.verbose
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[-- COMMAND...]")
@@ -63,6 +65,7 @@ def record(
     event: str,
     call_graph: str,
     py_spy: bool,
+    debuginfod: Settings | None,
     host_name: str,
     verbose: bool,
     command: tuple[str, ...],
@@ -92,6 +95,7 @@ def record(
             event,
             call_graph,
             py_spy,
+            debuginfod,
             host_name,
             duration_ns or LATEST,
         )

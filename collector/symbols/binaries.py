@@ -65,16 +65,16 @@ class Binaries:
         place = (process.pid, process.start_ticks, mapping)
         key = self._keys.get(place)
         known = None if key is None else self._binaries.get(key)
-        if known is not None:
+        if known is not None and not self._reader.knows_more(known):
             return known
         try:
             fd = open_mapped(self._root, process, mapping)
         except Unreadable as error:
-            return Binary(mapping.name, None, cause=error.cause)
+            return known or Binary(mapping.name, None, cause=error.cause)
         try:
             return self._of_file(fd, process, mapping)
         except Unreadable as error:
-            return Binary(mapping.name, None, cause=error.cause)
+            return known or Binary(mapping.name, None, cause=error.cause)
         finally:
             os.close(fd)
 
@@ -91,10 +91,10 @@ class Binaries:
         identifier = program.build_id if program else ""
         key = (name, identifier, file.size, file.owner) if identifier else file
         binary = self._binaries.get(key)
-        if binary is None:
-            binary = self._read(name, program)
+        if binary is None or self._reader.knows_more(binary):
+            known, binary = binary, self._read(name, program)
             if binary.cause == "postponed":
-                return binary
+                return known or binary
             self._binaries[key] = binary
             self._counters.evicted_files = self._binaries.evictions
         self._keys[(process.pid, process.start_ticks, mapping)] = key

@@ -18,8 +18,9 @@ _NAMELESS = ("", "?")
 
 
 class Binary:
-    """`cause` says why there are no symbols, "" where there are some. `size` is that of the
-    SymCache in bytes; its pages are read from a file and count as page cache."""
+    """`cause` says why there are no symbols, "" where there are some; `bare`: the file has none but
+    those that it exports. `size` is that of the SymCache in bytes; its pages are read from a file
+    and count as page cache."""
 
     def __init__(
         self,
@@ -30,12 +31,14 @@ class Binary:
         symbols: SymCache | None = None,
         size: int = 0,
         cause: str = "",
+        bare: bool = False,
     ) -> None:
         self.name = name
         self.elf = elf.headers() if elf else None
         self.build_id = build_id
         self.size = size
         self.cause = cause
+        self.bare = bare
         self._plt = plt
         self._symbols = symbols
         self.answer = lru_cache(MAX_CACHED)(self._answer)

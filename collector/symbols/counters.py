@@ -22,11 +22,16 @@ class Counters:
 
     `spied` counts the samples of processes that py-spy saw, as far as they ran Python, by the
     stacks that they are shown with: `python` or `native`.
+
+    `debuginfod` counts the debug files that servers were asked for: `found`, `missing`, `timeout`,
+    `too_large`, `cut`, `wrong_file` (of another build, or none at all), `refused` (an error of
+    HTTP), `unreachable`, `no_room`.
     """
 
     named: int = 0
     unnamed: Counter[str] = field(default_factory=Counter)
     files: Counter[str] = field(default_factory=Counter)
     spied: Counter[str] = field(default_factory=Counter)
+    debuginfod: Counter[str] = field(default_factory=Counter)
     file_nanoseconds: int = 0
     evicted_files: int = 0

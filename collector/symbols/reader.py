@@ -1,16 +1,19 @@
 """Names for the addresses of one file, from wherever they are known best.
 
 In this order: a separate debug file, the file's own DWARF and symbol table, the compressed symbol
-table of a stripped file, what it exports.
+table of a stripped file, a debug file from a debuginfod server, what the file exports.
 """
 
 import os
 
+from collector.elf.file import Elf
 from collector.symbols.binary import Binary
 from collector.symbols.builder import Builder, Built
 from collector.symbols.counters import Counters
-from collector.symbols.debugfiles import DebugFiles
+from collector.symbols.debugfiles import DWARF, DebugFiles
+from collector.symbols.debuginfod import Debuginfod
 from collector.symbols.files import Unreadable
+from collector.symbols.functions import COMPRESSED, SHT_SYMTAB
 from collector.symbols.plt import Plt
 from collector.symbols.program import Program
 
@@ -18,25 +21,47 @@ from collector.symbols.program import Program
 class Reader:
     """Reads each file that it is given, and counts what came of it."""
 
-    def __init__(self, builder: Builder, debug_files: DebugFiles, counters: Counters) -> None:
+    def __init__(
+        self,
+        builder: Builder,
+        debug_files: DebugFiles,
+        debuginfod: Debuginfod | None,
+        counters: Counters,
+    ) -> None:
         self._builder = builder
         self._debug_files = debug_files
+        self._debuginfod = debuginfod
         self._counters = counters
 
     def read(self, program: Program) -> Binary:
         """Never raises: a file that cannot be read is a Binary without symbols."""
         name, elf, build_id, plt = program.name, program.elf, program.build_id, Plt(program.elf)
+        separate = self._separate(program)
+        bare = separate is None and _is_bare(elf)
         try:
-            built = self._separate(program) or self._builder.build(program.fd)
+            built = separate or self._builder.build(program.fd)
         except Unreadable as error:
             self._counters.files[error.cause] += 1
-            return Binary(name, elf, build_id, plt, cause=error.cause)
+            return Binary(name, elf, build_id, plt, cause=error.cause, bare=bare)
         self._counters.files["names_only" if built.names_only else "ok"] += 1
-        return Binary(name, elf, build_id, plt, built.symbols, built.size)
+        return Binary(name, elf, build_id, plt, built.symbols, built.size, bare=bare)
+
+    def knows_more(self, binary: Binary) -> bool:
+        """Whether a file that was read without its symbols is to be read again."""
+        return bool(binary.bare and self._debuginfod and self._debuginfod.has(binary.build_id))
 
     def _separate(self, program: Program) -> Built | None:
-        """From the debug file; None where there is none, or it is of no use."""
-        fd = self._debug_files.open(program)
+        """From a debug file; None where there is none, or none that is of use."""
+        built = self._built(self._debug_files.open(program))
+        if built is None and self._debuginfod and _is_bare(program.elf):
+            fd = self._debuginfod.open(program.build_id)
+            built = self._built(fd)
+            if fd is not None and built is None:
+                self._debuginfod.refuse(program.build_id)
+        return built
+
+    def _built(self, fd: int | None) -> Built | None:
+        """The symbols of a debug file, which is closed."""
         if fd is None:
             return None
         try:
@@ -45,3 +70,9 @@ class Reader:
             return None
         finally:
             os.close(fd)
+
+
+def _is_bare(elf: Elf) -> bool:
+    """Whether a file names at most what it exports."""
+    symbols = any(section.kind == SHT_SYMTAB for section in elf.sections)
+    return not symbols and not any(elf.section(name) for name in (*DWARF, COMPRESSED))

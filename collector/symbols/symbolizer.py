@@ -23,6 +23,7 @@ from collector.symbols.binaries import Binaries
 from collector.symbols.builder import Builder
 from collector.symbols.counters import Counters
 from collector.symbols.debugfiles import DebugFiles
+from collector.symbols.debuginfod import Debuginfod, Settings
 from collector.symbols.kernel import KernelSymbols
 from collector.symbols.perfmap import PerfMaps
 from collector.symbols.reader import Reader
@@ -49,6 +50,7 @@ class Symbolizer:
         *,
         sys: Path = Path("/sys"),
         debug: Path = Path("/usr/lib/debug"),
+        debuginfod: Settings | None = None,
         clock: Clock | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
@@ -59,7 +61,10 @@ class Symbolizer:
         procfs = ProcFs(proc)
         self.processes = ProcessCache(procfs)
         self._builder = Builder()
-        reader = Reader(self._builder, DebugFiles(proc, debug), self.counters)
+        self._debuginfod = (
+            Debuginfod(debuginfod, self._clock, self.counters.debuginfod) if debuginfod else None
+        )
+        reader = Reader(self._builder, DebugFiles(proc, debug), self._debuginfod, self.counters)
         self._binaries = Binaries(proc, reader, self.counters, self._clock, read_vdso())
         self._perf_maps = PerfMaps(procfs)
         self._kernel = KernelSymbols(proc, sys, self._clock)
@@ -89,6 +94,8 @@ class Symbolizer:
     def close(self) -> None:
         """Ends the child process that reads files, and forgets everything."""
         self._builder.close()
+        if self._debuginfod:
+            self._debuginfod.close()
         self._binaries.clear()
 
     def _named(

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from collector.elf.file import Elf
+from collector.folder import shrink
 from collector.unwind import tablefile
 from collector.unwind.table import Table
 from profiler.errors import FormatError
@@ -62,23 +63,10 @@ class TableCache:
         try:
             part.write_bytes(data)
             part.replace(path)
-            self._shrink()
+            shrink(self._folder.iterdir(), self._max_bytes)
         except OSError:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
-
-    def _shrink(self) -> None:
-        files = []
-        for path in self._folder.iterdir():
-            with suppress(OSError):
-                found = path.stat()
-                files.append((found.st_mtime_ns, found.st_size, path))
-        total = sum(size for _, size, _ in files)
-        for _, size, path in sorted(files):
-            if total <= self._max_bytes:
-                break
-            path.unlink(missing_ok=True)
-            total -= size
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.v{tablefile.VERSION}"

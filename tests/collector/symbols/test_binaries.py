@@ -89,7 +89,7 @@ def test_what_is_kept_of_files_is_bounded_and_read_again(tmp_path: Path, c_progr
     counters = Counters()
     cache = ProcessCache(ProcFs(tmp_path))
     with Builder() as builder:
-        reader = Reader(builder, DebugFiles(tmp_path, tmp_path), counters)
+        reader = Reader(builder, DebugFiles(tmp_path, tmp_path), None, counters)
         binaries = Binaries(tmp_path, reader, counters, FakeClock(), max_bytes=1)
         binaries.deadline_ns = 1
         for pid, name in ((7, "one"), (8, "two"), (9, "one")):
