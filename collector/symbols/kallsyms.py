@@ -8,6 +8,7 @@ everyone where it is 2. A kernel has 120,000 lines and more: they stay one piece
 only the addresses become numbers.
 """
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +20,7 @@ MAX_REACH = 1 << 20
 """Bytes. A function has no size here and reaches up to the next one; beyond this distance lies
 memory that kallsyms does not list."""
 
+_BASE = re.compile(rb"^([0-9a-f]{16}) T _text$", re.MULTILINE)
 _KIND, _NAME = 17, 19  # columns: "ffffffff81000000 T name"
 _NOT_CODE = 9
 _RANKS = np.full(256, _NOT_CODE, dtype=np.int64)
@@ -36,9 +38,11 @@ class KernelSymbol:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kallsyms:
-    """Functions by address. `problem` says why there are none, "" where all is well."""
+    """Functions by address. `problem` says why there are none, "" where all is well; `base` is the
+    address of the kernel itself, which differs at every boot (KASLR), 0 where it is not listed."""
 
     problem: str = ""
+    base: int = 0
     _text: bytes = b""
     _addresses: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
     _lines: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -80,7 +84,9 @@ def parse_kallsyms(text: bytes) -> Kallsyms:
     order = np.lexsort((lines, _rank(letters, lines), addresses))
     first = np.concatenate([[True], np.diff(addresses[order]) != 0])
     chosen = order[first]
-    return Kallsyms("", text, addresses[chosen], lines[chosen])
+    found = _BASE.search(text)
+    base = int(found[1], 16) if found else 0
+    return Kallsyms("", base, text, addresses[chosen], lines[chosen])
 
 
 def _rank(letters: NDArray[np.uint8], lines: NDArray[np.int64]) -> NDArray[np.int64]:

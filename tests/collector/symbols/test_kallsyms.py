@@ -3,7 +3,8 @@ from hypothesis import strategies as st
 
 from collector.symbols.kallsyms import MAX_REACH, Kallsyms, KernelSymbol, parse_kallsyms
 
-TEXT = b"""ffffffff81000000 T _stext
+TEXT = b"""ffffffff81000000 T _text
+ffffffff81000000 T _stext
 ffffffff81000000 T srso_untrain_ret
 ffffffff81000000 t local_alias
 ffffffff81000040 t do_one.isra.0
@@ -32,6 +33,11 @@ def test_data_is_not_code_and_does_not_end_a_function() -> None:
 
 def test_of_several_names_the_plain_public_one_is_shown() -> None:
     assert name(parse_kallsyms(TEXT), 0xFFFFFFFF81000000) == "srso_untrain_ret"
+
+
+def test_the_kernel_begins_at_its_text() -> None:
+    assert parse_kallsyms(TEXT).base == 0xFFFFFFFF81000000
+    assert parse_kallsyms(TEXT.replace(b"_text", b"other")).base == 0
 
 
 def test_modules_are_named() -> None:
