@@ -4,7 +4,7 @@
 
 A line is a start, a size (both hexadecimal, with 0x from some JVMs) and a name, appended as the
 runtime compiles (tools/perf/Documentation/jit-interface.txt in the Linux sources; written by
-`node --perf-basic-prof`, `java -XX:+DumpPerfMapAtExit`, `python -X perf`). Code moves, so a later
+`node --perf-basic-prof`, `jcmd PID Compiler.perfmap`, `python -X perf`). Code moves, so a later
 line overrides an earlier one at the same start.
 """
 
@@ -23,6 +23,9 @@ from collector.symbols.files import open_regular
 MAX_FILE_BYTES = 32 << 20
 MAX_TOTAL_BYTES = 128 << 20
 """Of all processes' maps in memory; the least recently used go first."""
+
+SEAM_BYTES = 256
+"""A method that is compiled moves all that come after it by its line."""
 
 _SPACE, _NEWLINE = ord(" "), b"\n"
 
@@ -141,10 +144,11 @@ class PerfMaps:
 
 
 def _read_on(fd: int, known: _Read | None) -> _Read:
-    """What the file has gained; all of it where it is another file, or shorter, than before."""
+    """What the file has gained; all of it where it is another file than before, or was written
+    anew: `jcmd PID Compiler.perfmap` writes the same file each time."""
     found = os.fstat(fd)
     file = (found.st_dev, found.st_ino)
-    if known is None or known.file != file or found.st_size < len(known.map.text):
+    if known is None or known.file != file or not _continues(fd, known.map.text):
         known = _Read(file, PerfMap())
     done = len(known.map.text)
     room = min(found.st_size, MAX_FILE_BYTES) - done
@@ -152,3 +156,9 @@ def _read_on(fd: int, known: _Read | None) -> _Read:
         return known
     os.lseek(fd, done, os.SEEK_SET)
     return _Read(file, known.map.extended(read_descriptor(fd, room)))
+
+
+def _continues(fd: int, text: bytes) -> bool:
+    """Whether a file still has, where it was read to, what it had there."""
+    end = text[-SEAM_BYTES:]
+    return os.pread(fd, len(end), len(text) - len(end)) == end

@@ -110,6 +110,17 @@ def test_a_map_that_was_replaced_is_read_anew(runtime: Runtime) -> None:
     assert runtime.name(0x10) == "new"
 
 
+def test_a_map_that_was_written_anew_is_read_anew(runtime: Runtime) -> None:
+    """As the JVM does it, when it is asked again: the same file, with methods in between."""
+    runtime.file.write_bytes(b"10 10 first\n40 10 second\n")
+    assert runtime.name(0x40) == "second"
+    inode = runtime.file.stat().st_ino
+    runtime.file.write_bytes(b"10 10 first\n20 10 between\n50 10 second\n60 10 third\n")
+    assert runtime.file.stat().st_ino == inode
+    names = [runtime.name(at) for at in (0x10, 0x20, 0x40, 0x50, 0x60)]
+    assert names == ["first", "between", None, "second", "third"]
+
+
 def test_the_names_of_a_process_outlive_it(runtime: Runtime) -> None:
     runtime.file.write_bytes(b"10 10 first\n")
     process = runtime.process
