@@ -131,11 +131,12 @@ class Elf:
         return None
 
     def at(self, address: int, size: int) -> bytes:
-        """Bytes of the file that are loaded at a virtual address; empty where it has none."""
+        """Up to `size` bytes of the file that are loaded at a virtual address; empty where there
+        are none."""
         for segment in self.segments:
             skip = address - segment.address
-            if segment.kind == PT_LOAD and 0 <= skip <= segment.size - size:
-                return self.source(segment.offset + skip, size)
+            if segment.kind == PT_LOAD and 0 <= skip < segment.size:
+                return self.source(segment.offset + skip, min(size, segment.size - skip))
         return b""
 
     def holds_code(self, address: int) -> bool:

@@ -1,26 +1,23 @@
 """One ELF file as far as it could be read: names for its addresses."""
 
+from collections.abc import Sequence
 from functools import lru_cache
-
-from symbolic.exceptions import SymbolicError
-from symbolic.symcache import SymCache
 
 from collector.elf.file import Elf
 from collector.processes.text import printable
 from collector.symbols.answer import Answer, unnamed
 from collector.symbols.demangle import demangle
+from collector.symbols.location import Location, Names
 from collector.symbols.plt import Plt
 from profiler.model import Frame
 
 MAX_CACHED = 4096
 """Addresses of one file, some 300 bytes each."""
-_NAMELESS = ("", "?")
 
 
 class Binary:
     """`cause` says why there are no symbols, "" where there are some; `bare`: the file has none but
-    those that it exports. `size` is that of the SymCache in bytes; its pages are read from a file
-    and count as page cache."""
+    those that it exports. The first of `names` that knows an address is believed."""
 
     def __init__(
         self,
@@ -28,19 +25,18 @@ class Binary:
         elf: Elf | None,
         build_id: str = "",
         plt: Plt | None = None,
-        symbols: SymCache | None = None,
-        size: int = 0,
+        names: Sequence[Names] = (),
         cause: str = "",
         bare: bool = False,
     ) -> None:
         self.name = name
         self.elf = elf.headers() if elf else None
         self.build_id = build_id
-        self.size = size
+        self.size = sum(source.size for source in names)
         self.cause = cause
         self.bare = bare
         self._plt = plt
-        self._symbols = symbols
+        self._names = names
         self.answer = lru_cache(MAX_CACHED)(self._answer)
 
     def _answer(self, vaddr: int) -> Answer:
@@ -64,30 +60,20 @@ class Binary:
         return Answer((self._frame(function, address=found[1]),))
 
     def _frames(self, vaddr: int) -> tuple[Frame, ...]:
-        if self._symbols is None or self.elf is None or not self.elf.holds_code(vaddr):
+        if self.elf is None or not self.elf.holds_code(vaddr):
             return ()
-        base = self.elf.image_base
-        if vaddr < base:
-            return ()
-        try:
-            locations = self._symbols.lookup(vaddr - base)  # type: ignore[no-untyped-call]
-        except SymbolicError:
-            return ()
-        locations.reverse()  # symbolic gives the innermost first
-        if not locations or locations[0].symbol in _NAMELESS:
-            return ()
-        # Names that stand in a supplementary file are not known: what is inlined may have none.
+        found = (names.lookup(vaddr) for names in self._names)
+        locations: Sequence[Location] = next(filter(None, found), ())
         return tuple(
             self._frame(
-                demangle(location.symbol),
-                file=printable(location.full_path or ""),
+                demangle(location.function),
+                file=printable(location.file),
                 line=location.line,
                 # What is inlined has no first instruction of its own.
-                address=0 if depth else location.sym_addr + base,
+                address=0 if depth else location.start,
                 inlined=depth > 0,
             )
             for depth, location in enumerate(locations)
-            if location.symbol not in _NAMELESS
         )
 
     def _frame(

@@ -46,7 +46,7 @@ class DebugFiles:
 
         It must be root's or of the same owner: what another user has built does not speak for it.
         """
-        if any(program.elf.section(name) for name in DWARF):
+        if has_dwarf(program.elf):
             return None
         link = _link(program.elf)
         for fd in self._found(program, link):
@@ -66,6 +66,10 @@ class DebugFiles:
         for debug, path in _paths(program.build_id, link, program.path):
             yield open_regular((self._debug if debug else b"") + path, accept)
             yield open_inside(root, (DEBUG if debug else b"") + path, accept)
+
+
+def has_dwarf(elf: Elf) -> bool:
+    return any(map(elf.section, DWARF))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
     >>> demangle("_ZNSt6vectorIiSaIiEE9push_backERKi")
     'std::vector<int, std::allocator<int> >::push_back(int const&)'
 
-C (and Go) names pass unchanged, and so does what is not understood or stands for too much text:
+Go's generic functions are shown as its own tools do, `main.Map[...]`, without the shapes of their
+types. C names pass unchanged, and so does what is not understood or stands for too much text:
 symbol tables are hostile. libstdc++ expands substitutions and packs without a bound, so a name of
 335 bytes can cost seconds and gigabytes; how far a name could expand is estimated beforehand.
 """
@@ -26,6 +27,7 @@ MAX_EXPANSION = 1e6
 _REFERENCE = re.compile(r"[ST][0-9A-Z]*_")
 _PACK = re.compile(r"Dp|sp")
 
+_GO_SHAPES = re.compile(r"\[go\.shape\..*\]", re.DOTALL)
 _LINKER_SUFFIX = re.compile(r"@@?[A-Z][\w.]*$|\.cold(\.\d+)?$")
 """A symbol's version, and gcc's mark of the part of a function that is seldom executed: it is the
 same function, and its whole is named so where that part comes first in the file."""
@@ -34,7 +36,7 @@ same function, and its whole is named so where that part comes first in the file
 @lru_cache(MAX_CACHED)
 def demangle(name: str) -> str:
     """The printable name; never raises."""
-    name = _LINKER_SUFFIX.sub("", name)
+    name = _LINKER_SUFFIX.sub("", _GO_SHAPES.sub("[...]", name))
     if len(name) <= MAX_MANGLED:
         if name.startswith("_R") or (name.startswith("_ZN") and "17h" in name):
             try:

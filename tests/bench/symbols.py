@@ -24,6 +24,7 @@ from collector.symbols.binary import Binary
 from collector.symbols.builder import Builder
 from collector.symbols.plt import Plt
 from collector.symbols.symbolizer import Symbolizer
+from collector.symbols.symcache import SymCacheNames
 
 ADDRESSES = 2_000
 PROCESSES = 4
@@ -63,7 +64,8 @@ def measure_file(builder: Builder, path: Path) -> None:
         built = builder.build(file.fileno())
         build_ms = (time.perf_counter() - started) * 1e3
         elf = read_elf(of_descriptor(file.fileno()))
-        binary = Binary(path.name, elf, "", Plt(elf), built.symbols, built.size)
+        names = SymCacheNames(built.symbols, built.size, elf.image_base)
+        binary = Binary(path.name, elf, "", Plt(elf), [names])
     code = max(elf.executable(), key=lambda segment: segment.size)
     addresses = [code.address + choose.randrange(code.size) for _ in range(ADDRESSES)]
     cold, warm = (timed(binary, addresses) for _ in range(2))

@@ -60,7 +60,9 @@ def test_the_code_of_a_program_has_a_virtual_address(contents: bytes) -> None:
     assert program.address_of(code.offset + 5) == code.address + 5
     assert program.address_of(code.offset + (1 << 30)) is None
     assert program.at(code.address + 5, 9) == contents[code.offset + 5 : code.offset + 14]
-    assert program.at(code.address + code.size - 8, 9) == b""
+    end = code.offset + code.size
+    assert program.at(code.address + code.size - 8, 9) == contents[end - 8 : end]
+    assert program.at(code.address + (1 << 30), 1) == b""
 
 
 def test_programs_at_a_fixed_address_know_it(tmp_path: Path) -> None:

@@ -84,6 +84,53 @@ fn main() {
 }
 """
 
+GO_SOURCE = """
+package main
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"runtime"
+)
+
+type Cart[T any] struct{ items []T }
+
+//go:noinline
+func here() {
+	callers := make([]uintptr, 1)
+	runtime.Callers(2, callers)
+	fmt.Printf("return %#x\\n", callers[0])
+}
+
+func (c *Cart[T]) inner() {
+	here() // line 21
+}
+
+func middle(c *Cart[int]) {
+	c.inner() // line 25
+}
+
+//go:noinline
+func outer(c *Cart[int]) int {
+	middle(c) // line 30
+	return len(c.items)
+}
+
+//go:noinline
+func (c *Cart[T]) hidden(count int) int {
+	return count * 3 // line 36
+}
+
+func main() {
+	cart := &Cart[int]{}
+	outer(cart)
+	fmt.Printf("hidden %#x\\n", reflect.ValueOf((*Cart[int]).hidden).Pointer())
+	cart.hidden(1)
+	os.Stdin.Read(make([]byte, 1))
+}
+"""
+
 
 @dataclass(frozen=True)
 class Running:
@@ -126,6 +173,14 @@ def with_compressed_names(target: Path, program: Path) -> Path:
     subprocess.run(
         [objcopy, "-S", f"--add-section=.gnu_debugdata={inner}", program, target], check=True
     )
+    return target
+
+
+def go(target: Path, *flags: str) -> Path:
+    source = target.with_suffix(".go")
+    source.write_text(GO_SOURCE)
+    command = [needs("go"), "build", "-o", str(target), *flags, str(source)]
+    subprocess.run(command, check=True, cwd=target.parent)
     return target
 
 

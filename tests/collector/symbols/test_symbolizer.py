@@ -2,6 +2,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -251,14 +252,39 @@ def test_node_names_its_javascript(symbolizer: Symbolizer, tmp_path: Path) -> No
     assert "busy" in frame.function and frame.kind is Kind.JIT
 
 
-def _address_of(name: str, perf_map: Path) -> int:
-    deadline = time.monotonic() + 20
+def test_the_jvm_names_its_methods_when_it_is_asked(symbolizer: Symbolizer, tmp_path: Path) -> None:
+    source = tmp_path / "Shop.java"
+    source.write_text(
+        "public class Shop {\n"
+        "  static int busy(int n) { return n % 7; }\n"
+        "  public static void main(String[] none) { for (int n = 0; ; n++) busy(n); }\n"
+        "}\n"
+    )
+    jcmd = needs("jcmd")
+    with subprocess.Popen([needs("java"), source], cwd=tmp_path) as process:
+        perf_map = Path(f"/tmp/perf-{process.pid}.map")
+
+        def ask() -> None:
+            subprocess.run([jcmd, str(process.pid), "Compiler.perfmap"], capture_output=True)
+
+        try:
+            address = _address_of("Shop.busy", perf_map, ask)
+            (frame,) = frames(symbolizer, process.pid, address)
+        finally:
+            process.kill()
+    perf_map.unlink()
+    assert "Shop.busy(int)" in frame.function and frame.kind is Kind.JIT
+
+
+def _address_of(name: str, perf_map: Path, ask: Callable[[], None] = lambda: None) -> int:
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        for line in perf_map.read_text().splitlines():
+        ask()
+        for line in perf_map.read_text().splitlines() if perf_map.exists() else ():
             if name in line and line.count(" ") >= 2:
                 return int(line.split()[0], 16)
         time.sleep(0.05)
-    raise AssertionError(f"node did not compile {name}")
+    raise AssertionError(f"{name} was not compiled")
 
 
 def test_a_kernel_that_hides_its_symbols_is_reported(tmp_path: Path) -> None:
