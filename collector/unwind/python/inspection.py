@@ -13,6 +13,7 @@ import struct
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -28,7 +29,7 @@ PASSING = ("not_initialized", "idle", "no_thread_slot", "layout_mismatch")
 ATTEMPTS = 3
 MAX_INTERPRETERS = 16
 MAX_THREADS = 64
-"""Of each; those of the rest are not needed."""
+"""Those of the rest are not needed."""
 MAX_FRAMES = 512
 CHECKED_FRAMES = 16
 """Code objects read in full; the rest of the frames is only followed."""
@@ -97,7 +98,7 @@ def _inspect(memory: Memory, interpreter: Interpreter, base: int) -> Inspected:
     layout = LAYOUTS.get(interpreter.version) or layouts.published(
         interpreter.version, memory.exactly(runtime, layouts.PUBLISHED_SIZE)
     )
-    threads = list(_threads(memory, layout, runtime))
+    threads = list(islice(_threads(memory, layout, runtime), MAX_THREADS))
     if not threads:
         raise Refused("not_initialized", "the interpreter has no threads yet")
     _check_threads(memory, layout, threads, code_type)
@@ -112,9 +113,7 @@ def _threads(memory: Memory, layout: Layout, runtime: int) -> Iterator[int]:
         if not interpreter:
             return
         thread = memory.word(interpreter + layout.interpreter_threads)
-        for _ in range(MAX_THREADS):
-            if not thread:
-                break
+        while thread:
             if memory.word(thread + layout.thread_interpreter) != interpreter:
                 raise Unread(f"the thread state at {thread:#x} belongs to another interpreter")
             yield thread
@@ -124,16 +123,14 @@ def _threads(memory: Memory, layout: Layout, runtime: int) -> Iterator[int]:
 
 def _check_threads(memory: Memory, layout: Layout, threads: list[int], code_type: int) -> None:
     """One thread whose frames make sense will do: those of others may just have changed."""
-    failure, frames = None, 0
+    failure = None
     for thread in threads:
         try:
-            frames += _check_frames(memory, layout, thread, code_type)
+            if _check_frames(memory, layout, thread, code_type):
+                return
         except Unread as error:
             failure = error
-    if not frames and failure:
-        raise failure
-    if not frames:
-        raise Refused("idle", "no thread of the interpreter runs Python")
+    raise failure or Refused("idle", "no thread of the interpreter runs Python")
 
 
 def _check_frames(memory: Memory, layout: Layout, thread: int, code_type: int) -> int:

@@ -18,6 +18,7 @@ from pathlib import Path
 from collector.kernel.maps import Map
 from collector.processes.bounded import Bounded
 from collector.processes.cache import Process
+from collector.processes.maps import Mapping
 from collector.symbols.files import Identity
 from collector.unwind import bpf_maps
 from collector.unwind.python.inspection import PASSING, Inspected, inspect
@@ -33,13 +34,20 @@ LAST_RETRY_NS = 60_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """A process with an interpreter; `cause` is why it could not be checked, "" where it was."""
+    """A process with an interpreter; `cause` is why it could not be checked, "" where it was:
+    then `mapping` is of the interpreter."""
 
     process: Process
     inspected: Inspected | None
     cause: str
+    mapping: Mapping | None = None
     retry_ns: int = 0
     wait_ns: int = FIRST_RETRY_NS
+
+    def describes(self, process: Process) -> bool:
+        """Whether the same interpreter is still there. An exec need not have been seen."""
+        same = self.process.start_ticks == process.start_ticks
+        return not self.cause and same and self.mapping in process.mappings
 
 
 class Interpreters:
@@ -60,7 +68,7 @@ class Interpreters:
     def add(self, process: Process) -> None:
         """Looks for an interpreter in the mappings of a process."""
         known = self._known.get(process.pid)
-        if known is None or known.cause or known.process.start_ticks != process.start_ticks:
+        if known is None or not known.describes(process):
             self._look_at(process, FIRST_RETRY_NS)
 
     def copy(self, pid: int, parent: int) -> None:
@@ -109,12 +117,13 @@ class Interpreters:
         return (known for known in self._known.values() if known.cause in PASSING)
 
     def _look_at(self, process: Process, wait_ns: int) -> None:
-        inspected, cause = None, ""
+        inspected, cause, mapping = None, "", None
         try:
             located = self._locator.find(process)
             if located is None:
+                self.remove(process.pid)
                 return
-            inspected = self._provisional(located)
+            inspected, mapping = self._provisional(located), located.mapping
             with open_memory(process.pid, self._proc) as memory:
                 inspected = inspect(memory, located.interpreter, located.base)
             self._good[located.file] = inspected
@@ -123,7 +132,7 @@ class Interpreters:
         if cause and cause not in PASSING:
             inspected = None
         retry_ns = self._clock.monotonic_ns() + wait_ns
-        self._set(_Known(process, inspected, cause, retry_ns, wait_ns))
+        self._set(_Known(process, inspected, cause, mapping, retry_ns, wait_ns))
 
     def _provisional(self, located: Located) -> Inspected | None:
         """What was found in another process of the same interpreter."""
@@ -137,6 +146,8 @@ class Interpreters:
                 self._map.update(_key(pid), known.inspected.packed())
             except OSError:  # E2BIG: the map of processes is full
                 known = replace(known, inspected=None, cause="no_room")
+        elif pid in self._known:
+            bpf_maps.delete(self._fd, _key(pid))
         self._known[pid] = known
 
 

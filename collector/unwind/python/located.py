@@ -27,11 +27,13 @@ _PYTHON = re.compile(r"^(?:lib)?python\d")
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """An interpreter whose virtual addresses begin at `base` in the process."""
+    """An interpreter whose virtual addresses begin at `base` in the process, by the `mapping` that
+    tells so."""
 
     interpreter: Interpreter
     file: Identity
     base: int
+    mapping: Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Locator:
             key, file = self._read(process, mapping)
             base = _base(mapping, file.segments)
             if file.interpreter is not None and base is not None:
-                return Located(file.interpreter, key, base)
+                return Located(file.interpreter, key, base, mapping)
             refusal = refusal or file.refusal
         if refusal is not None:
             raise refusal

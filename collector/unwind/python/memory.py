@@ -18,8 +18,8 @@ ReadAt = Callable[[int, int], bytes]
 MAX_ADDRESS = 1 << 56
 """User space ends there at the latest, with five levels of page tables."""
 MAX_READ = 1 << 20
-MAX_READS = 30_000
-"""Some 0.1 s. An interpreter with 64 threads is checked in 10,000."""
+MAX_READS = 10_000
+"""Some 30 ms. An interpreter with 64 threads is checked in 3,000."""
 
 _WORD = struct.Struct("<Q")
 
@@ -38,24 +38,24 @@ class Unread(Exception):
 
 
 class Memory:
-    """Whole values at addresses; each raises Unread where there is none, and all do once there
-    were MAX_READS: a process may make up lists without an end."""
+    """Whole values at addresses; each raises Unread where there is none, and all do after that
+    many `reads`: a process may make up lists without an end."""
 
-    def __init__(self, read: ReadAt) -> None:
+    def __init__(self, read: ReadAt, reads: int = MAX_READS) -> None:
         self._read = read
-        self._left = MAX_READS
+        self._left = reads
 
     def exactly(self, address: int, size: int) -> bytes:
-        self._left -= 1
-        if not (0 < address < MAX_ADDRESS and 0 <= size <= MAX_READ and self._left >= 0):
-            raise Unread(f"{size} bytes at {address:#x}")
-        data = self._read(address, size)
+        data = self.some(address, size)
         if len(data) != size:
             raise Unread(f"{len(data)} of {size} bytes at {address:#x}")
         return data
 
     def some(self, address: int, size: int) -> bytes:
         """Up to `size` bytes: as many as are mapped."""
+        self._left -= 1
+        if not (0 <= size <= MAX_READ and self._left >= 0):
+            raise Unread(f"{size} bytes at {address:#x}")
         return self._read(address, size) if 0 < address < MAX_ADDRESS else b""
 
     def word(self, address: int) -> int:
@@ -65,7 +65,7 @@ class Memory:
 
 
 @contextmanager
-def open_memory(pid: int, proc: Path = Path("/proc")) -> Iterator[Memory]:
+def open_memory(pid: int, proc: Path = Path("/proc"), reads: int = MAX_READS) -> Iterator[Memory]:
     """The memory that the process has now; a later exec does not change what is read.
 
     Raises Refused where the process is gone or may not be looked at (CAP_SYS_PTRACE).
@@ -82,6 +82,6 @@ def open_memory(pid: int, proc: Path = Path("/proc")) -> Iterator[Memory]:
             return b""
 
     try:
-        yield Memory(read)
+        yield Memory(read, reads)
     finally:
         os.close(fd)

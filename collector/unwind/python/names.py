@@ -5,13 +5,18 @@
 
 The kernel tells of each code object when it first meets it. A thread reads it at once, so that the
 names of a process that lives 50 ms are there when its samples are drained.
+
+A program may make up code objects by the thousand, with tables of lines that take a tenth of a
+second each to read. So the time that is spent on a process, and on all of them, is bounded.
 """
 
 import os
 import select
+import sys
 import threading
-from collections.abc import Callable
-from functools import lru_cache
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -23,6 +28,7 @@ from collector.kernel.ring import Ring
 from collector.processes.bounded import Bounded
 from collector.symbols.answer import Answer
 from collector.unwind.python import abi
+from collector.unwind.python.allowance import Allowance
 from collector.unwind.python.code import Code, read_code
 from collector.unwind.python.inspection import Inspected
 from collector.unwind.python.memory import Refused, Unread, open_memory
@@ -30,13 +36,24 @@ from collector.unwind.python.stacks import PythonFrame
 from profiler.model import Frame, Kind
 
 MAX_BYTES = 24 << 20
-"""Of all code objects kept: 40,000 of the standard library's size."""
-MAX_LINES = 32_768
-"""Frames kept whose line is known."""
+"""Of all code objects kept: 35,000 of the standard library's size."""
+MAX_FRAME_BYTES = 12 << 20
+"""Of frames kept whose line is known: 25,000."""
+
+READS = 8
+"""Of memory, for a code object."""
+SHARE, MOST_NS = 0.1, 1_000_000_000
+"""Of a CPU for all processes, and in advance: 50,000 code objects."""
+PROCESS_SHARE, PROCESS_MOST_NS = 0.05, 300_000_000
+MAX_PROCESSES = 4096
+BATCH = 64
+"""Code objects read before the time is looked at."""
 
 GONE, CHANGED, UNREADABLE = "process_gone", "python_code_changed", "python_unreadable"
+POSTPONED = "python_postponed"
 
 _Key = tuple[int, int, int]
+_UNKNOWN = Frame("[unknown] Python function", kind=Kind.PYTHON)
 
 
 class Names:
@@ -54,10 +71,12 @@ class Names:
         self._inspected = inspected
         self._proc = proc
         self._codes: Bounded[_Key, Code] = Bounded(max_bytes, lambda code: code.weight)
+        self._frames: Bounded[tuple[_Key, int], Frame] = Bounded(MAX_FRAME_BYTES, _weight)
+        self._allowance = Allowance(SHARE, MOST_NS)
+        self._allowances: Bounded[int, Allowance] = Bounded(MAX_PROCESSES, lambda one: 1)
         self._lock = threading.Lock()
         self._stop = os.eventfd(0, os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="python-names", daemon=True)
-        self._frame = lru_cache(MAX_LINES)(_frame)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -76,18 +95,52 @@ class Names:
 
     def answer(self, pid: int, frame: PythonFrame) -> Answer:
         """The frame by name, or the cause why not: `process_gone`, `python_code_changed` (another
-        code object lies at its address by now) or `python_unreadable`."""
+        code object lies at its address by now), `python_unreadable`, or `python_postponed` where
+        too much was asked of the process."""
+        place = (pid, frame.code, frame.checksum), frame.place
+        named = self._frames.get(place)
+        if named is not None:
+            return Answer((named,))
+        if not self._may_read(pid):
+            return Answer((_UNKNOWN,), POSTPONED)
+        with self._reading(pid):
+            answer = self._answer(pid, frame)
+        if not answer.cause:
+            self._frames[place] = answer.frames[0]
+        return answer
+
+    def _answer(self, pid: int, frame: PythonFrame) -> Answer:
         code = self._known((pid, frame.code, frame.checksum))
         cause = "" if code else self._read(pid, [(frame.code, frame.checksum)])
         code = code or self._known((pid, frame.code, frame.checksum))
         if code is None:
-            unknown = Frame("[unknown] Python function", kind=Kind.PYTHON)
-            return Answer((unknown,), cause or CHANGED)
-        return Answer((self._frame(code, frame.place),))
+            return Answer((_UNKNOWN,), cause or CHANGED)
+        line = code.line(frame.place)
+        return Answer((Frame(code.function, code.file, line, kind=Kind.PYTHON),))
 
     def _known(self, key: _Key) -> Code | None:
         with self._lock:
             return self._codes.get(key)
+
+    def _may_read(self, pid: int) -> bool:
+        with self._lock:
+            own = self._allowances.get(pid)
+            return self._allowance.left and (own is None or own.left)
+
+    @contextmanager
+    def _reading(self, pid: int) -> Iterator[None]:
+        """Takes what the block costs from what is allowed."""
+        begun_ns = time.thread_time_ns()
+        try:
+            yield
+        finally:
+            spent_ns = time.thread_time_ns() - begun_ns
+            with self._lock:
+                own = self._allowances.get(pid)
+                if own is None:
+                    own = self._allowances[pid] = Allowance(PROCESS_SHARE, PROCESS_MOST_NS)
+                own.spend(spent_ns)
+                self._allowance.spend(spent_ns)
 
     def _run(self) -> None:
         poll = select.poll()
@@ -96,17 +149,25 @@ class Names:
         while self._stop not in (fd for fd, _ in poll.poll()):
             records = np.frombuffer(b"".join(self._ring.read()), abi.CODE)
             for pid in np.unique(records["tgid"]).tolist():
-                mine = records[records["tgid"] == pid]
-                self._read(pid, mine[["address", "checksum"]].tolist())
+                mine = records[records["tgid"] == pid][["address", "checksum"]].tolist()
+                self._read_ahead(pid, mine)
 
-    def _read(self, pid: int, codes: list[tuple[int, int]]) -> str:
+    def _read_ahead(self, pid: int, codes: list[tuple[int, int]]) -> None:
+        """What may not be read now is read when its name is asked for."""
+        for at in range(0, len(codes), BATCH):
+            if not self._may_read(pid):
+                break
+            with self._reading(pid):
+                self._read(pid, codes[at : at + BATCH])
+
+    def _read(self, pid: int, codes: Sequence[tuple[int, int]]) -> str:
         """Reads code objects, given by address and checksum; the cause if that fails."""
         inspected = self._inspected(pid)
         if inspected is None:
             return GONE
         cause = ""
         try:
-            with open_memory(pid, self._proc) as memory:
+            with open_memory(pid, self._proc, READS * len(codes)) as memory:
                 for address, checksum in codes:
                     try:
                         code = read_code(memory, inspected.layout, address, inspected.code_type)
@@ -121,5 +182,6 @@ class Names:
         return cause
 
 
-def _frame(code: Code, place: int) -> Frame:
-    return Frame(code.function, code.file, code.line(place), kind=Kind.PYTHON)
+def _weight(frame: Frame) -> int:
+    """Bytes, at most: frames share names."""
+    return 300 + sys.getsizeof(frame.function) + sys.getsizeof(frame.file)

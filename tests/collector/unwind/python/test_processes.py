@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from collector.kernel.maps import Map
 from collector.processes.cache import Process, ProcessCache
 from collector.processes.maps import Mapping
 from collector.processes.procfs import ProcFs
+from collector.unwind.python.inspection import Inspected
 from collector.unwind.python.stacks import PythonFrame
 from profiler.model import Kind
-from tests.collector.unwind.python.conftest import Start
+from tests.collector.unwind.python.conftest import Start, interpreters
 from tests.collector.unwind.python.harness import Harness
 from tests.collector.unwind.python.test_walk import FREQUENCY_HZ, python_frames, simple
 from tests.processes import eventually
@@ -22,14 +24,22 @@ pytestmark = pytest.mark.kernel
 
 WAIT = "input()"
 FORK = """
-import os, sys
+import os, sys, threading, time
 def child():
     while True: pass
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
 pid = os.fork()
 if not pid:
     child()
 print(pid, flush=True)
 os.waitpid(pid, 0)
+"""
+
+
+EXEC = """
+import os, sys
+sys.stdin.read(1)
+os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
@@ -84,6 +94,50 @@ def test_a_child_is_walked_before_anybody_heard_of_it(
     finally:
         os.kill(child, signal.SIGKILL)
         harness.interpreters.remove(child)
+
+
+def test_an_exec_that_nobody_saw_is_noticed(harness: Harness, start: Start, python: Path) -> None:
+    other = next(path for path in reversed(interpreters()) if path.name != python.name)
+    command = (other, "-c", "while True: pass")
+    process = start(python, "-c", EXEC, *command, stdin=subprocess.PIPE)
+    before = eventually(lambda: checked(harness, process.pid), "an interpreter that waits")
+    assert process.stdin
+    process.stdin.write(b"!")
+    process.stdin.flush()
+
+    def changed() -> bool | None:
+        return True if checked(harness, process.pid) not in (None, before) else None
+
+    eventually(changed, "the interpreter that it executed")
+    samples = harness.settled(process.pid, 0.3, FREQUENCY_HZ)
+    chains = {tuple(map(simple, python_frames(harness, process.pid, s))) for s in samples}
+    assert ("<module>",) in chains <= {("<module>",), ()}
+
+
+def test_a_process_that_runs_python_no_more_is_forgotten(
+    harness: Harness, start: Start, python: Path
+) -> None:
+    process = start(python, "-c", EXEC, "/bin/sleep", "60", stdin=subprocess.PIPE)
+    eventually(lambda: checked(harness, process.pid), "an interpreter that waits")
+    told = Map(harness.fds["python_processes"])
+    assert told.lookup(process.pid.to_bytes(4, "little")) is not None
+    assert process.stdin
+    process.stdin.write(b"!")
+    process.stdin.flush()
+
+    def forgotten() -> bool | None:
+        checked(harness, process.pid)
+        return True if told.lookup(process.pid.to_bytes(4, "little")) is None else None
+
+    eventually(forgotten, "a process without an interpreter")
+    assert harness.interpreters.inspected(process.pid) is None
+
+
+def checked(harness: Harness, pid: int) -> Inspected | None:
+    """What is known of a process that was checked, after another look at what it has mapped."""
+    harness.introduced(pid)
+    harness.interpreters.poll()
+    return None if harness.interpreters.cause(pid) else harness.interpreters.inspected(pid)
 
 
 def test_frames_without_a_name_say_why(harness: Harness, start: Start, python: Path) -> None:
