@@ -50,6 +50,7 @@ import sys
 def brief():
     for i in range(6_000_000):
         i * i
+print("ready", flush=True)
 sys.stdin.read(1)
 brief()
 """
@@ -149,8 +150,9 @@ def test_time_is_split_over_lines_as_the_program_does(
 @pytest.mark.kernel
 def test_names_outlive_the_process(python: Path, start: Start, harness: Harness) -> None:
     """The code objects that the kernel meets are read while the process runs."""
-    process = start(python, "-c", BRIEF, stdin=subprocess.PIPE)
-    assert process.stdin
+    process = start(python, "-c", BRIEF, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin and process.stdout
+    process.stdout.readline()
     eventually(lambda: harness.introduced(process.pid), "an interpreter that waits for input")
     process.stdin.write(b"go")
     process.stdin.close()
