@@ -16,13 +16,14 @@ from server.config import Config, host_and_port
 from server.ingest.ingester import Ingester
 from server.ingest.listener import IngestListener
 from server.ingest.service import IngestService
+from server.maintenance import Maintenance
 from server.metrics import Metrics
 from server.store import migrations
 from server.store.database import Database
 from server.store.symbols import SymbolReader
 
-_CONNECTIONS = THREADS + 2
-"""To the database: one a request, one to write, one to spare."""
+_CONNECTIONS = THREADS + 4
+"""To the database: one a request, one to write, two for maintenance, one to spare."""
 
 
 class Server:
@@ -88,3 +89,5 @@ class Server:
         self._ingest = parts.enter_context(
             IngestListener(config.grpc, IngestService(ingester, metrics))
         )
+        if config.maintain:
+            parts.enter_context(Maintenance(database, self._clock))

@@ -12,12 +12,14 @@ TENANT = "default"
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Addresses are HOST:PORT, port 0 any that is free; `migrate` whether to do so at start."""
+    """Addresses are HOST:PORT, port 0 any that is free; `migrate` whether to do so at start,
+    `maintain` whether to compact and sum up in the background."""
 
     http: str = HTTP
     grpc: str = GRPC
     database: str = DATABASE
     migrate: bool = True
+    maintain: bool = True
     tenant: str = TENANT
 
 

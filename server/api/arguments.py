@@ -13,7 +13,7 @@ from profiler import selector, timerange
 from profiler.errors import SelectorError, UsageError
 from profiler.selector import Selector
 from server.api.backend import backend
-from server.store.catalog import TimeRange
+from server.store.hours import TimeRange
 
 T = TypeVar("T")
 

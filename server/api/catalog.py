@@ -36,15 +36,14 @@ def series() -> Response:
     given = Arguments(*SELECTION)
     with backend().database.read() as transaction:
         chosen = selection.select(transaction, backend().tenant, given.selector(), given.within())
-        summed = selection.totals(transaction, chosen)
     rows = [
         {
             "profile_type": chosen.selector.profile_type,
             "labels": dict(one.labels),
-            "samples": total.samples,
-            "value": total.value,
+            "samples": chosen.total(one).samples,
+            "value": chosen.total(one).value,
         }
-        for one, total in summed
+        for one in chosen.series
     ]
     return answer({"series": rows})
 

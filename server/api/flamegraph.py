@@ -33,7 +33,7 @@ def show() -> Response:
     with backend().database.read() as transaction:
         chosen = selection.select(transaction, backend().tenant, selector, within)
         profile = merged_profile(transaction, backend().symbols, chosen)
-        coverage = selection.coverage(selection.totals(transaction, chosen))
+        coverage = selection.coverage(chosen)
         accounts = selection.account(transaction, chosen)
     graph = flamegraph.build(profile, max_nodes)
     return answer(_columns(graph, profile) | context(accounts, coverage))

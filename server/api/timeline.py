@@ -9,7 +9,7 @@ from server.api.backend import backend
 from server.api.responses import answer
 from server.query import selection
 from server.query.timeline import buckets, timeline
-from server.store.catalog import TimeRange
+from server.store.hours import TimeRange
 
 MOST_BUCKETS = 11_000
 """Prometheus' own limit: no screen is wider, and a mistyped step must not cost memory."""

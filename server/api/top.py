@@ -26,7 +26,7 @@ def show() -> Response:
     with backend().database.read() as transaction:
         chosen = selection.select(transaction, backend().tenant, selector, within)
         profile = merged_profile(transaction, backend().symbols, chosen)
-        coverage = selection.coverage(selection.totals(transaction, chosen))
+        coverage = selection.coverage(chosen)
         accounts = selection.account(transaction, chosen)
     functions = top.functions(profile)
     if sort == "total":  # they come by self; sorting keeps the order of equals

@@ -35,8 +35,16 @@ from server.config import GRPC, HTTP, Config
     show_default=True,
     help="Whether to bring an older database to this version at the start.",
 )
+@click.option(
+    "--maintain/--no-maintain",
+    default=True,
+    show_default=True,
+    help="Whether to compact and sum up in the background, or leave it to `profiler compact`.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr: every batch and request.")
-def serve(http: str, grpc: str, database: str, migrate: bool, verbose: bool) -> None:
+def serve(
+    http: str, grpc: str, database: str, migrate: bool, maintain: bool, verbose: bool
+) -> None:
     """Takes samples from collectors, keeps them in a database, and serves the page.
 
     There are no accounts: whoever reaches the addresses can read and write. Keep them on the
@@ -51,7 +59,8 @@ def serve(http: str, grpc: str, database: str, migrate: bool, verbose: bool) -> 
     logging.basicConfig(format="profiler: %(message)s", level=logging.WARNING)
     if verbose:
         logging.getLogger("server").setLevel(logging.DEBUG)
-    with Server(Config(http=http, grpc=grpc, database=database, migrate=migrate)) as server:
+    config = Config(http=http, grpc=grpc, database=database, migrate=migrate, maintain=maintain)
+    with Server(config) as server:
         click.echo(
             f"profiler: page http://{server.http_address}, collectors {server.grpc_address}, "
             f"database {server.database.name}",

@@ -23,13 +23,14 @@ from profiler.errors import FormatError
 from profiler.model import ProfileType
 from profiler.wire import DecodedBatch, Samples
 from server.ingest.stream import ScopeNumbers, Stream
-from server.store import accounts, catalog, samples
+from server.store import accounts, catalog, hot
 from server.store.accounts import Accounts
 from server.store.bounded import BoundedCache
-from server.store.catalog import SERVICE, TimeRange
+from server.store.catalog import SERVICE
 from server.store.codec import Entries
 from server.store.database import Database
-from server.store.samples import Row
+from server.store.hot import Row
+from server.store.hours import TimeRange
 from server.store.symbols import CACHED_NODES, SymbolWriter
 
 UNACCOUNTED = "unaccounted"
@@ -122,7 +123,7 @@ class Ingester:
         rows: list[Row] = []
         for service, profiles in by_service.items():
             rows += self._rows(transaction, stream, batch, service, profiles)
-        samples.add(transaction, uid, rows)
+        hot.add(transaction, uid, rows)
         entries = sum(len(row.entries.nodes) for row in rows)
         return Outcome(False, totals.stored, entries, totals.losses)
 

@@ -19,9 +19,9 @@ from profiler.errors import UsageError
 from profiler.model import ROOT, Labels, Profile, ProfileBuilder, ProfileType
 from server.query.selection import Selection
 from server.store import samples
+from server.store.blob import DamagedError
 from server.store.catalog import Series
-from server.store.codec import DamagedError
-from server.store.samples import Row
+from server.store.samples import Part
 from server.store.symbols import SymbolReader, SymbolTree
 
 _LARGEST_SUM = 2**63 - 1
@@ -33,7 +33,7 @@ def merged_profile(
     """All samples of the selection; its window is the range, its labels those that all share."""
     type, within = selection.type, selection.within
     parts: list[Profile] = []
-    with closing(samples.read(transaction, selection.series, within)) as stored:
+    with closing(samples.read(transaction, selection.groups, within)) as stored:
         rows = _Counted(stored)
         for scope_id, group in groupby(rows, key=attrgetter("scope_id")):
             epochs: dict[int, _Columns] = {}
@@ -60,12 +60,12 @@ def _merged(parts: list[Profile], type: ProfileType) -> Profile:
 class _Counted:
     """Passes rows on, and remembers what is true of all of them."""
 
-    def __init__(self, rows: Iterator[Row]) -> None:
+    def __init__(self, rows: Iterator[Part]) -> None:
         self._rows = rows
         self._periods: set[int] = set()
         self._samples = self._value = 0
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[Part]:
         """Raises UsageError where the sums leave 64 bits."""
         for row in self._rows:
             self._periods.add(row.period)
@@ -89,11 +89,11 @@ class _Columns:
         self._samples = np.zeros(len(log.parents), np.int64)
         self._values = np.zeros(len(log.parents), np.int64)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Part) -> None:
         entries = row.entries
         if len(entries.nodes) and entries.nodes[-1] >= len(self._samples):
             raise DamagedError(
-                f"series {row.series_id} of scope {row.scope_id} has samples at node "
+                f"epoch {row.epoch} of scope {row.scope_id} has samples at node "
                 f"{entries.nodes[-1]}, its log ends at {len(self._samples) - 1}"
             )
         # Each node stands once in a row, so this adds as np.add.at would, in half the time.

@@ -1,7 +1,9 @@
 """What a selector means in a range: the series that have samples there, and whose losses count."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 
 import sqlalchemy as sa
 
@@ -10,8 +12,9 @@ from profiler.model import CPU, ProfileType
 from profiler.selector import Selector
 from server.store import accounts, catalog, samples
 from server.store.accounts import Accounts
-from server.store.catalog import Series, TimeRange
-from server.store.samples import Totals
+from server.store.catalog import Group, Series
+from server.store.hours import TimeRange
+from server.store.totals import Totals
 
 HOST = "host_name"
 
@@ -27,6 +30,9 @@ class Selection:
     selector: Selector
     within: TimeRange
     series: tuple[Series, ...]
+    totals: Mapping[tuple[int, int], Totals]
+    """The sums of each, by scope and series."""
+    groups: tuple[Group, ...]
 
     @property
     def type(self) -> ProfileType:
@@ -39,6 +45,9 @@ class Selection:
             )
         name = self.selector.profile_type
         return ProfileType(name, units[0] if units else _unit_of_nothing(name))
+
+    def total(self, series: Series) -> Totals:
+        return self.totals[series.scope_id, series.series_id]
 
     @property
     def label_names(self) -> list[str]:
@@ -61,22 +70,44 @@ class Coverage:
 def select(
     transaction: sa.Connection, tenant: str, selector: Selector, within: TimeRange
 ) -> Selection:
-    found = catalog.select(transaction, tenant, selector, within)
-    return Selection(tenant, selector, within, tuple(found))
+    candidates = catalog.select(transaction, tenant, selector, within)
+    counts = catalog.counts(transaction, tenant, selector.profile_type, within)
+    groups = _groups(candidates, selector.profile_type, counts)
+    totals = samples.totals(transaction, groups, within)
+    found = [one for one in candidates if (one.scope_id, one.series_id) in totals]
+    return Selection(
+        tenant,
+        selector,
+        within,
+        tuple(found),
+        totals,
+        tuple(_present(group, totals) for group in groups),
+    )
 
 
-def totals(transaction: sa.Connection, selection: Selection) -> list[tuple[Series, Totals]]:
-    """The sums of each series."""
-    found = samples.totals(transaction, selection.series, selection.within)
-    return [(one, found[one.scope_id, one.series_id]) for one in selection.series]
+def _groups(
+    candidates: Iterable[Series], profile_type: str, counts: Mapping[int, int]
+) -> list[Group]:
+    """The series of each scope; `counts` says how many there would be without a selector."""
+    groups = []
+    for scope_id, series in groupby(candidates, key=attrgetter("scope_id")):
+        numbers = tuple(one.series_id for one in series)
+        groups.append(Group(scope_id, profile_type, numbers, len(numbers) == counts[scope_id]))
+    return groups
 
 
-def coverage(summed: Sequence[tuple[Series, Totals]]) -> Coverage:
-    labels = [series.labels for series, _ in summed]
+def _present(group: Group, totals: Mapping[tuple[int, int], Totals]) -> Group:
+    """Those of its series that have samples."""
+    numbers = (number for number in group.numbers if (group.scope_id, number) in totals)
+    return replace(group, numbers=tuple(numbers))
+
+
+def coverage(selection: Selection) -> Coverage:
+    labels = [series.labels for series in selection.series]
     return Coverage(
         hosts=len({one.get(HOST, "") for one in labels}),
-        series=len(summed),
-        profiles=sum(total.profiles for _, total in summed),
+        series=len(selection.series),
+        profiles=sum(total.profiles for total in selection.totals.values()),
         recorded=any(one.get(RECORDED) == "true" for one in labels),
     )
 

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from server.query.selection import Selection
 from server.store import samples
-from server.store.catalog import TimeRange
-from server.store.samples import Bucket, Window
+from server.store.hours import TimeRange
+from server.store.totals import Bucket, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def timeline(transaction: sa.Connection, selection: Selection, step_ns: int) -> 
 
     windows: dict[tuple[int, int], Window] = {}
     for found in samples.timeline(
-        transaction, selection.series, selection.within, times.start, step_ns
+        transaction, selection.groups, selection.within, times.start, step_ns
     ):
         if isinstance(found, Bucket):
             add(found)

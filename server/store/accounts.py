@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from server.store.catalog import TimeRange
 from server.store.database import insert_new
+from server.store.hours import TimeRange
 from server.store.schema import drain
 
 _HOSTS_A_STATEMENT = 1000

@@ -10,18 +10,14 @@ import sqlalchemy as sa
 from profiler.model import Labels, ProfileType
 from profiler.selector import Selector
 from server.store.database import insert_new
+from server.store.hours import HOUR_NS, TimeRange
 from server.store.schema import hot, label, scope, series
 
 SERVICE = "service_name"
 """The label whose value names the scope."""
 
-
-@dataclass(frozen=True, slots=True)
-class TimeRange:
-    """[from_ns, to_ns) in Unix nanoseconds."""
-
-    from_ns: int
-    to_ns: int
+_SERIES_A_STATEMENT = 1000
+"""SQLite takes 32,766 parameters a statement, and a thousand keys are planned in no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +34,22 @@ class Series:
     series_id: int
     unit: str
     labels: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Series of one scope and type; `whole` if there are no others that may have samples in the
+    range that is asked for."""
+
+    scope_id: int
+    profile_type: str
+    numbers: tuple[int, ...]
+    whole: bool = False
+
+    def batches(self) -> Iterator[tuple[int, ...]]:
+        """The numbers, as many as one statement takes."""
+        for start in range(0, len(self.numbers), _SERIES_A_STATEMENT):
+            yield self.numbers[start : start + _SERIES_A_STATEMENT]
 
 
 def open_scope(transaction: sa.Connection, tenant: str, service: str) -> Scope:
@@ -104,7 +116,7 @@ def select(
     selector: Selector,
     within: TimeRange | None = None,
 ) -> list[Series]:
-    """The series that `selector` means, of those with samples in the range if one is given."""
+    """The series that `selector` means; in a range, at least those that have samples there."""
     wanted = (
         sa.select(series.c.scope_id, series.c.series_id, series.c.unit, series.c.labels)
         .join(scope)
@@ -113,7 +125,7 @@ def select(
         .order_by(series.c.scope_id, series.c.series_id)
     )
     if within is not None:
-        wanted = wanted.where(_has_samples(within))
+        wanted = wanted.where(_may_have_samples(within))
     rows = (
         Series(scope_id, series_id, unit, json.loads(labels))
         for scope_id, series_id, unit, labels in transaction.execute(wanted)
@@ -137,12 +149,36 @@ def _equalities(selector: Selector) -> Iterator[sa.ColumnElement[bool]]:
             )
 
 
-def _has_samples(within: TimeRange) -> sa.ColumnElement[bool]:
-    return (
+def counts(
+    transaction: sa.Connection, tenant: str, profile_type: str, within: TimeRange
+) -> dict[int, int]:
+    """By scope, how many series `select` would find in the range for a selector of all."""
+    wanted = (
+        sa.select(series.c.scope_id, sa.func.count())
+        .join(scope)
+        .where(scope.c.tenant == tenant, series.c.profile_type == profile_type)
+        .where(_may_have_samples(within))
+        .group_by(series.c.scope_id)
+    )
+    return {scope_id: count for scope_id, count in transaction.execute(wanted)}
+
+
+def compacted(transaction: sa.Connection, scope_id: int, series_id: int, hour: int) -> None:
+    """Remembers that a series has a chunk in an hour."""
+    mine = (series.c.scope_id == scope_id, series.c.series_id == series_id)
+    transaction.execute(
+        series.update().where(*mine, series.c.last_hour < hour).values(last_hour=hour)
+    )
+
+
+def _may_have_samples(within: TimeRange) -> sa.ColumnElement[bool]:
+    """What was dead before the range is not looked at."""
+    hot_rows = (
         sa.exists()
         .where(hot.c.scope_id == series.c.scope_id, hot.c.series_id == series.c.series_id)
         .where(hot.c.t0_ns >= within.from_ns, hot.c.t0_ns < within.to_ns)
     )
+    return (series.c.last_hour >= within.from_ns // HOUR_NS) | hot_rows
 
 
 def _index(transaction: sa.Connection, scope_id: int, number: int, labels: Labels) -> None:

@@ -138,6 +138,15 @@ def insert_new(transaction: sa.Connection, table: sa.Table, **values: object) ->
     return transaction.execute(inserted, values).first() is not None
 
 
+def upsert(transaction: sa.Connection, table: sa.Table, **values: object) -> None:
+    """Inserts a row, or writes it over the one that has its primary key."""
+    insert = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
+    key = [column.name for column in table.primary_key]
+    statement = insert(table).values(values)
+    others = {name: statement.excluded[name] for name in values if name not in key}
+    transaction.execute(statement.on_conflict_do_update(index_elements=key, set_=others))
+
+
 def _parse(text: str) -> sa.URL:
     try:
         url = make_url(text)

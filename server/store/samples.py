@@ -1,181 +1,154 @@
-"""What was measured: one row a series and batch, its sums beside the blob of its entries."""
+"""What was measured, wherever it stands by now: rollups, chunks, hot rows, in this order.
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+All of them are read in the reader's one snapshot, so that a row that is moved meanwhile is read
+once. A profile belongs to a range when it begins there.
+"""
 
+from collections import defaultdict
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
-from profiler.errors import FormatError
-from server.store.catalog import Series, TimeRange
-from server.store.codec import Entries, decode_entries, encode_entries
-from server.store.schema import hot
-
-_SERIES_A_STATEMENT = 1000
-"""SQLite takes 32,766 parameters a statement, and a thousand keys are planned in no time."""
-
-_ROWS_A_FETCH = 1000
+from server.store import archive, hot, rollup, stale
+from server.store.catalog import Group
+from server.store.chunk import Times
+from server.store.codec import Entries
+from server.store.hours import TimeRange
+from server.store.plan import Plan, Run, plan
+from server.store.totals import Bucket, Totals, Window
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """The samples of a series in one batch; its entries are nodes of an epoch of its scope."""
+class Part:
+    """Sums of some profiles; the entries are nodes of an epoch of the scope."""
 
     scope_id: int
-    series_id: int
-    t0_ns: int
     epoch: int
-    duration_ns: int
     period: int
+    samples: int
+    value: int
     entries: Entries
 
-    @property
-    def samples(self) -> int:
-        return int(self.entries.samples.sum())
 
-    @property
-    def value(self) -> int:
-        implied = not len(self.entries.values)
-        return self.samples * self.period if implied else int(self.entries.values.sum())
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums over the rows of one series."""
-
-    profiles: int = 0
-    samples: int = 0
-    value: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """Sums over the rows whose window lies in the `number`-th step from the origin."""
-
-    number: int
-    samples: int
-    value: int
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Sums over the rows of one window that reaches beyond the step in which it begins."""
-
-    t0_ns: int
-    duration_ns: int
-    samples: int
-    value: int
-
-    def __add__(self, other: "Window") -> "Window":
-        """The sums over two parts of the rows of one window."""
-        return replace(self, samples=self.samples + other.samples, value=self.value + other.value)
-
-
-def add(transaction: sa.Connection, uid: int, rows: Iterable[Row]) -> None:
-    """Adds the rows of the batch `uid`; FormatError where another batch has used its name."""
-    columns = [
-        {
-            "scope_id": row.scope_id,
-            "series_id": row.series_id,
-            "t0_ns": row.t0_ns,
-            "uid": uid,
-            "epoch": row.epoch,
-            "duration_ns": row.duration_ns,
-            "period": row.period,
-            "samples": row.samples,
-            "value": row.value,
-            "n": len(row.entries.nodes),
-            "blob": encode_entries(row.entries),
-        }
-        for row in rows
-    ]
-    try:
-        if columns:
-            transaction.execute(hot.insert(), columns)
-    except IntegrityError:
-        raise FormatError(
-            "sequence: a batch of this collector and number is stored, with other accounts"
-        ) from None
-
-
-def read(
-    transaction: sa.Connection, selected: Sequence[Series], within: TimeRange
-) -> Generator[Row]:
-    """The rows of the series that begin in the range, scope by scope.
+def read(transaction: sa.Connection, groups: Sequence[Group], within: TimeRange) -> Generator[Part]:
+    """What the profiles of the groups that begin in the range add up to, scope by scope.
 
     Holds a cursor: close it where it is not read to its end.
     """
-    wanted = sa.select(
-        hot.c.scope_id,
-        hot.c.series_id,
-        hot.c.t0_ns,
-        hot.c.epoch,
-        hot.c.duration_ns,
-        hot.c.period,
-        hot.c.blob,
-    ).execution_options(yield_per=_ROWS_A_FETCH)
-    for chosen in _chosen(selected, within):
-        with transaction.execute(wanted.where(*chosen)) as rows:
-            for scope_id, series_id, t0_ns, epoch, duration_ns, period, blob in rows:
-                entries = decode_entries(blob)
-                yield Row(scope_id, series_id, t0_ns, epoch, duration_ns, period, entries)
+    for group in groups:
+        planned = _planned(transaction, group, within)
+        for run in planned.runs:
+            for numbers in _numbers(group, run):
+                yield from _parts(
+                    rollup.read(transaction, group.scope_id, group.profile_type, run, numbers)
+                )
+        for hour in planned.cut:
+            yield from _parts(_cut(transaction, group, within, hour))
+        with closing(hot.read(transaction, group, within)) as rows:
+            for row in rows:
+                yield Part(
+                    group.scope_id, row.epoch, row.period, row.samples, row.value, row.entries
+                )
 
 
 def totals(
-    transaction: sa.Connection, selected: Sequence[Series], within: TimeRange
+    transaction: sa.Connection, groups: Sequence[Group], within: TimeRange
 ) -> dict[tuple[int, int], Totals]:
-    """By (scope_id, series_id), of those that have rows."""
-    key = (hot.c.scope_id, hot.c.series_id)
-    wanted = sa.select(
-        *key, sa.func.count(), sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value)
-    ).group_by(*key)
-    return {
-        (scope_id, series_id): Totals(profiles, int(samples), int(value))
-        for chosen in _chosen(selected, within)
-        for scope_id, series_id, profiles, samples, value in transaction.execute(
-            wanted.where(*chosen)
-        )
-    }
+    """By (scope_id, series_id), of those that have profiles that begin in the range."""
+    found: defaultdict[tuple[int, int], Totals] = defaultdict(Totals)
+    for group in groups:
+        for series_id, sums in _totals(transaction, group, within):
+            found[group.scope_id, series_id] += sums
+    return {key: sums for key, sums in found.items() if sums.profiles}
 
 
 def timeline(
     transaction: sa.Connection,
-    selected: Sequence[Series],
+    groups: Sequence[Group],
     within: TimeRange,
     origin_ns: int,
     step_ns: int,
 ) -> Iterator[Bucket | Window]:
-    """In no order: sums of the rows whose window lies in one bucket, and of those of each other
-    window. A window may come more than once."""
-    number = ((hot.c.t0_ns - origin_ns) // step_ns).label("number")
-    last_ns = hot.c.t0_ns + sa.case((hot.c.duration_ns > 0, hot.c.duration_ns - 1), else_=0)
-    inside = (last_ns - origin_ns) // step_ns == number
-    sums = sa.select(number, sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value))
-    window = (hot.c.t0_ns, hot.c.duration_ns)
-    windows = sa.select(*window, sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value))
-    for chosen in _chosen(selected, within):
-        for bucket, samples, value in transaction.execute(
-            sums.where(*chosen, inside).group_by(number)
-        ):
-            yield Bucket(int(bucket), int(samples), int(value))
-        for t0_ns, duration_ns, samples, value in transaction.execute(
-            windows.where(*chosen, ~inside).group_by(*window)
-        ):
-            yield Window(t0_ns, duration_ns, int(samples), int(value))
+    """In no order: sums of the profiles whose window lies in one bucket, and of those of each
+    other window. Either may come more than once."""
+    for group in groups:
+        yield from hot.timeline(transaction, group, within, origin_ns, step_ns)
+        for numbers in group.batches():
+            for key, times in archive.times(
+                transaction, group.scope_id, group.profile_type, within.hours, numbers
+            ):
+                inside = times[times.between(within.from_ns, within.to_ns)]
+                yield from _placed(inside, key.period, origin_ns, step_ns)
 
 
-def _chosen(
-    selected: Sequence[Series], within: TimeRange
-) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
-    """Conditions that together choose the rows; each is a range of the key a series."""
-    scopes: dict[int, list[int]] = {}
-    for one in selected:
-        scopes.setdefault(one.scope_id, []).append(one.series_id)
-    for scope_id, numbers in scopes.items():
-        for start in range(0, len(numbers), _SERIES_A_STATEMENT):
-            yield (
-                hot.c.scope_id == scope_id,
-                hot.c.series_id.in_(numbers[start : start + _SERIES_A_STATEMENT]),
-                hot.c.t0_ns >= within.from_ns,
-                hot.c.t0_ns < within.to_ns,
+def _planned(
+    transaction: sa.Connection, group: Group, within: TimeRange, *, whole: bool | None = None
+) -> Plan:
+    marked = stale.read(transaction, group.scope_id, group.profile_type)
+    return plan(within, marked, whole=group.whole if whole is None else whole)
+
+
+def _numbers(group: Group, run: Run) -> list[Sequence[int]]:
+    return [(rollup.ALL,)] if run.level.whole else list(group.batches())
+
+
+def _parts(rows: Generator[rollup.Rollup]) -> Generator[Part]:
+    with closing(rows):
+        for row in rows:
+            key, sums = row.key, row.totals
+            yield Part(key.scope_id, key.epoch, key.period, sums.samples, sums.value, row.entries)
+
+
+def _cut(
+    transaction: sa.Connection, group: Group, within: TimeRange, hour: int
+) -> Generator[rollup.Rollup]:
+    for numbers in group.batches():
+        with closing(
+            archive.read(
+                transaction,
+                group.scope_id,
+                group.profile_type,
+                range(hour, hour + 1),
+                numbers,
             )
+        ) as chunks:
+            for stored in chunks:
+                yield stored.cut(within.from_ns, within.to_ns)
+
+
+def _totals(
+    transaction: sa.Connection, group: Group, within: TimeRange
+) -> Iterator[tuple[int, Totals]]:
+    planned = _planned(transaction, group, within, whole=False)
+    for numbers in group.batches():
+        for run in planned.runs:
+            yield from rollup.totals(transaction, group.scope_id, group.profile_type, run, numbers)
+        for hour in planned.cut:
+            hours = range(hour, hour + 1)
+            for key, times in archive.times(
+                transaction, group.scope_id, group.profile_type, hours, numbers
+            ):
+                inside = times[times.between(within.from_ns, within.to_ns)]
+                yield key.series_id, inside.totals(key.period)
+    yield from hot.totals(transaction, group, within)
+
+
+def _placed(times: Times, period: int, origin_ns: int, step_ns: int) -> Iterator[Bucket | Window]:
+    """The profiles of a chunk as `timeline` yields them."""
+    number = (times.t0_ns - origin_ns) // step_ns
+    last = (times.t0_ns + np.maximum(times.duration_ns - 1, 0) - origin_ns) // step_ns
+    values = times.values if len(times.values) else times.samples * period
+    inside = last == number
+    starts = np.flatnonzero(np.diff(number[inside], prepend=-1))
+    if len(starts):
+        yield from map(
+            Bucket,
+            number[inside][starts].tolist(),
+            np.add.reduceat(times.samples[inside], starts).tolist(),
+            np.add.reduceat(values[inside], starts).tolist(),
+        )
+    columns = (times.t0_ns, times.duration_ns, times.samples, values)
+    yield from map(Window, *(column[~inside].tolist() for column in columns))

@@ -6,6 +6,8 @@ it. Symbols stand in append-only logs, an *epoch* of a scope each; samples name 
 Times are Unix nanoseconds, as everywhere behind the HTTP API.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -52,6 +54,7 @@ series = Table(
     Column("unit", Text, nullable=False),
     Column("labels", Text, nullable=False),  # a JSON object, names sorted
     Column("labels_hash", LargeBinary, nullable=False),  # of type, unit and labels
+    Column("last_hour", Integer, nullable=False, server_default="-1"),  # of its chunks
     PrimaryKeyConstraint("scope_id", "series_id"),
     UniqueConstraint("scope_id", "labels_hash"),
 )
@@ -100,6 +103,56 @@ hot = Table(
     Column("n", Integer, nullable=False),  # entries in the blob
     Column("blob", LargeBinary, nullable=False),
     PrimaryKeyConstraint("scope_id", "series_id", "t0_ns", "uid"),
+)
+
+
+def _of_series(*level: Column[int]) -> list[Column[Any]]:
+    """The key of what is made of hot rows. Node numbers are of an epoch; the value of a sample is
+    the period, 0: the blob says; a part holds as many entries as are read at once."""
+    return [
+        Column("scope_id", BigInteger, primary_key=True, autoincrement=False),
+        Column("profile_type", Text, primary_key=True),
+        *level,
+        Column("hour", Integer, primary_key=True, autoincrement=False),  # since 1970
+        Column("series_id", Integer, primary_key=True, autoincrement=False),
+        Column("epoch", Integer, primary_key=True, autoincrement=False),
+        Column("period", BigInteger, primary_key=True, autoincrement=False),
+        Column("part", Integer, primary_key=True, autoincrement=False),
+    ]
+
+
+# The profiles of a series and hour. Their nodes are those of the rollup with the same key.
+chunk = Table(
+    "chunk",
+    metadata,
+    *_of_series(),
+    Column("n", Integer, nullable=False),  # entries
+    Column("times", LargeBinary, nullable=False),
+    Column("entries", LargeBinary, nullable=False),
+)
+
+# Sums over an hour or a day, of a series or (series 0) of all series of a scope and type.
+rollup = Table(
+    "rollup",
+    metadata,
+    *_of_series(Column("level", Integer, primary_key=True, autoincrement=False)),
+    Column("profiles", BigInteger, nullable=False),
+    Column("samples", BigInteger, nullable=False),
+    Column("value", BigInteger, nullable=False),
+    Column("n", Integer, nullable=False),  # nodes
+    Column("sums", LargeBinary, nullable=False),
+)
+
+# A row where the rollups over an hour or a day are older than what is below them.
+stale = Table(
+    "stale",
+    metadata,
+    Column("scope_id", BigInteger, nullable=False),
+    Column("profile_type", Text, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("hour", Integer, nullable=False),  # the first one
+    Column("version", BigInteger, nullable=False),  # another at each change
+    PrimaryKeyConstraint("scope_id", "profile_type", "level", "hour"),
 )
 
 # One row a batch: its accounts, and the proof that it has been stored.

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from profiler.model import Frame, Kind
 from server.store import codec
+from server.store.blob import DamagedError
 from server.store.bounded import BoundedCache
-from server.store.codec import DamagedError, FrameRow
+from server.store.codec import FrameRow
 from server.store.database import insert_new
 from server.store.schema import frame_log, node_log
 

@@ -9,8 +9,8 @@ from server.query import selection
 from server.query.profile import merged_profile
 from server.query.selection import Coverage
 from server.store.accounts import Accounts
-from server.store.catalog import TimeRange
 from server.store.database import Database
+from server.store.hours import TimeRange
 from server.store.symbols import SymbolReader
 from tests.server.drains import MIDNIGHT, SECOND
 
@@ -32,7 +32,7 @@ def read(
         return Reading(
             merged_profile(transaction, SymbolReader(), found),
             selection.account(transaction, found),
-            selection.coverage(selection.totals(transaction, found)),
+            selection.coverage(found),
         )
 
 

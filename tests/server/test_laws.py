@@ -1,5 +1,5 @@
 """The store against a plain dictionary: any order, split and repetition of the same batches, on
-any stream of any server, gives the same answers."""
+any stream of any server, compacted and summed up whenever it may be, gives the same answers."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -14,11 +14,13 @@ from server.ingest.ingester import Ingester
 from server.query import selection
 from server.query.profile import merged_profile
 from server.query.timeline import timeline
-from server.store.catalog import TimeRange
+from server.store import compaction, renewal, stale
 from server.store.database import Database
+from server.store.hours import TimeRange
+from server.store.plan import Level
 from server.store.symbols import SymbolReader
 from tests import builders
-from tests.server.drains import MIDNIGHT, TEN_SECONDS, Sender, drain, series
+from tests.server.drains import MIDNIGHT, SECOND, TEN_SECONDS, Sender, drain, series
 
 HOSTS = ("a", "b")
 SERVICES = ("checkout", "search", "")
@@ -32,7 +34,19 @@ SELECTORS = (
     'cpu{zone="north"}',
     "off_cpu",
 )
-SLOTS = 6
+HOUR = 3600 * SECOND
+STARTS = [
+    MIDNIGHT + hour * HOUR + slot * TEN_SECONDS
+    for hour in (0, 1, 23, 24, 47)
+    for slot in (0, 1, 359)
+]
+"""Of drains: two days, in three of their hours; the first moments and the last."""
+
+EDGES = sorted(
+    {MIDNIGHT + hour * HOUR for hour in (-24, 0, 1, 2, 24, 48, 72)}
+    | {start + offset for start in STARTS for offset in (0, 1)}
+)
+"""Of ranges: days, hours, beside the start of a drain."""
 
 tenants = (f"tenant-{number}" for number in count())
 
@@ -58,28 +72,33 @@ def drains(draw: st.DrawFn) -> Drain:
     return drain(
         *held,
         host=host,
-        start_ns=MIDNIGHT + draw(st.integers(0, SLOTS - 1)) * TEN_SECONDS,
+        start_ns=draw(st.sampled_from(STARTS)),
         losses=draw(st.dictionaries(st.sampled_from(("ring_full", "spool_full")), st.just(3))),
     )
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """Which drain arrives, on which stream of which server."""
+    """Which drain arrives, on which stream of which server, and what is done then."""
 
     number: int
     server: int
     stream: int
+    compact: int
+    renew: int
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[list[Drain], list[Delivery]]:
-    """Drains, each delivered at least once, in any order."""
+    """Drains, each delivered at least once, in any order, with any work in between."""
     sent = draw(st.lists(drains(), min_size=1, max_size=6))
     again = draw(st.lists(st.integers(0, len(sent) - 1), max_size=6))
     order = draw(st.permutations([*range(len(sent)), *again]))
     two = st.integers(0, 1)
-    return sent, [Delivery(number, draw(two), draw(two)) for number in order]
+    some = st.sampled_from((0, 1, 99))
+    return sent, [
+        Delivery(number, draw(two), draw(two), draw(some), draw(some)) for number in order
+    ]
 
 
 class Expected:
@@ -94,23 +113,42 @@ class Expected:
             for profile in one.profiles:
                 if profile.type.name == meant.profile_type and meant.matches(dict(profile.labels)):
                     self.stacks.update(builders.stacks(profile))
-                    self.buckets[one.start_ns] += profile.total_samples
+                    self.buckets[one.start_ns // HOUR] += profile.total_samples
         self.taken = sum(one.taken for one in inside)
         self.losses: Counter[str] = Counter()
         for one in inside:
             self.losses.update(one.losses)
 
 
-@given(histories(), st.sampled_from(SELECTORS), st.integers(0, SLOTS), st.integers(1, SLOTS))
+def maintain(database: Database, compact: int, renew: int) -> None:
+    """Compacts so many series and hours, and renews so many marks, those of the newest scope
+    first."""
+    with database.read() as transaction:
+        pending = compaction.pending(transaction)
+        marks = [
+            mark
+            for level in (Level.ALL_HOUR, Level.ALL_DAY)
+            for mark in stale.marks(transaction, level)
+        ]
+    for one in sorted(pending, key=lambda one: -one.scope_id)[:compact]:
+        assert compaction.compact(database, one) == sum(one.rows.values())
+    for mark in sorted(marks, key=lambda mark: -mark.scope_id)[:renew]:
+        renewal.renew(database, mark)
+
+
+@given(
+    histories(),
+    st.sampled_from(SELECTORS),
+    st.lists(st.sampled_from(EDGES), min_size=2, max_size=2, unique=True),
+)
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
     database: Database,
     history: tuple[list[Drain], list[Delivery]],
     chosen: str,
-    first: int,
-    length: int,
+    edges: list[int],
 ) -> None:
     drains, deliveries = history
     tenant = next(tenants)
@@ -122,22 +160,22 @@ def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
     for delivery in deliveries:
         sender = streams[delivery.server][delivery.stream]
         sender.send(drains[delivery.number], sequence=delivery.number)
+        maintain(database, delivery.compact, delivery.renew)
 
-    within = TimeRange(MIDNIGHT + first * TEN_SECONDS, MIDNIGHT + (first + length) * TEN_SECONDS)
+    within = TimeRange(*sorted(edges))
     expected = Expected(drains, chosen, within)
     with database.read() as transaction:
         found = selection.select(transaction, tenant, selector.parse(chosen), within)
         profile = merged_profile(transaction, SymbolReader(), found)
-        shown = timeline(transaction, found, TEN_SECONDS)
-        totals = selection.totals(transaction, found)
+        shown = timeline(transaction, found, HOUR)
         everything = selection.select(transaction, tenant, selector.parse("cpu"), within)
         accounts = selection.account(transaction, everything)
 
     assert builders.stacks(profile) == +expected.stacks
     assert profile.total_value == profile.total_samples * builders.PERIOD_NS
     assert dict(zip(shown.times_ns, shown.samples, strict=True)) == {
-        time_ns: expected.buckets[time_ns] for time_ns in shown.times_ns
+        time_ns: expected.buckets[time_ns // HOUR] for time_ns in shown.times_ns
     }
-    assert sum(total.samples for _, total in totals) == profile.total_samples
+    assert sum(total.samples for total in found.totals.values()) == profile.total_samples
     assert (accounts.taken, Counter(accounts.losses)) == (expected.taken, expected.losses)
     assert accounts.taken == accounts.stored + sum(accounts.losses.values())

@@ -20,7 +20,7 @@ from server.ingest import ingester
 
 def main(url: str, moment: str) -> None:
     if moment == "inserted":
-        ingester.samples.add = _deadly(ingester.samples.add)
+        ingester.hot.add = _deadly(ingester.hot.add)
     else:
         Ingester = ingester.Ingester
         Ingester.store = _deadly(Ingester.store)  # type: ignore[method-assign]

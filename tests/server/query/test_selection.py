@@ -11,8 +11,8 @@ from server.config import TENANT
 from server.ingest.ingester import Ingester
 from server.query import selection
 from server.query.timeline import timeline
-from server.store.catalog import TimeRange
 from server.store.database import Database
+from server.store.hours import TimeRange
 from tests import builders
 from tests.server.drains import MIDNIGHT, SECOND, TEN_SECONDS, Sender, drain, send_all, series
 from tests.server.reading import DAY, read, total

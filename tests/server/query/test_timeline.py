@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server.query.timeline import spread
-from server.store.samples import Window
+from server.store.totals import Window
 
 
 def parts(window: Window, times: range) -> dict[int, tuple[int, int]]:

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler.model import Frame
+from server.store import blob as blobs
 from server.store import codec
-from server.store.codec import DamagedError, Entries
+from server.store.blob import DamagedError
+from server.store.codec import Entries
 from tests.profiler import strategies
 
 counts = st.one_of(st.integers(0, 255), st.integers(256, 2**50))
@@ -77,6 +79,6 @@ def test_a_blob_that_unpacks_to_more_than_it_may_is_not_unpacked(
 ) -> None:
     many = np.arange(1000, dtype=np.int64)
     blob = codec.encode_entries(Entries(many, many, many))
-    monkeypatch.setattr(codec, "_PLAIN_BYTES", 1000)
+    monkeypatch.setattr(blobs, "_PLAIN_BYTES", 1000)
     with pytest.raises(DamagedError, match="at most 1000"):
         codec.decode_entries(blob)

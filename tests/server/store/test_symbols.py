@@ -4,8 +4,9 @@ import pytest
 import sqlalchemy as sa
 
 from server.store import codec, symbols
+from server.store.blob import DamagedError
 from server.store.bounded import BoundedCache
-from server.store.codec import DamagedError, FrameRow
+from server.store.codec import FrameRow
 from server.store.database import Database
 from server.store.schema import frame_log, node_log
 from server.store.symbols import SymbolReader, SymbolWriter

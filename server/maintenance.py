@@ -1,0 +1,92 @@
+"""What keeps a database small and fast: hot rows become chunks, rollups are made anew.
+
+The server does it in a thread of its own, in transactions of some milliseconds, and rests as long
+as it has worked. `profiler compact` does the same at once. Several may work on one database.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Self, TypeVar
+
+from profiler.clock import Clock
+from profiler.errors import UnavailableError
+from server.store import compaction, renewal, stale
+from server.store.database import Database
+from server.store.plan import Level
+
+PAUSE_SECONDS = 20.0
+"""Between two looks at what is to do."""
+
+Step = Callable[[], object]
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+def phases(database: Database, now_ns: int, *, everything: bool = False) -> Iterator[list[Step]]:
+    """What is to do, in steps; each phase is looked up when the one before is done.
+
+    `everything` compacts also what will be compacted better later.
+    """
+    with database.read() as transaction:
+        pending = compaction.pending(transaction)
+    chosen = pending if everything else compaction.due(pending, now_ns)
+    pieces = list(compaction.steps(chosen))
+    yield [partial(compaction.compact, database, one) for one in _shuffled(pieces)]
+    for level in (Level.ALL_HOUR, Level.ALL_DAY):
+        with database.read() as transaction:
+            marks = renewal.due(stale.marks(transaction, level), now_ns)
+        yield [partial(renewal.renew, database, mark) for mark in _shuffled(marks)]
+
+
+def _shuffled(steps: Sequence[T]) -> list[T]:
+    """So that several servers do not all begin with the same."""
+    return random.sample(steps, len(steps))
+
+
+class Maintenance:
+    """Works from entry to exit."""
+
+    def __init__(self, database: Database, clock: Clock, pause_seconds: float = PAUSE_SECONDS):
+        self._database = database
+        self._clock = clock
+        self._pause_seconds = pause_seconds
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="maintenance")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Returns when the step in hand is done."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._pause_seconds):
+            try:
+                self._work()
+            except UnavailableError as error:
+                _log.warning("the database is not maintained: %s", error)
+            except Exception:
+                _log.exception("the database is not maintained")
+
+    def _work(self) -> None:
+        for phase in phases(self._database, self._clock.now_ns()):
+            for step in phase:
+                started = time.monotonic()
+                step()
+                if self._stopping.wait(time.monotonic() - started):
+                    return

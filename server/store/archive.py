@@ -1,0 +1,160 @@
+"""The rows of chunks: written by the compaction, read where a range cuts an hour."""
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+import sqlalchemy as sa
+
+from server.store import chunk as chunks
+from server.store import rollup as rollups
+from server.store.chunk import Chunk, Times, merge
+from server.store.codec import Entries, decode_sums
+from server.store.database import upsert
+from server.store.hours import HOUR_NS
+from server.store.plan import Level
+from server.store.rollup import Key, Rollup
+from server.store.schema import chunk, rollup
+from server.store.totals import LARGEST_SUM
+
+_ROWS_A_FETCH = 100
+"""Of some 60 KB each."""
+
+PART_ENTRIES = 2 << 20
+"""In a part of a chunk: so much is in memory at once, some 100 MB. A host of 64 CPUs comes to an
+eighth of it in an hour."""
+
+_KEY = (chunk.c.hour, chunk.c.series_id, chunk.c.epoch, chunk.c.period, chunk.c.part)
+
+_SAME = [
+    chunk.c[name] == rollup.c[name]
+    for name in ("scope_id", "profile_type", "hour", "series_id", "epoch", "period", "part")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A chunk as it was read: its profiles' entries are places in `nodes`."""
+
+    key: Key
+    times: Times
+    profiles: Entries
+    nodes: chunks.Column
+
+    def cut(self, from_ns: int, to_ns: int) -> Rollup:
+        """The sums over its profiles that begin in [from_ns, to_ns)."""
+        part = self.times.between(from_ns, to_ns)
+        sums = chunks.cut(self.times, self.profiles, self.nodes, part)
+        return Rollup(self.key, self.times[part].totals(self.key.period), sums)
+
+    def chunk(self) -> Chunk:
+        profiles = self.profiles
+        return Chunk(
+            self.times, Entries(self.nodes[profiles.nodes], profiles.samples, profiles.values)
+        )
+
+
+def write(transaction: sa.Connection, key: Key, merged: Chunk) -> None:
+    """Writes a chunk and its rollup, in the place of older ones."""
+    sums = merged.sums()
+    rollups.write(transaction, [Rollup(key, merged.times.totals(key.period), sums)])
+    upsert(
+        transaction,
+        chunk,
+        scope_id=key.scope_id,
+        profile_type=key.profile_type,
+        hour=key.hour,
+        series_id=key.series_id,
+        epoch=key.epoch,
+        period=key.period,
+        part=key.part,
+        n=len(merged.entries.nodes),
+        times=chunks.encode_times(merged.times, key.hour * HOUR_NS),
+        entries=chunks.encode_profiles(merged.entries, sums.nodes),
+    )
+
+
+def extend(transaction: sa.Connection, key: Key, new: Chunk) -> None:
+    """Merges profiles into the newest part of their chunk, or makes the next part where it is
+    full. On PostgreSQL, for whoever has marked the hour."""
+    newest = (
+        sa.select(chunk.c.part, chunk.c.n, rollup.c.samples, rollup.c.value)
+        .where(*_of(key.scope_id, key.profile_type, range(key.hour, key.hour + 1)), *_SAME)
+        .where(rollup.c.level == Level.SERIES_HOUR, chunk.c.series_id == key.series_id)
+        .where(chunk.c.epoch == key.epoch, chunk.c.period == key.period)
+        .order_by(chunk.c.part.desc())
+        .limit(1)
+    )
+    found = transaction.execute(newest).one_or_none()
+    if found is None:
+        return write(transaction, key, new)
+    part, n, samples, value = found
+    totals = new.times.totals(key.period)
+    full = (
+        n + len(new.entries.nodes) > PART_ENTRIES
+        or max(samples + totals.samples, value + totals.value) > LARGEST_SUM
+    )
+    if full:
+        return write(transaction, replace(key, part=part + 1), new)
+    key = replace(key, part=part)
+    hour = range(key.hour, key.hour + 1)
+    with closing(read(transaction, key.scope_id, key.profile_type, hour, [key.series_id])) as rows:
+        old = next(stored.chunk() for stored in rows if stored.key == key)
+    return write(transaction, key, merge([old, new]))
+
+
+def read(
+    transaction: sa.Connection,
+    scope_id: int,
+    profile_type: str,
+    hours: range,
+    numbers: Sequence[int] | None = None,
+) -> Generator[Stored]:
+    """The chunks of some hours, of all series where no `numbers` are given.
+
+    Holds a cursor: close it where it is not read to its end.
+    """
+    wanted = (
+        sa.select(*_KEY, chunk.c.times, chunk.c.entries, rollup.c.sums)
+        .where(*_of(scope_id, profile_type, hours), *_among(numbers), *_SAME)
+        .where(rollup.c.level == Level.SERIES_HOUR)
+        .execution_options(yield_per=_ROWS_A_FETCH)
+    )
+    with transaction.execute(wanted) as rows:
+        for hour, *rest, times, entries, sums in rows:
+            key = Key(scope_id, profile_type, Level.SERIES_HOUR, hour, *rest)
+            nodes = decode_sums(sums).nodes
+            decoded = chunks.decode_times(times, hour * HOUR_NS)
+            yield Stored(key, decoded, chunks.decode_profiles(entries, nodes), nodes)
+
+
+def times(
+    transaction: sa.Connection,
+    scope_id: int,
+    profile_type: str,
+    hours: range,
+    numbers: Sequence[int] | None = None,
+) -> Iterator[tuple[Key, Times]]:
+    """When the profiles of some hours were taken, and their sums."""
+    wanted = (
+        sa.select(*_KEY, chunk.c.times)
+        .where(*_of(scope_id, profile_type, hours), *_among(numbers))
+        .execution_options(yield_per=_ROWS_A_FETCH)
+    )
+    for hour, *rest, blob in transaction.execute(wanted):
+        key = Key(scope_id, profile_type, Level.SERIES_HOUR, hour, *rest)
+        yield key, chunks.decode_times(blob, hour * HOUR_NS)
+
+
+def _of(scope_id: int, profile_type: str, hours: range) -> tuple[sa.ColumnElement[bool], ...]:
+    """The condition that chooses hours: a range of the key."""
+    return (
+        chunk.c.scope_id == scope_id,
+        chunk.c.profile_type == profile_type,
+        chunk.c.hour >= hours.start,
+        chunk.c.hour < hours.stop,
+    )
+
+
+def _among(numbers: Sequence[int] | None) -> tuple[sa.ColumnElement[bool], ...]:
+    return () if numbers is None else (chunk.c.series_id.in_(numbers),)

@@ -1,0 +1,182 @@
+"""Hot rows: what was measured and is not yet compacted, one row a series and batch."""
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from profiler.errors import FormatError
+from server.store.catalog import Group
+from server.store.codec import Entries, decode_entries, encode_entries
+from server.store.hours import HOUR_NS, TimeRange
+from server.store.schema import hot
+from server.store.totals import LARGEST_SUM, Bucket, Totals, Window
+
+_ROWS_A_FETCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The samples of a series in one batch; its entries are nodes of an epoch of its scope."""
+
+    scope_id: int
+    series_id: int
+    t0_ns: int
+    epoch: int
+    duration_ns: int
+    period: int
+    entries: Entries
+
+    @property
+    def samples(self) -> int:
+        return int(self.entries.samples.sum())
+
+    @property
+    def value(self) -> int:
+        implied = not len(self.entries.values)
+        return self.samples * self.period if implied else int(self.entries.values.sum())
+
+
+_ROW = (
+    hot.c.scope_id,
+    hot.c.series_id,
+    hot.c.t0_ns,
+    hot.c.epoch,
+    hot.c.duration_ns,
+    hot.c.period,
+    hot.c.blob,
+)
+
+
+def add(transaction: sa.Connection, uid: int, rows: Iterable[Row]) -> None:
+    """Adds the rows of the batch `uid`; FormatError where another batch has used its name."""
+    columns = [
+        {
+            "scope_id": row.scope_id,
+            "series_id": row.series_id,
+            "t0_ns": row.t0_ns,
+            "uid": uid,
+            "epoch": row.epoch,
+            "duration_ns": row.duration_ns,
+            "period": row.period,
+            "samples": row.samples,
+            "value": row.value,
+            "n": len(row.entries.nodes),
+            "blob": encode_entries(row.entries),
+        }
+        for row in rows
+    ]
+    try:
+        if columns:
+            transaction.execute(hot.insert(), columns)
+    except IntegrityError:
+        raise FormatError(
+            "sequence: a batch of this collector and number is stored, with other accounts"
+        ) from None
+
+
+def take(
+    transaction: sa.Connection, scope_id: int, series_id: int, hour: int, most_entries: int
+) -> list[Row]:
+    """Removes rows of one series and hour, the oldest first, and returns exactly these.
+
+    They have at most `most_entries` together, unless one row has more, and sums of 64 bits.
+    """
+    mine = (
+        hot.c.scope_id == scope_id,
+        hot.c.series_id == series_id,
+        hot.c.t0_ns >= hour * HOUR_NS,
+        hot.c.t0_ns < (hour + 1) * HOUR_NS,
+    )
+    last = _last_of(transaction, mine, most_entries)
+    if last is None:
+        return []
+    upto = sa.tuple_(hot.c.t0_ns, hot.c.uid) <= sa.tuple_(*last)
+    removed = transaction.execute(hot.delete().where(*mine, upto).returning(*_ROW))
+    return [_row(*row) for row in removed]
+
+
+def _last_of(
+    transaction: sa.Connection, mine: tuple[sa.ColumnElement[bool], ...], most_entries: int
+) -> tuple[int, int] | None:
+    """The key of the last row that `take` takes."""
+    columns = (hot.c.t0_ns, hot.c.uid, hot.c.n, hot.c.samples, hot.c.value)
+    wanted = sa.select(*columns).where(*mine).order_by(hot.c.t0_ns, hot.c.uid)
+    last, entries, sums = None, 0, 0
+    for t0_ns, uid, n, samples, value in transaction.execute(wanted.limit(_ROWS_A_FETCH)):
+        entries, sums = entries + n, sums + max(samples, value)
+        if last is not None and (entries > most_entries or sums > LARGEST_SUM):
+            break
+        last = t0_ns, uid
+    return last
+
+
+def read(transaction: sa.Connection, group: Group, within: TimeRange) -> Generator[Row]:
+    """The rows of the group that begin in the range.
+
+    Holds a cursor: close it where it is not read to its end.
+    """
+    wanted = sa.select(*_ROW).execution_options(yield_per=_ROWS_A_FETCH)
+    for chosen in _chosen(group, within):
+        with transaction.execute(wanted.where(*chosen)) as rows:
+            for row in rows:
+                yield _row(*row)
+
+
+def totals(
+    transaction: sa.Connection, group: Group, within: TimeRange
+) -> Iterator[tuple[int, Totals]]:
+    """By series, of those that have rows."""
+    wanted = sa.select(
+        hot.c.series_id, sa.func.count(), sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value)
+    ).group_by(hot.c.series_id)
+    for chosen in _chosen(group, within):
+        for series_id, profiles, samples, value in transaction.execute(wanted.where(*chosen)):
+            yield series_id, Totals(profiles, int(samples), int(value))
+
+
+def timeline(
+    transaction: sa.Connection, group: Group, within: TimeRange, origin_ns: int, step_ns: int
+) -> Iterator[Bucket | Window]:
+    """In no order: sums of the rows whose window lies in one bucket, and of those of each other
+    window. A window may come more than once."""
+    number = ((hot.c.t0_ns - origin_ns) // step_ns).label("number")
+    last_ns = hot.c.t0_ns + sa.case((hot.c.duration_ns > 0, hot.c.duration_ns - 1), else_=0)
+    inside = (last_ns - origin_ns) // step_ns == number
+    sums = sa.select(number, sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value))
+    window = (hot.c.t0_ns, hot.c.duration_ns)
+    windows = sa.select(*window, sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value))
+    for chosen in _chosen(group, within):
+        for bucket, samples, value in transaction.execute(
+            sums.where(*chosen, inside).group_by(number)
+        ):
+            yield Bucket(int(bucket), int(samples), int(value))
+        for t0_ns, duration_ns, samples, value in transaction.execute(
+            windows.where(*chosen, ~inside).group_by(*window)
+        ):
+            yield Window(t0_ns, duration_ns, int(samples), int(value))
+
+
+def _chosen(group: Group, within: TimeRange) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
+    """Conditions that together choose the rows; each is a range of the key a series."""
+    for numbers in group.batches():
+        yield (
+            hot.c.scope_id == group.scope_id,
+            hot.c.series_id.in_(numbers),
+            hot.c.t0_ns >= within.from_ns,
+            hot.c.t0_ns < within.to_ns,
+        )
+
+
+def _row(
+    scope_id: int,
+    series_id: int,
+    t0_ns: int,
+    epoch: int,
+    duration_ns: int,
+    period: int,
+    blob: bytes,
+) -> Row:
+    entries = decode_entries(blob)
+    return Row(scope_id, series_id, t0_ns, epoch, duration_ns, period, entries)

@@ -1,0 +1,122 @@
+"""Rollups: the sums over an hour or a day, of one series or of all of a scope and type.
+
+Those of a series' hour are the upper half of its chunk and are written with it. All others are
+caches, made from those below; `stale` knows which of them must not be used.
+"""
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from server.store.codec import Entries, decode_sums, encode_sums
+from server.store.database import upsert
+from server.store.plan import Level, Run
+from server.store.schema import rollup
+from server.store.totals import Totals
+
+ALL = 0
+"""The series number of what sums up all of them."""
+
+_ROWS_A_FETCH = 100  # of up to some 100 KB each
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Of a rollup, and (level SERIES_HOUR) of the chunk below it."""
+
+    scope_id: int
+    profile_type: str
+    level: Level
+    hour: int
+    series_id: int
+    epoch: int
+    period: int
+    part: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rollup:
+    key: Key
+    totals: Totals
+    entries: Entries
+
+
+def write(transaction: sa.Connection, rows: Iterable[Rollup]) -> None:
+    """Writes each, in the place of an older one."""
+    for row in rows:
+        upsert(
+            transaction,
+            rollup,
+            **{name: getattr(row.key, name) for name in Key.__slots__},
+            profiles=row.totals.profiles,
+            samples=row.totals.samples,
+            value=row.totals.value,
+            n=len(row.entries.nodes),
+            sums=encode_sums(row.entries),
+        )
+
+
+def read(
+    transaction: sa.Connection,
+    scope_id: int,
+    profile_type: str,
+    run: Run,
+    numbers: Sequence[int] | None = None,
+) -> Generator[Rollup]:
+    """Series by series in an hour, hour by hour; of all series where no `numbers` are given.
+
+    Holds a cursor: close it where it is not read to its end.
+    """
+    columns = (
+        *(rollup.c.hour, rollup.c.series_id, rollup.c.epoch, rollup.c.period, rollup.c.part),
+        *(rollup.c.profiles, rollup.c.samples, rollup.c.value, rollup.c.sums),
+    )
+    wanted = (
+        sa.select(*columns)
+        .where(*_of(scope_id, profile_type, run), *_among(numbers))
+        .execution_options(yield_per=_ROWS_A_FETCH)
+    )
+    with transaction.execute(wanted) as rows:
+        for hour, series_id, epoch, period, part, *sums, blob in rows:
+            key = Key(scope_id, profile_type, run.level, hour, series_id, epoch, period, part)
+            yield Rollup(key, Totals(*sums), decode_sums(blob))
+
+
+def totals(
+    transaction: sa.Connection,
+    scope_id: int,
+    profile_type: str,
+    run: Run,
+    numbers: Sequence[int] | None = None,
+) -> Iterator[tuple[int, Totals]]:
+    """By series."""
+    sums = (rollup.c.profiles, rollup.c.samples, rollup.c.value)
+    wanted = (
+        sa.select(rollup.c.series_id, *map(sa.func.sum, sums))
+        .where(*_of(scope_id, profile_type, run), *_among(numbers))
+        .group_by(rollup.c.series_id)
+    )
+    for series_id, *found in transaction.execute(wanted):
+        yield series_id, Totals(*map(int, found))
+
+
+def series(transaction: sa.Connection, scope_id: int, profile_type: str, run: Run) -> list[int]:
+    """The series that have rollups in a run."""
+    wanted = sa.select(rollup.c.series_id).where(*_of(scope_id, profile_type, run)).distinct()
+    return sorted(transaction.execute(wanted).scalars())
+
+
+def _of(scope_id: int, profile_type: str, run: Run) -> tuple[sa.ColumnElement[bool], ...]:
+    """The condition that chooses a run: a range of the key."""
+    return (
+        rollup.c.scope_id == scope_id,
+        rollup.c.profile_type == profile_type,
+        rollup.c.level == run.level,
+        rollup.c.hour >= run.first,
+        rollup.c.hour < run.end,
+    )
+
+
+def _among(numbers: Sequence[int] | None) -> tuple[sa.ColumnElement[bool], ...]:
+    return () if numbers is None else (rollup.c.series_id.in_(numbers),)

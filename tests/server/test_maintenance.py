@@ -1,0 +1,74 @@
+"""The thread that compacts and sums up, and the command that does the same at once."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from profiler.clock import SystemClock
+from server import maintenance
+from server.config import TENANT
+from server.ingest.ingester import Ingester
+from server.maintenance import Maintenance
+from server.store import migrations
+from server.store.database import Database
+from server.store.schema import hot, stale
+from tests.processes import eventually
+from tests.server.drains import drain, send_all, series
+from tests.server.reading import total
+
+
+def settled(database: Database) -> bool | None:
+    """True when nothing is left to do."""
+    with database.read() as transaction:
+        counts = [
+            transaction.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+            for table in (hot, stale)
+        ]
+    return True if counts == [0, 0] else None
+
+
+def test_the_server_compacts_and_sums_up_in_the_background(database: Database) -> None:
+    send_all(Ingester(database, TENANT), [drain(series("main 3"), series("f 1", host="b"))])
+    with Maintenance(database, SystemClock(), pause_seconds=0.01):
+        eventually(lambda: settled(database), "everything is compacted")
+    assert total(database) == 4
+
+
+def test_what_fails_is_said_and_tried_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    send_all(Ingester(database, TENANT), [drain(series("main 3"))])
+    pending = maintenance.compaction.pending
+    failures = [ZeroDivisionError("a bug")]
+
+    def fails_once(transaction: sa.Connection) -> list[maintenance.compaction.Pending]:
+        if failures:
+            raise failures.pop()
+        return pending(transaction)
+
+    monkeypatch.setattr(maintenance.compaction, "pending", fails_once)
+    with (
+        caplog.at_level(logging.WARNING),
+        Maintenance(database, SystemClock(), pause_seconds=0.01),
+    ):
+        eventually(lambda: settled(database), "everything is compacted")
+    assert "the database is not maintained" in caplog.text
+
+
+def test_the_command_leaves_nothing_to_do_and_may_be_repeated(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/profiler.db"
+    with Database(url) as database:
+        migrations.migrate(database)
+        send_all(Ingester(database, TENANT), [drain(series("main 3"), series("f 1", host="b"))])
+        command = [sys.executable, "-m", "profiler", "compact", "--database", url]
+        said = [
+            subprocess.run(command, capture_output=True, text=True, check=True).stderr
+            for _ in range(2)
+        ]
+        assert said == [f"profiler: {url} is compacted, in {steps} steps\n" for steps in (3, 0)]
+        assert settled(database)
+        assert total(database) == 4
