@@ -18,6 +18,7 @@ from server.ingest.listener import IngestListener
 from server.ingest.service import IngestService
 from server.maintenance import Maintenance
 from server.metrics import Metrics
+from server.query.function_tree import FunctionTrees
 from server.store import migrations
 from server.store.database import Database
 from server.store.symbols import SymbolReader
@@ -73,6 +74,7 @@ class Server:
 
         ingester = Ingester(database, config.tenant)
         symbols = SymbolReader()
+        functions = FunctionTrees(symbols)
         metrics.watch(
             "profiler_ingest_cached_nodes",
             "Memory of the writer's symbol cache, in nodes.",
@@ -81,9 +83,9 @@ class Server:
         metrics.watch(
             "profiler_query_cached_nodes",
             "Memory of the readers' symbol cache, in nodes.",
-            lambda: symbols.cached_nodes,
+            lambda: symbols.cached_nodes + functions.cached_nodes,
         )
-        backend = Backend(database, symbols, metrics, self._clock, config.tenant)
+        backend = Backend(database, symbols, functions, metrics, self._clock, config.tenant)
         app = create_app(backend, host_and_port("--http", config.http)[0])
         self._http = parts.enter_context(HttpListener(config.http, app))
         self._ingest = parts.enter_context(

@@ -12,9 +12,7 @@ KEY = ("hour", "series_id", "epoch", "period", "part")
 
 
 def upgrade() -> None:
-    op.add_column(
-        "series", sa.Column("last_hour", sa.Integer, nullable=False, server_default="-1")
-    )
+    op.add_column("series", sa.Column("last_hour", sa.Integer, nullable=False, server_default="-1"))
     op.create_table(
         "chunk",
         *_key(),

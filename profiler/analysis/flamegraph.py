@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from profiler.analysis import grouping
-from profiler.analysis.tree import Column, depths, fold, levels, preorder, sums
+from profiler.analysis import forest, grouping
+from profiler.analysis.forest import Forest, merged
+from profiler.analysis.tree import Column, levels, preorder
 from profiler.errors import UsageError
 from profiler.model import Frame, Profile, ProfileType
 
@@ -45,46 +46,44 @@ def build(profile: Profile, max_nodes: int = MAX_NODES) -> Flamegraph:
 
     Frames of the same function, file, binary and kind become one, shown by the first of them.
     """
+    return draw(forest.of(profile), max_nodes)
+
+
+def draw(trees: Forest, max_nodes: int = MAX_NODES) -> Flamegraph:
+    """Draws all trees as one. Of equal nodes of several trees, each counts as hidden."""
     if max_nodes < 1:
         raise UsageError(f"max_nodes is at least 1, got {max_nodes}")
-    keys, function_of = grouping.by_function(profile.frames)
-    tree = fold(profile.parents, _functions_of_nodes(profile, function_of))
-    rows = levels(tree.parents)
-    self_values = tree.add(profile.values)
-    totals = sums(self_values, tree.parents, rows)
-    samples = sums(tree.add(profile.samples), tree.parents, rows)
-
-    kept = _largest(totals, depths(tree.parents), max_nodes)
+    tree, weights = merged(trees.trees, max_nodes)
+    kept = _largest(tree.totals, tree.depth, max_nodes)
     parents = _renumbered(tree.parents, kept)
-    function = tree.keys[kept]
-    place = preorder(parents, levels(parents), -totals[kept], _ranks(keys, function))
+    function = tree.functions[kept]
+    rows = levels(parents)
+    place = preorder(parents, rows, -tree.totals[kept], _ranks(trees.keys, function))
     order = np.argsort(place.position)
-    frames, frame = _used(profile.frames, function_of, function[order])
+    frames, frame = _used(trees.frames, function[order])
     drawn = kept[order]
     return Flamegraph(
-        type=profile.type,
+        type=trees.type,
         frames=frames,
-        depth=depths(parents)[order],
+        depth=tree.depth[drawn],
         frame=frame,
-        self_values=self_values[drawn],
-        totals=totals[drawn],
-        samples=samples[drawn],
-        hidden_nodes=len(tree.parents) - len(kept),
+        self_values=tree.self_values[drawn],
+        totals=tree.totals[drawn],
+        samples=tree.samples[drawn],
+        hidden_nodes=trees.nodes - int(weights[kept].sum()),
     )
-
-
-def _functions_of_nodes(profile: Profile, function_of: NDArray[np.int32]) -> NDArray[np.int32]:
-    numbers = np.full(len(profile.node_frames), -1, np.int32)
-    numbers[1:] = function_of[profile.node_frames[1:]]
-    return numbers
 
 
 def _largest(totals: Column, depth: NDArray[np.int32], count: int) -> NDArray[np.intp]:
     """The `count` nodes of the largest totals, ascending; of equal ones the higher, so that
     every node that stays has its parent."""
-    if len(totals) <= count:
+    beyond = len(totals) - count
+    if beyond <= 0:
         return np.arange(len(totals))
-    return np.sort(np.lexsort((depth, -totals))[:count])
+    least = np.partition(totals, beyond)[beyond]
+    larger, equal = np.flatnonzero(totals > least), np.flatnonzero(totals == least)
+    higher = equal[np.argsort(depth[equal], kind="stable")]
+    return np.sort(np.concatenate([larger, higher[: count - len(larger)]]))
 
 
 def _renumbered(parents: NDArray[np.int32], kept: NDArray[np.intp]) -> NDArray[np.int32]:
@@ -97,19 +96,20 @@ def _renumbered(parents: NDArray[np.int32], kept: NDArray[np.intp]) -> NDArray[n
 
 def _ranks(keys: Sequence[grouping.FunctionKey], function: NDArray[np.int32]) -> NDArray[np.int32]:
     """Each node's place in the alphabet of the functions that occur; 0 at the root."""
-    rank = np.zeros(len(keys) + 1, np.int32)  # the last entry is the root's, at index -1
-    used = np.unique(function[1:]).tolist()
-    for place, number in enumerate(sorted(used, key=keys.__getitem__)):
-        rank[number] = place
-    return rank[function]
+    used, index = np.unique(function[1:], return_inverse=True)
+    names = [keys[number] for number in used.tolist()]
+    rank = np.empty(len(used), np.int32)
+    rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(used))
+    return np.concatenate([np.zeros(1, np.int32), rank[index]])
 
 
 def _used(
-    frames: Sequence[Frame], function_of: NDArray[np.int32], function: NDArray[np.int32]
+    frames: Sequence[Frame], function: NDArray[np.int32]
 ) -> tuple[tuple[Frame, ...], NDArray[np.int32]]:
-    """The first frame of each function in order of use, and each node's index into these."""
-    _, first_frames = np.unique(function_of, return_index=True)
-    numbers: dict[int, int] = {}
-    column = [numbers.setdefault(number, len(numbers)) for number in function[1:].tolist()]
-    chosen = tuple(frames[first_frames[number]] for number in numbers)
-    return chosen, np.array([-1, *column], np.int32)
+    """The frames of the functions in order of use, and each node's index into these."""
+    used, first, index = np.unique(function[1:], return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty(len(used), np.int32)
+    place[order] = np.arange(len(used))
+    chosen = tuple(frames[number] for number in used[order].tolist())
+    return chosen, np.concatenate([np.full(1, -1, np.int32), place[index]])

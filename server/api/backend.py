@@ -7,6 +7,7 @@ from flask import Flask, current_app
 
 from profiler.clock import Clock
 from server.metrics import Metrics
+from server.query.function_tree import FunctionTrees
 from server.store.database import Database
 from server.store.symbols import SymbolReader
 
@@ -19,6 +20,7 @@ class Backend:
 
     database: Database
     symbols: SymbolReader
+    functions: FunctionTrees
     metrics: Metrics
     clock: Clock
     tenant: str

@@ -6,14 +6,14 @@ from flask import Blueprint, Response
 
 from profiler.analysis import flamegraph, incomplete
 from profiler.analysis.flamegraph import MAX_NODES, Flamegraph
-from profiler.model import Frame, Kind, Profile
+from profiler.model import ROOT, Frame, Kind
 from server.api import urls
 from server.api.arguments import SELECTION, Arguments
 from server.api.backend import backend
 from server.api.context import context
 from server.api.responses import answer
 from server.query import selection
-from server.query.profile import merged_profile
+from server.query.forest import forest
 
 VERSION = 1
 """Of the answer's form. Grows when a reader of the old form would misread the new one."""
@@ -32,14 +32,15 @@ def show() -> Response:
     max_nodes = given.integer("max_nodes", MAX_NODES, 1, MOST_NODES)
     with backend().database.read() as transaction:
         chosen = selection.select(transaction, backend().tenant, selector, within)
-        profile = merged_profile(transaction, backend().symbols, chosen)
+        trees = forest(transaction, backend().functions, chosen)
         coverage = selection.coverage(chosen)
         accounts = selection.account(transaction, chosen)
-    graph = flamegraph.build(profile, max_nodes)
-    return answer(_columns(graph, profile) | context(accounts, coverage))
+    graph = flamegraph.draw(trees, max_nodes)
+    causes = [{"cause": cause, "samples": n} for cause, n in incomplete.causes(trees).items()]
+    return answer(_columns(graph) | {"incomplete": causes} | context(accounts, coverage))
 
 
-def _columns(graph: Flamegraph, profile: Profile) -> dict[str, object]:
+def _columns(graph: Flamegraph) -> dict[str, object]:
     strings: dict[str, int] = {"": 0}
     return {
         "version": VERSION,
@@ -55,11 +56,7 @@ def _columns(graph: Flamegraph, profile: Profile) -> dict[str, object]:
             "samples": graph.samples.tolist(),
         },
         "hidden": {"nodes": graph.hidden_nodes},
-        "total": {"value": profile.total_value, "samples": profile.total_samples},
-        "incomplete": [
-            {"cause": cause, "samples": count}
-            for cause, count in incomplete.causes(profile).items()
-        ],
+        "total": {"value": int(graph.totals[ROOT]), "samples": int(graph.samples[ROOT])},
     }
 
 

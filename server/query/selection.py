@@ -12,7 +12,8 @@ from profiler.model import CPU, ProfileType
 from profiler.selector import Selector
 from server.store import accounts, catalog, samples
 from server.store.accounts import Accounts
-from server.store.catalog import Group, Series
+from server.store.catalog import Series
+from server.store.group import Group
 from server.store.hours import TimeRange
 from server.store.totals import Totals
 
@@ -88,18 +89,24 @@ def select(
 def _groups(
     candidates: Iterable[Series], profile_type: str, counts: Mapping[int, int]
 ) -> list[Group]:
-    """The series of each scope; `counts` says how many there would be without a selector."""
-    groups = []
+    """All scopes of which every series is meant, then each of the others; `counts` says how many
+    series there would be without a selector."""
+    whole, groups = [], []
     for scope_id, series in groupby(candidates, key=attrgetter("scope_id")):
         numbers = tuple(one.series_id for one in series)
-        groups.append(Group(scope_id, profile_type, numbers, len(numbers) == counts[scope_id]))
-    return groups
+        if len(numbers) == counts[scope_id]:
+            whole.append(scope_id)
+        else:
+            groups.append(Group(profile_type, (scope_id,), numbers))
+    return [Group(profile_type, tuple(whole)), *groups] if whole else groups
 
 
 def _present(group: Group, totals: Mapping[tuple[int, int], Totals]) -> Group:
-    """Those of its series that have samples."""
-    numbers = (number for number in group.numbers if (group.scope_id, number) in totals)
-    return replace(group, numbers=tuple(numbers))
+    """Without the series that have no samples."""
+    if group.numbers is None:
+        return group
+    (scope_id,) = group.scope_ids
+    return replace(group, numbers=tuple(n for n in group.numbers if (scope_id, n) in totals))
 
 
 def coverage(selection: Selection) -> Coverage:

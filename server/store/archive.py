@@ -1,6 +1,6 @@
 """The rows of chunks: written by the compaction, read where a range cuts an hour."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -11,6 +11,7 @@ from server.store import rollup as rollups
 from server.store.chunk import Chunk, Times, merge
 from server.store.codec import Entries, decode_sums
 from server.store.database import upsert
+from server.store.group import Group
 from server.store.hours import HOUR_NS
 from server.store.plan import Level
 from server.store.rollup import Key, Rollup
@@ -24,7 +25,10 @@ PART_ENTRIES = 2 << 20
 """In a part of a chunk: so much is in memory at once, some 100 MB. A host of 64 CPUs comes to an
 eighth of it in an hour."""
 
-_KEY = (chunk.c.hour, chunk.c.series_id, chunk.c.epoch, chunk.c.period, chunk.c.part)
+_KEY = (
+    *(chunk.c.scope_id, chunk.c.hour, chunk.c.series_id),
+    *(chunk.c.epoch, chunk.c.period, chunk.c.part),
+)
 
 _SAME = [
     chunk.c[name] == rollup.c[name]
@@ -77,11 +81,12 @@ def write(transaction: sa.Connection, key: Key, merged: Chunk) -> None:
 def extend(transaction: sa.Connection, key: Key, new: Chunk) -> None:
     """Merges profiles into the newest part of their chunk, or makes the next part where it is
     full. On PostgreSQL, for whoever has marked the hour."""
+    series = Group(key.profile_type, (key.scope_id,), (key.series_id,))
     newest = (
         sa.select(chunk.c.part, chunk.c.n, rollup.c.samples, rollup.c.value)
-        .where(*_of(key.scope_id, key.profile_type, range(key.hour, key.hour + 1)), *_SAME)
-        .where(rollup.c.level == Level.SERIES_HOUR, chunk.c.series_id == key.series_id)
+        .where(*series.among(chunk), chunk.c.hour == key.hour, *_SAME)
         .where(chunk.c.epoch == key.epoch, chunk.c.period == key.period)
+        .where(rollup.c.level == Level.SERIES_HOUR)
         .order_by(chunk.c.part.desc())
         .limit(1)
     )
@@ -98,63 +103,45 @@ def extend(transaction: sa.Connection, key: Key, new: Chunk) -> None:
         return write(transaction, replace(key, part=part + 1), new)
     key = replace(key, part=part)
     hour = range(key.hour, key.hour + 1)
-    with closing(read(transaction, key.scope_id, key.profile_type, hour, [key.series_id])) as rows:
+    with closing(read(transaction, series, hour)) as rows:
         old = next(stored.chunk() for stored in rows if stored.key == key)
     return write(transaction, key, merge([old, new]))
 
 
-def read(
-    transaction: sa.Connection,
-    scope_id: int,
-    profile_type: str,
-    hours: range,
-    numbers: Sequence[int] | None = None,
-) -> Generator[Stored]:
-    """The chunks of some hours, of all series where no `numbers` are given.
+def read(transaction: sa.Connection, group: Group, hours: range) -> Generator[Stored]:
+    """The chunks of some hours.
 
     Holds a cursor: close it where it is not read to its end.
     """
     wanted = (
         sa.select(*_KEY, chunk.c.times, chunk.c.entries, rollup.c.sums)
-        .where(*_of(scope_id, profile_type, hours), *_among(numbers), *_SAME)
-        .where(rollup.c.level == Level.SERIES_HOUR)
+        .where(*_SAME, rollup.c.level == Level.SERIES_HOUR, *_in(hours))
         .execution_options(yield_per=_ROWS_A_FETCH)
     )
-    with transaction.execute(wanted) as rows:
-        for hour, *rest, times, entries, sums in rows:
-            key = Key(scope_id, profile_type, Level.SERIES_HOUR, hour, *rest)
-            nodes = decode_sums(sums).nodes
-            decoded = chunks.decode_times(times, hour * HOUR_NS)
-            yield Stored(key, decoded, chunks.decode_profiles(entries, nodes), nodes)
+    for batch in group.batches():
+        with transaction.execute(wanted.where(*batch.among(chunk))) as rows:
+            for *columns, times, entries, sums in rows:
+                key, nodes = _key(group, *columns), decode_sums(sums).nodes
+                decoded = chunks.decode_times(times, key.hour * HOUR_NS)
+                yield Stored(key, decoded, chunks.decode_profiles(entries, nodes), nodes)
 
 
-def times(
-    transaction: sa.Connection,
-    scope_id: int,
-    profile_type: str,
-    hours: range,
-    numbers: Sequence[int] | None = None,
-) -> Iterator[tuple[Key, Times]]:
+def times(transaction: sa.Connection, group: Group, hours: range) -> Iterator[tuple[Key, Times]]:
     """When the profiles of some hours were taken, and their sums."""
     wanted = (
         sa.select(*_KEY, chunk.c.times)
-        .where(*_of(scope_id, profile_type, hours), *_among(numbers))
+        .where(*_in(hours))
         .execution_options(yield_per=_ROWS_A_FETCH)
     )
-    for hour, *rest, blob in transaction.execute(wanted):
-        key = Key(scope_id, profile_type, Level.SERIES_HOUR, hour, *rest)
-        yield key, chunks.decode_times(blob, hour * HOUR_NS)
+    for batch in group.batches():
+        for *columns, blob in transaction.execute(wanted.where(*batch.among(chunk))):
+            key = _key(group, *columns)
+            yield key, chunks.decode_times(blob, key.hour * HOUR_NS)
 
 
-def _of(scope_id: int, profile_type: str, hours: range) -> tuple[sa.ColumnElement[bool], ...]:
-    """The condition that chooses hours: a range of the key."""
-    return (
-        chunk.c.scope_id == scope_id,
-        chunk.c.profile_type == profile_type,
-        chunk.c.hour >= hours.start,
-        chunk.c.hour < hours.stop,
-    )
+def _in(hours: range) -> tuple[sa.ColumnElement[bool], ...]:
+    return chunk.c.hour >= hours.start, chunk.c.hour < hours.stop
 
 
-def _among(numbers: Sequence[int] | None) -> tuple[sa.ColumnElement[bool], ...]:
-    return () if numbers is None else (chunk.c.series_id.in_(numbers),)
+def _key(group: Group, scope_id: int, *rest: int) -> Key:
+    return Key(scope_id, group.profile_type, Level.SERIES_HOUR, *rest)

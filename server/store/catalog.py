@@ -16,9 +16,6 @@ from server.store.schema import hot, label, scope, series
 SERVICE = "service_name"
 """The label whose value names the scope."""
 
-_SERIES_A_STATEMENT = 1000
-"""SQLite takes 32,766 parameters a statement, and a thousand keys are planned in no time."""
-
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -34,22 +31,6 @@ class Series:
     series_id: int
     unit: str
     labels: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Series of one scope and type; `whole` if there are no others that may have samples in the
-    range that is asked for."""
-
-    scope_id: int
-    profile_type: str
-    numbers: tuple[int, ...]
-    whole: bool = False
-
-    def batches(self) -> Iterator[tuple[int, ...]]:
-        """The numbers, as many as one statement takes."""
-        for start in range(0, len(self.numbers), _SERIES_A_STATEMENT):
-            yield self.numbers[start : start + _SERIES_A_STATEMENT]
 
 
 def open_scope(transaction: sa.Connection, tenant: str, service: str) -> Scope:

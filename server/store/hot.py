@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from profiler.errors import FormatError
-from server.store.catalog import Group
 from server.store.codec import Entries, decode_entries, encode_entries
+from server.store.group import Group
 from server.store.hours import HOUR_NS, TimeRange
-from server.store.schema import hot
+from server.store.schema import hot, series
 from server.store.totals import LARGEST_SUM, Bucket, Totals, Window
 
 _ROWS_A_FETCH = 1000
@@ -118,22 +118,22 @@ def read(transaction: sa.Connection, group: Group, within: TimeRange) -> Generat
     Holds a cursor: close it where it is not read to its end.
     """
     wanted = sa.select(*_ROW).execution_options(yield_per=_ROWS_A_FETCH)
-    for chosen in _chosen(group, within):
-        with transaction.execute(wanted.where(*chosen)) as rows:
+    for batch in group.batches():
+        with transaction.execute(wanted.where(*_chosen(batch, within))) as rows:
             for row in rows:
                 yield _row(*row)
 
 
 def totals(
     transaction: sa.Connection, group: Group, within: TimeRange
-) -> Iterator[tuple[int, Totals]]:
-    """By series, of those that have rows."""
-    wanted = sa.select(
-        hot.c.series_id, sa.func.count(), sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value)
-    ).group_by(hot.c.series_id)
-    for chosen in _chosen(group, within):
-        for series_id, profiles, samples, value in transaction.execute(wanted.where(*chosen)):
-            yield series_id, Totals(profiles, int(samples), int(value))
+) -> Iterator[tuple[int, int, Totals]]:
+    """By scope and series, of those that have rows."""
+    key = (hot.c.scope_id, hot.c.series_id)
+    sums = (sa.func.count(), sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value))
+    for batch in group.batches():
+        wanted = sa.select(*key, *sums).where(*_chosen(batch, within)).group_by(*key)
+        for scope_id, series_id, profiles, samples, value in transaction.execute(wanted):
+            yield scope_id, series_id, Totals(profiles, int(samples), int(value))
 
 
 def timeline(
@@ -147,7 +147,8 @@ def timeline(
     sums = sa.select(number, sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value))
     window = (hot.c.t0_ns, hot.c.duration_ns)
     windows = sa.select(*window, sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value))
-    for chosen in _chosen(group, within):
+    for batch in group.batches():
+        chosen = _chosen(batch, within)
         for bucket, samples, value in transaction.execute(
             sums.where(*chosen, inside).group_by(number)
         ):
@@ -158,15 +159,25 @@ def timeline(
             yield Window(t0_ns, duration_ns, int(samples), int(value))
 
 
-def _chosen(group: Group, within: TimeRange) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
-    """Conditions that together choose the rows; each is a range of the key a series."""
-    for numbers in group.batches():
-        yield (
-            hot.c.scope_id == group.scope_id,
-            hot.c.series_id.in_(numbers),
-            hot.c.t0_ns >= within.from_ns,
-            hot.c.t0_ns < within.to_ns,
-        )
+def _chosen(group: Group, within: TimeRange) -> tuple[sa.ColumnElement[bool], ...]:
+    """The condition that chooses the rows: a range of the key a series."""
+    return (
+        *_series(group),
+        hot.c.t0_ns >= within.from_ns,
+        hot.c.t0_ns < within.to_ns,
+    )
+
+
+def _series(group: Group) -> tuple[sa.ColumnElement[bool], ...]:
+    """Hot rows do not know their type."""
+    if group.numbers is not None:
+        return hot.c.scope_id.in_(group.scope_ids), hot.c.series_id.in_(group.numbers)
+    return (
+        hot.c.scope_id == series.c.scope_id,
+        hot.c.series_id == series.c.series_id,
+        series.c.scope_id.in_(group.scope_ids),
+        series.c.profile_type == group.profile_type,
+    )
 
 
 def _row(

@@ -13,6 +13,7 @@ from server.store.chunk import sums
 from server.store.codec import Entries
 from server.store.compaction import SETTLED_NS
 from server.store.database import Database
+from server.store.group import Group
 from server.store.hours import HOUR_NS
 from server.store.plan import Level, Run
 from server.store.rollup import ALL, Key, Rollup
@@ -58,15 +59,14 @@ def _made(database: Database, mark: Mark) -> Iterator[list[Rollup]]:
     """The new rollups: of a day, also those of its series."""
     everything = _Sums(mark, mark.level, ALL)
     run = Run(Level.SERIES_HOUR, mark.hour, mark.hour + mark.level.hours)
+    scope = Group(mark.profile_type, (mark.scope_id,))
     with database.read() as transaction:
-        numbers = rollup.series(transaction, mark.scope_id, mark.profile_type, run)
+        numbers = rollup.series(transaction, scope, run)
     for chosen in _batches(numbers):
         series = {number: _Sums(mark, Level.SERIES_DAY, number) for number in chosen}
         with (
             database.read() as transaction,
-            closing(
-                rollup.read(transaction, mark.scope_id, mark.profile_type, run, chosen)
-            ) as rows,
+            closing(rollup.read(transaction, replace(scope, numbers=chosen), run)) as rows,
         ):
             for row in rows:
                 everything.add(row)
@@ -78,9 +78,9 @@ def _made(database: Database, mark: Mark) -> Iterator[list[Rollup]]:
     yield everything.rollups()
 
 
-def _batches(numbers: list[int]) -> Iterator[list[int]]:
+def _batches(numbers: list[int]) -> Iterator[tuple[int, ...]]:
     for start in range(0, len(numbers), _SERIES_AT_ONCE):
-        yield numbers[start : start + _SERIES_AT_ONCE]
+        yield tuple(numbers[start : start + _SERIES_AT_ONCE])
 
 
 class _Sums:

@@ -4,13 +4,14 @@ Those of a series' hour are the upper half of its chunk and are written with it.
 caches, made from those below; `stale` knows which of them must not be used.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from server.store.codec import Entries, decode_sums, encode_sums
 from server.store.database import upsert
+from server.store.group import Group
 from server.store.plan import Level, Run
 from server.store.schema import rollup
 from server.store.totals import Totals
@@ -57,66 +58,50 @@ def write(transaction: sa.Connection, rows: Iterable[Rollup]) -> None:
         )
 
 
-def read(
-    transaction: sa.Connection,
-    scope_id: int,
-    profile_type: str,
-    run: Run,
-    numbers: Sequence[int] | None = None,
-) -> Generator[Rollup]:
-    """Series by series in an hour, hour by hour; of all series where no `numbers` are given.
+def read(transaction: sa.Connection, group: Group, run: Run) -> Generator[Rollup]:
+    """In no order; where the run is of all series of a scope, the group is too.
 
     Holds a cursor: close it where it is not read to its end.
     """
     columns = (
-        *(rollup.c.hour, rollup.c.series_id, rollup.c.epoch, rollup.c.period, rollup.c.part),
+        *(rollup.c.scope_id, rollup.c.hour, rollup.c.series_id),
+        *(rollup.c.epoch, rollup.c.period, rollup.c.part),
         *(rollup.c.profiles, rollup.c.samples, rollup.c.value, rollup.c.sums),
     )
-    wanted = (
-        sa.select(*columns)
-        .where(*_of(scope_id, profile_type, run), *_among(numbers))
-        .execution_options(yield_per=_ROWS_A_FETCH)
-    )
-    with transaction.execute(wanted) as rows:
-        for hour, series_id, epoch, period, part, *sums, blob in rows:
-            key = Key(scope_id, profile_type, run.level, hour, series_id, epoch, period, part)
-            yield Rollup(key, Totals(*sums), decode_sums(blob))
+    wanted = sa.select(*columns).execution_options(yield_per=_ROWS_A_FETCH)
+    for batch in group.batches():
+        with transaction.execute(wanted.where(*batch.among(rollup), *_in(run))) as rows:
+            for scope_id, hour, series_id, epoch, period, part, *sums, blob in rows:
+                key = Key(
+                    scope_id,
+                    group.profile_type,
+                    run.level,
+                    hour,
+                    series_id,
+                    epoch,
+                    period,
+                    part,
+                )
+                yield Rollup(key, Totals(*sums), decode_sums(blob))
 
 
-def totals(
-    transaction: sa.Connection,
-    scope_id: int,
-    profile_type: str,
-    run: Run,
-    numbers: Sequence[int] | None = None,
-) -> Iterator[tuple[int, Totals]]:
-    """By series."""
-    sums = (rollup.c.profiles, rollup.c.samples, rollup.c.value)
-    wanted = (
-        sa.select(rollup.c.series_id, *map(sa.func.sum, sums))
-        .where(*_of(scope_id, profile_type, run), *_among(numbers))
-        .group_by(rollup.c.series_id)
-    )
-    for series_id, *found in transaction.execute(wanted):
-        yield series_id, Totals(*map(int, found))
+def totals(transaction: sa.Connection, group: Group, run: Run) -> Iterator[tuple[int, int, Totals]]:
+    """By scope and series."""
+    key = (rollup.c.scope_id, rollup.c.series_id)
+    sums = map(sa.func.sum, (rollup.c.profiles, rollup.c.samples, rollup.c.value))
+    wanted = sa.select(*key, *sums).group_by(*key)
+    for batch in group.batches():
+        for scope_id, series_id, *found in transaction.execute(
+            wanted.where(*batch.among(rollup), *_in(run))
+        ):
+            yield scope_id, series_id, Totals(*map(int, found))
 
 
-def series(transaction: sa.Connection, scope_id: int, profile_type: str, run: Run) -> list[int]:
-    """The series that have rollups in a run."""
-    wanted = sa.select(rollup.c.series_id).where(*_of(scope_id, profile_type, run)).distinct()
+def series(transaction: sa.Connection, group: Group, run: Run) -> list[int]:
+    """The series of a scope that have rollups in a run."""
+    wanted = sa.select(rollup.c.series_id).where(*group.among(rollup), *_in(run)).distinct()
     return sorted(transaction.execute(wanted).scalars())
 
 
-def _of(scope_id: int, profile_type: str, run: Run) -> tuple[sa.ColumnElement[bool], ...]:
-    """The condition that chooses a run: a range of the key."""
-    return (
-        rollup.c.scope_id == scope_id,
-        rollup.c.profile_type == profile_type,
-        rollup.c.level == run.level,
-        rollup.c.hour >= run.first,
-        rollup.c.hour < run.end,
-    )
-
-
-def _among(numbers: Sequence[int] | None) -> tuple[sa.ColumnElement[bool], ...]:
-    return () if numbers is None else (rollup.c.series_id.in_(numbers),)
+def _in(run: Run) -> tuple[sa.ColumnElement[bool], ...]:
+    return rollup.c.level == run.level, rollup.c.hour >= run.first, rollup.c.hour < run.end

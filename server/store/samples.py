@@ -7,17 +7,18 @@ once. A profile belongs to a range when it begins there.
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sqlalchemy as sa
 
 from server.store import archive, hot, rollup, stale
-from server.store.catalog import Group
 from server.store.chunk import Times
 from server.store.codec import Entries
+from server.store.group import Group
 from server.store.hours import TimeRange
-from server.store.plan import Plan, Run, plan
+from server.store.plan import Plan, Stale, plan
+from server.store.rollup import Rollup
 from server.store.totals import Bucket, Totals, Window
 
 
@@ -34,24 +35,22 @@ class Part:
 
 
 def read(transaction: sa.Connection, groups: Sequence[Group], within: TimeRange) -> Generator[Part]:
-    """What the profiles of the groups that begin in the range add up to, scope by scope.
+    """What the profiles of the groups that begin in the range add up to, in parts, in no order.
 
     Holds a cursor: close it where it is not read to its end.
     """
-    for group in groups:
-        planned = _planned(transaction, group, within)
+    for group, planned in _planned(transaction, groups, within):
         for run in planned.runs:
-            for numbers in _numbers(group, run):
-                yield from _parts(
-                    rollup.read(transaction, group.scope_id, group.profile_type, run, numbers)
-                )
+            with closing(rollup.read(transaction, group, run)) as rollups:
+                yield from map(_part, rollups)
         for hour in planned.cut:
-            yield from _parts(_cut(transaction, group, within, hour))
+            with closing(archive.read(transaction, group, range(hour, hour + 1))) as chunks:
+                for stored in chunks:
+                    yield _part(stored.cut(within.from_ns, within.to_ns))
+    for group in groups:
         with closing(hot.read(transaction, group, within)) as rows:
             for row in rows:
-                yield Part(
-                    group.scope_id, row.epoch, row.period, row.samples, row.value, row.entries
-                )
+                yield Part(row.scope_id, row.epoch, row.period, row.samples, row.value, row.entries)
 
 
 def totals(
@@ -59,9 +58,8 @@ def totals(
 ) -> dict[tuple[int, int], Totals]:
     """By (scope_id, series_id), of those that have profiles that begin in the range."""
     found: defaultdict[tuple[int, int], Totals] = defaultdict(Totals)
-    for group in groups:
-        for series_id, sums in _totals(transaction, group, within):
-            found[group.scope_id, series_id] += sums
+    for scope_id, series_id, sums in _totals(transaction, groups, within):
+        found[scope_id, series_id] += sums
     return {key: sums for key, sums in found.items() if sums.profiles}
 
 
@@ -76,64 +74,47 @@ def timeline(
     other window. Either may come more than once."""
     for group in groups:
         yield from hot.timeline(transaction, group, within, origin_ns, step_ns)
-        for numbers in group.batches():
-            for key, times in archive.times(
-                transaction, group.scope_id, group.profile_type, within.hours, numbers
-            ):
-                inside = times[times.between(within.from_ns, within.to_ns)]
-                yield from _placed(inside, key.period, origin_ns, step_ns)
+        for key, times in archive.times(transaction, group, within.hours):
+            inside = times[times.between(within.from_ns, within.to_ns)]
+            yield from _placed(inside, key.period, origin_ns, step_ns)
 
 
 def _planned(
-    transaction: sa.Connection, group: Group, within: TimeRange, *, whole: bool | None = None
-) -> Plan:
-    marked = stale.read(transaction, group.scope_id, group.profile_type)
-    return plan(within, marked, whole=group.whole if whole is None else whole)
+    transaction: sa.Connection,
+    groups: Sequence[Group],
+    within: TimeRange,
+    *,
+    each_series: bool = False,
+) -> Iterator[tuple[Group, Plan]]:
+    """The groups with their plans; scopes with the same plan stay together."""
+    for group in groups:
+        marked = stale.read(transaction, group.profile_type)
+        whole = group.whole and not each_series
+        scopes: dict[Plan, list[int]] = {}
+        for scope_id in group.scope_ids:
+            planned = plan(within, marked.get(scope_id, Stale()), whole=whole)
+            scopes.setdefault(planned, []).append(scope_id)
+        for planned, scope_ids in scopes.items():
+            yield replace(group, scope_ids=tuple(scope_ids)), planned
 
 
-def _numbers(group: Group, run: Run) -> list[Sequence[int]]:
-    return [(rollup.ALL,)] if run.level.whole else list(group.batches())
-
-
-def _parts(rows: Generator[rollup.Rollup]) -> Generator[Part]:
-    with closing(rows):
-        for row in rows:
-            key, sums = row.key, row.totals
-            yield Part(key.scope_id, key.epoch, key.period, sums.samples, sums.value, row.entries)
-
-
-def _cut(
-    transaction: sa.Connection, group: Group, within: TimeRange, hour: int
-) -> Generator[rollup.Rollup]:
-    for numbers in group.batches():
-        with closing(
-            archive.read(
-                transaction,
-                group.scope_id,
-                group.profile_type,
-                range(hour, hour + 1),
-                numbers,
-            )
-        ) as chunks:
-            for stored in chunks:
-                yield stored.cut(within.from_ns, within.to_ns)
+def _part(row: Rollup) -> Part:
+    key, sums = row.key, row.totals
+    return Part(key.scope_id, key.epoch, key.period, sums.samples, sums.value, row.entries)
 
 
 def _totals(
-    transaction: sa.Connection, group: Group, within: TimeRange
-) -> Iterator[tuple[int, Totals]]:
-    planned = _planned(transaction, group, within, whole=False)
-    for numbers in group.batches():
+    transaction: sa.Connection, groups: Sequence[Group], within: TimeRange
+) -> Iterator[tuple[int, int, Totals]]:
+    for group, planned in _planned(transaction, groups, within, each_series=True):
         for run in planned.runs:
-            yield from rollup.totals(transaction, group.scope_id, group.profile_type, run, numbers)
+            yield from rollup.totals(transaction, group, run)
         for hour in planned.cut:
-            hours = range(hour, hour + 1)
-            for key, times in archive.times(
-                transaction, group.scope_id, group.profile_type, hours, numbers
-            ):
+            for key, times in archive.times(transaction, group, range(hour, hour + 1)):
                 inside = times[times.between(within.from_ns, within.to_ns)]
-                yield key.series_id, inside.totals(key.period)
-    yield from hot.totals(transaction, group, within)
+                yield key.scope_id, key.series_id, inside.totals(key.period)
+    for group in groups:
+        yield from hot.totals(transaction, group, within)
 
 
 def _placed(times: Times, period: int, origin_ns: int, step_ns: int) -> Iterator[Bucket | Window]:

@@ -8,6 +8,7 @@ when. On PostgreSQL the mark is also the lock under which the chunks of an hour 
 """
 
 import secrets
+from collections import defaultdict
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -44,17 +45,20 @@ def mark(transaction: sa.Connection, scope_id: int, profile_type: str, hour: int
         )
 
 
-def read(transaction: sa.Connection, scope_id: int, profile_type: str) -> Stale:
-    """What is out of date in a scope: at any time the present day, and what has come late."""
-    wanted = sa.select(stale.c.level, stale.c.hour).where(
-        stale.c.scope_id == scope_id, stale.c.profile_type == profile_type
+def read(transaction: sa.Connection, profile_type: str) -> dict[int, Stale]:
+    """What is out of date, by scope: at any time the present day, and what has come late."""
+    wanted = sa.select(stale.c.scope_id, stale.c.level, stale.c.hour).where(
+        stale.c.profile_type == profile_type
     )
-    found = [(level, hour) for level, hour in transaction.execute(wanted)]
-    hours, days = (
-        frozenset(hour for level, hour in found if level == wide)
-        for wide in (Level.ALL_HOUR, Level.ALL_DAY)
+    found: dict[int, dict[Level, set[int]]] = defaultdict(
+        lambda: {Level.ALL_HOUR: set(), Level.ALL_DAY: set()}
     )
-    return Stale(hours, days)
+    for scope_id, level, hour in transaction.execute(wanted):
+        found[scope_id][Level(level)].add(hour)
+    return {
+        scope_id: Stale(frozenset(by_level[Level.ALL_HOUR]), frozenset(by_level[Level.ALL_DAY]))
+        for scope_id, by_level in found.items()
+    }
 
 
 def marks(transaction: sa.Connection, level: Level) -> list[Mark]:

@@ -9,9 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from profiler import selector
+from profiler.analysis import flamegraph
 from profiler.model import Drain
 from server.ingest.ingester import Ingester
 from server.query import selection
+from server.query.forest import forest
+from server.query.function_tree import FunctionTrees
 from server.query.profile import merged_profile
 from server.query.timeline import timeline
 from server.store import compaction, renewal, stale
@@ -20,6 +23,7 @@ from server.store.hours import TimeRange
 from server.store.plan import Level
 from server.store.symbols import SymbolReader
 from tests import builders
+from tests.profiler.analysis.test_flamegraph import paths
 from tests.server.drains import MIDNIGHT, SECOND, TEN_SECONDS, Sender, drain, series
 
 HOSTS = ("a", "b")
@@ -157,21 +161,29 @@ def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
         Ingester(database, tenant, epoch_nodes=9, cached_nodes=limit) for limit in (1, 10_000)
     ]
     streams = [[Sender(server) for _ in range(2)] for server in servers]
+    within = TimeRange(*sorted(edges))
+    symbols = SymbolReader()
+    trees = FunctionTrees(symbols)
     for delivery in deliveries:
         sender = streams[delivery.server][delivery.stream]
         sender.send(drains[delivery.number], sequence=delivery.number)
         maintain(database, delivery.compact, delivery.renew)
+        if delivery.compact:  # trees that have been read grow
+            with database.read() as transaction:
+                found = selection.select(transaction, tenant, selector.parse("cpu"), within)
+                forest(transaction, trees, found)
 
-    within = TimeRange(*sorted(edges))
     expected = Expected(drains, chosen, within)
     with database.read() as transaction:
         found = selection.select(transaction, tenant, selector.parse(chosen), within)
-        profile = merged_profile(transaction, SymbolReader(), found)
+        profile = merged_profile(transaction, symbols, found)
+        graph = flamegraph.draw(forest(transaction, trees, found), 10**6)
         shown = timeline(transaction, found, HOUR)
         everything = selection.select(transaction, tenant, selector.parse("cpu"), within)
         accounts = selection.account(transaction, everything)
 
     assert builders.stacks(profile) == +expected.stacks
+    assert paths(graph) == paths(flamegraph.build(profile, 10**6))
     assert profile.total_value == profile.total_samples * builders.PERIOD_NS
     assert dict(zip(shown.times_ns, shown.samples, strict=True)) == {
         time_ns: expected.buckets[time_ns // HOUR] for time_ns in shown.times_ns
