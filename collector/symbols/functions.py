@@ -11,8 +11,9 @@ Both tables become one text as `symbolic` reads it, of Breakpad's format:
     PUBLIC 1160 0 _start
 """
 
+import mmap
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from collector.elf.file import Elf, Section, read_elf
@@ -36,29 +37,33 @@ Rank = tuple[bool, int, int, int, bytes]
 
 
 class Function(NamedTuple):
-    """A row of a symbol table; of several at an address, that of the lowest rank is shown."""
+    """A row of a symbol table, the `number`th; `name` is where its name stands."""
 
     number: int
+    name: int
     info: int
     address: int
     size: int
-    rank: Rank
-
-    @property
-    def name(self) -> bytes:
-        return self.rank[-1]
 
 
-def functions(table: bytes, name_at: Callable[[int], bytes]) -> Iterator[Function]:
-    """The functions that a table defines; `name_at` gives a name (and more) at its offset."""
+def functions(table: bytes) -> Iterator[Function]:
+    """The functions that a table defines."""
     whole = len(table) // SYMBOL.size * SYMBOL.size
     for number, row in enumerate(SYMBOL.iter_unpack(table[:whole])):
-        at, info, _, section, address, size = row
+        name, info, _, section, address, size = row
         if info & 15 == _FUNCTION and section:
-            name = name_at(at).partition(b"\0")[0]
-            underscores = len(name) - len(name.lstrip(b"_"))
-            rank = (size == 0, _BINDINGS.get(info >> 4, 3), underscores, len(name), name)
-            yield Function(number, info, address, size, rank)
+            yield Function(number, name, info, address, size)
+
+
+def rank(function: Function, name: bytes) -> Rank:
+    """Of several functions at an address, that of the lowest rank is shown; the name comes last."""
+    underscores = len(name) - len(name.lstrip(b"_"))
+    binding = _BINDINGS.get(function.info >> 4, 3)
+    return function.size == 0, binding, underscores, len(name), name
+
+
+def name_at(strings: "mmap.mmap | bytes", at: int) -> bytes:
+    return strings[at : at + MAX_NAME].partition(b"\0")[0]
 
 
 def is_table(elf: Elf, section: Section) -> bool:
@@ -76,30 +81,24 @@ def decompressed(elf: Elf) -> bytes:
     if compressed is None or any(section.kind == SHT_SYMTAB for section in elf.sections):
         return b""
     inner = read_elf(of_bytes(_unpacked(elf.load(compressed))))
-    best: dict[int, Function] = {}
+    best: dict[int, tuple[Rank, int]] = {}
     for file in (elf, inner):
         for section in file.sections:
             if is_table(file, section):
-                for function in _of(file, section):
-                    other = best.get(function.address)
-                    if other is None or function.rank < other.rank:
-                        best[function.address] = function
-    base = elf.image_base
-    lines = [_line(best[address], base) for address in sorted(best) if address >= base]
+                strings = file.load(file.sections[section.link])
+                for function in functions(file.load(section)):
+                    known = rank(function, name_at(strings, function.name)), function.size
+                    address = function.address - elf.image_base
+                    best[address] = min(best.get(address, known), known)
+    lines = [
+        _line(address, size, known[-1]) for address, (known, size) in best.items() if address >= 0
+    ]
     return "\n".join(["MODULE Linux x86_64 000000000000000000000000000000000 -", *lines]).encode()
 
 
-def _of(elf: Elf, table: Section) -> Iterator[Function]:
-    strings = elf.load(elf.sections[table.link])
-    yield from functions(elf.load(table), lambda at: strings[at : at + MAX_NAME])
-
-
-def _line(function: Function, base: int) -> str:
-    name = " ".join(function.name.decode("utf-8", "replace").split())
-    start = function.address - base
-    if function.size:
-        return f"FUNC {start:x} {function.size:x} 0 {name}"
-    return f"PUBLIC {start:x} 0 {name}"
+def _line(address: int, size: int, name: bytes) -> str:
+    text = " ".join(name.decode("utf-8", "replace").split())
+    return f"FUNC {address:x} {size:x} 0 {text}" if size else f"PUBLIC {address:x} 0 {text}"
 
 
 def _unpacked(data: bytes) -> bytes:

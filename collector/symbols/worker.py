@@ -19,7 +19,16 @@ from symbolic.exceptions import SymbolicError
 
 from collector.confined.worker import Limits, become_nobody, limit, serve
 from collector.elf.file import Elf, Section, read_elf
-from collector.symbols.functions import SYMBOL, Function, decompressed, functions, is_table
+from collector.symbols.functions import (
+    SYMBOL,
+    Function,
+    Rank,
+    decompressed,
+    functions,
+    is_table,
+    name_at,
+    rank,
+)
 from profiler.errors import FormatError
 
 LIMITS = Limits(heap_bytes=1 << 30, cpu_seconds=10)
@@ -77,17 +86,17 @@ def _keep_best_names(elf: Elf, contents: mmap.mmap) -> None:
 
 
 def _keep_best_of(contents: mmap.mmap, section: Section, names_at: int) -> None:
+    def order(function: Function) -> Rank:
+        return rank(function, name_at(contents, names_at + function.name))
+
     best: dict[int, Function] = {}
-    table = contents[section.offset : section.offset + section.size]
-    for function in functions(table, lambda at: contents[names_at + at : names_at + at + 256]):
-        other = best.get(function.address)
-        loser: Function | None = function
-        if other is None or function.rank < other.rank:
-            best[function.address] = function
-            loser = other
-        if loser is not None:
-            at = section.offset + loser.number * SYMBOL.size
-            contents[at + 4] = loser.info & 0xF0  # of no type
+    for function in functions(contents[section.offset : section.offset + section.size]):
+        other = best.setdefault(function.address, function)
+        if other is function:
+            continue
+        better, worse = sorted((other, function), key=order)
+        best[function.address] = better
+        contents[section.offset + worse.number * SYMBOL.size + 4] = worse.info & 0xF0  # of no type
 
 
 def _convert(file: "mmap.mmap | bytes", target: int) -> str:

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import symbolic
 
-from collector.elf.file import read_elf
-from collector.elf.source import of_descriptor
 from collector.processes.maps import parse_maps
 from collector.sources.raw import RawDrain, RawSample
 from collector.symbols.binary import Binary
 from collector.symbols.builder import Builder
-from collector.symbols.plt import Plt
+from collector.symbols.counters import Counters
+from collector.symbols.debugfiles import DebugFiles
+from collector.symbols.program import read_program
+from collector.symbols.reader import Reader
 from collector.symbols.symbolizer import Symbolizer
-from collector.symbols.symcache import SymCacheNames
 
 ADDRESSES = 2_000
 PROCESSES = 4
@@ -40,37 +40,40 @@ ROUNDS = 20
 
 def main() -> None:
     print(f"{ADDRESSES:,} addresses of one file; memory is what this process has gained")
-    print(f"  {'':24} {'build':>8} {'SymCache':>9} {'cold':>8} {'warm':>8} {'memory':>8}")
+    print(f"  {'':24} {'read':>8} {'tables':>9} {'cold':>8} {'warm':>8} {'memory':>8}")
     with Builder() as builder:
+        nowhere = Path("/nonexistent")
+        reader = Reader(builder, DebugFiles(nowhere, nowhere), None, Counters())
         for path in files():
-            measure_file(builder, path)
+            measure_file(reader, path)
     measure_drain()
 
 
 def files() -> Iterator[Path]:
-    """The C library, node, and a large shared object with DWARF (of the package `symbolic`)."""
+    """The C library, node, Go's own tool, and a large shared object with DWARF (of the package
+    `symbolic`)."""
     with_libc = Path("/proc/self/maps").read_text().split()
     yield next(Path(word) for word in with_libc if "/libc.so" in word)
     if node := shutil.which("node", path="/usr/bin:/usr/local/bin"):
         yield Path(node)
+    if go := shutil.which("go"):
+        yield Path(go).resolve()
     yield from Path(str(symbolic.__file__)).parent.glob("*.so")
 
 
-def measure_file(builder: Builder, path: Path) -> None:
+def measure_file(reader: Reader, path: Path) -> None:
     choose = random.Random(1)
     before = resident_bytes()
     with path.open("rb") as file:
         started = time.perf_counter()
-        built = builder.build(file.fileno())
-        build_ms = (time.perf_counter() - started) * 1e3
-        elf = read_elf(of_descriptor(file.fileno()))
-        names = SymCacheNames(built.symbols, built.size, elf.image_base)
-        binary = Binary(path.name, elf, "", Plt(elf), [names])
-    code = max(elf.executable(), key=lambda segment: segment.size)
+        program = read_program(file.fileno(), path.name)
+        binary = reader.read(program)
+        read_ms = (time.perf_counter() - started) * 1e3
+    code = max(program.elf.executable(), key=lambda segment: segment.size)
     addresses = [code.address + choose.randrange(code.size) for _ in range(ADDRESSES)]
     cold, warm = (timed(binary, addresses) for _ in range(2))
     print(
-        f"  {path.name:24} {build_ms:5.0f} ms {built.size / 1e6:6.1f} MB {cold:5.1f} µs"
+        f"  {path.name:24} {read_ms:5.0f} ms {binary.size / 1e6:6.1f} MB {cold:5.1f} µs"
         f" {warm:5.2f} µs {(resident_bytes() - before) / 1e6:5.1f} MB"
     )
 

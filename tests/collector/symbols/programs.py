@@ -176,10 +176,15 @@ def with_compressed_names(target: Path, program: Path) -> Path:
     return target
 
 
-def go(target: Path, *flags: str) -> Path:
-    source = target.with_suffix(".go")
-    source.write_text(GO_SOURCE)
-    command = [needs("go"), "build", "-o", str(target), *flags, str(source)]
+def address_of(symbol: str, program: Path) -> int:
+    rows = subprocess.run([needs("nm"), program], capture_output=True, text=True).stdout
+    return next(int(row.split()[0], 16) for row in rows.splitlines() if row.endswith(f" {symbol}"))
+
+
+def go(target: Path, *flags: str, source: str = GO_SOURCE) -> Path:
+    file = target.with_suffix(".go")
+    file.write_text(source)
+    command = [needs("go"), "build", "-o", str(target), *flags, str(file)]
     subprocess.run(command, check=True, cwd=target.parent)
     return target
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from collector.symbols.builder import Builder
 from collector.symbols.files import Unreadable
 from tests.collector.symbols.hostile import compressed
-from tests.collector.symbols.programs import C_SOURCE, compiled, needs
+from tests.collector.symbols.programs import C_SOURCE, address_of, compiled, needs
 
 
 @pytest.fixture(scope="module")
@@ -84,11 +84,6 @@ def with_section(target: Path, program: Path, contents: bytes) -> Path:
     command = [needs("objcopy"), "-S", f"--add-section=.gnu_debugdata={section}"]
     subprocess.run([*command, program, target], check=True)
     return target
-
-
-def address_of(symbol: str, program: Path) -> int:
-    rows = subprocess.run([needs("nm"), program], capture_output=True, text=True).stdout
-    return next(int(row.split()[0], 16) for row in rows.splitlines() if row.endswith(f" {symbol}"))
 
 
 @pytest.mark.parametrize(

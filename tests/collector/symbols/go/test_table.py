@@ -12,14 +12,18 @@ from hypothesis import strategies as st
 from collector.elf.file import Elf, read_elf
 from collector.elf.source import of_bytes, of_descriptor
 from collector.symbols.builder import Builder
+from collector.symbols.counters import Counters
+from collector.symbols.debugfiles import DebugFiles
 from collector.symbols.go import table as table_module
 from collector.symbols.go.module import find_module
 from collector.symbols.go.table import GoTable, read_go_table
+from collector.symbols.program import read_program
+from collector.symbols.reader import Reader
 from collector.symbols.symbolizer import Symbolizer
 from collector.symbols.symcache import SymCacheNames
 from profiler.errors import FormatError
 from tests.collector.symbols.drains import frames
-from tests.collector.symbols.programs import compiled, go, running
+from tests.collector.symbols.programs import address_of, compiled, go, running
 
 STRIPPED = "-ldflags=-s -w"
 
@@ -87,6 +91,27 @@ def test_a_whole_program_is_named_as_by_its_dwarf(folder: Path, stripped: bytes)
     assert different < 0.02 * compared
     assert table.covers(text)
     assert table.lookup(text.address - 1) == table.lookup(text.address + (1 << 30)) == []
+
+
+CGO_SOURCE = """
+package main
+
+// __attribute__((noinline)) int in_c(int x) { __asm__ volatile(""); return x * x; }
+import "C"
+
+func main() { println(int(C.in_c(3))) }
+"""
+
+
+def test_c_functions_of_a_go_program_are_named_by_its_symbols(tmp_path: Path) -> None:
+    program = go(tmp_path / "shop", source=CGO_SOURCE)
+    nowhere = tmp_path / "nowhere"
+    with Builder() as builder, program.open("rb") as file:
+        reader = Reader(builder, DebugFiles(nowhere, nowhere), None, Counters())
+        binary = reader.read(read_program(file.fileno(), "shop"))
+        for symbol in ("in_c", "main.main"):
+            (frame,) = binary.answer(address_of(symbol, program)).frames
+            assert frame.function == symbol and frame.line > 0
 
 
 def test_what_is_not_gos_has_no_table(c_program: Path, tmp_path: Path) -> None:
