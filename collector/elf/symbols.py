@@ -18,7 +18,7 @@ MAX_TABLE_BYTES = 32 << 20
 MAX_PLACES = 1000
 """Occurrences of a name in a string table that are looked at; linkers leave one or two."""
 
-_ROW = np.dtype(
+ROW = np.dtype(
     [
         ("name", "<u4"),
         ("info", "u1"),
@@ -56,7 +56,7 @@ class SymbolTable:
         return found
 
 
-EMPTY = SymbolTable(np.zeros(0, _ROW), b"")
+EMPTY = SymbolTable(np.zeros(0, ROW), b"")
 
 
 def read_symbols(elf: Elf, kind: int) -> SymbolTable:
@@ -72,7 +72,7 @@ def read_symbols(elf: Elf, kind: int) -> SymbolTable:
     if max(table.size, strings.size) > MAX_TABLE_BYTES:
         return EMPTY
     rows = elf.load(table)
-    return SymbolTable(np.frombuffer(rows, _ROW, len(rows) // _ROW.itemsize), elf.load(strings))
+    return SymbolTable(np.frombuffer(rows, ROW, len(rows) // ROW.itemsize), elf.load(strings))
 
 
 def _places(text: bytes, name: bytes) -> Iterator[int]:

@@ -16,12 +16,16 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 from collector.elf.file import Elf, Section, read_elf
 from collector.elf.source import of_bytes
+from collector.elf.symbols import ROW
 from profiler.errors import FormatError
 
 SYMBOL = struct.Struct("<IBBHQQ")  # Elf64_Sym of elf.h
 SHT_SYMTAB, SHT_DYNSYM = 2, 11
+SHF_EXECINSTR = 4
 COMPRESSED = ".gnu_debugdata"
 MAX_NAME = 1024
 MAX_DECOMPRESSED_BYTES = 64 << 20
@@ -29,7 +33,7 @@ MAX_DECOMPRESSED_BYTES = 64 << 20
 MAX_DICTIONARY_BYTES = 128 << 20
 """xz -9 needs 65 MB to be undone."""
 
-_FUNCTION = 2
+_NO_TYPE, FUNCTION = 0, 2
 _BINDINGS = {1: 0, 2: 1, 0: 2}
 """Global names before weak ones before local ones."""
 
@@ -51,8 +55,30 @@ def functions(table: bytes) -> Iterator[Function]:
     whole = len(table) // SYMBOL.size * SYMBOL.size
     for number, row in enumerate(SYMBOL.iter_unpack(table[:whole])):
         name, info, _, section, address, size = row
-        if info & 15 == _FUNCTION and section:
+        if info & 15 == FUNCTION and section:
             yield Function(number, name, info, address, size)
+
+
+def labels(elf: Elf, table: bytes) -> list[int]:
+    """The numbers of the rows that name code without saying that it is a function, where no
+    function is: assembly as the dynamic loader's `_start`."""
+    rows = np.frombuffer(table, ROW, len(table) // ROW.itemsize)
+    code = np.array([bool(section.flags & SHF_EXECINSTR) for section in elf.sections])
+    of_file = (rows["section"] > 0) & (rows["section"] < len(code))
+    kind = rows["info"] & 15
+    functions = rows[of_file & (kind == FUNCTION)]
+    functions = functions[np.argsort(functions["address"])]
+    free = np.flatnonzero(of_file & (kind == _NO_TYPE) & (rows["name"] > 0))
+    free = free[code[rows["section"][free]]]
+    address = rows["address"][free]
+    before = np.searchsorted(functions["address"], address, side="right") - 1
+    known = np.zeros(len(free), bool)
+    inside = before >= 0
+    nearest = functions[before[inside]]
+    skip = address[inside] - nearest["address"]
+    known[inside] = (skip < nearest["size"]) | (skip == 0)
+    found: list[int] = free[~known].tolist()
+    return found
 
 
 def rank(function: Function, name: bytes) -> Rank:

@@ -20,12 +20,14 @@ from symbolic.exceptions import SymbolicError
 from collector.confined.worker import Limits, become_nobody, limit, serve
 from collector.elf.file import Elf, Section, read_elf
 from collector.symbols.functions import (
+    FUNCTION,
     SYMBOL,
     Function,
     Rank,
     decompressed,
     functions,
     is_table,
+    labels,
     name_at,
     rank,
 )
@@ -79,10 +81,14 @@ def _hide_dwarf(contents: mmap.mmap) -> None:
 
 def _keep_best_names(elf: Elf, contents: mmap.mmap) -> None:
     """Leaves each address one function symbol in our copy: `symbolic` takes the first it finds,
-    which may be the empty rest of another function that the compiler moved elsewhere."""
+    which may be the empty rest of another function that the compiler moved elsewhere. Code that
+    has only a label becomes a function."""
     for section in elf.sections:
         if is_table(elf, section):
             _keep_best_of(contents, section, elf.sections[section.link].offset)
+            for number in labels(elf, contents[section.offset : section.offset + section.size]):
+                at = section.offset + number * SYMBOL.size + 4
+                contents[at] = contents[at] & 0xF0 | FUNCTION
 
 
 def _keep_best_of(contents: mmap.mmap, section: Section, names_at: int) -> None:

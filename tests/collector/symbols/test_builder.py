@@ -202,3 +202,23 @@ int main(void) { return 0; }
     with opened(program) as descriptor:
         (found,) = builder.build(descriptor).symbols.lookup(address)
     assert found.symbol == "work"
+
+
+def test_a_label_names_code_that_no_function_covers(builder: Builder, tmp_path: Path) -> None:
+    source = r"""
+__asm__(".pushsection .text\n bare: nop\n nop\n .popsection\n"
+        ".globl whole\n .type whole,@function\n"
+        "whole: nop\n inside: ret\n .size whole,2\n");
+int main(void) { return 0; }
+"""
+    program = compiled(tmp_path / "labels", source)
+    symbols = subprocess.run(["nm", program], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in symbols.splitlines()]
+    addresses = {row[2]: int(row[0], 16) for row in rows if len(row) == 3}
+    with opened(program) as descriptor:
+        cache = builder.build(descriptor).symbols
+    names = {
+        label: cache.lookup(addresses[label] + skip)[0].symbol
+        for label, skip in (("bare", 0), ("bare", 1), ("inside", 0))
+    }
+    assert names == {"bare": "bare", "inside": "whole"}
