@@ -209,4 +209,4 @@ def test_made_up_memory_is_refused_after_few_reads(
 
     with pytest.raises(Refused):
         inspect(Memory(noise), Interpreter(version, 0x1000, 0x2000), 0x10000)
-    assert reads <= MAX_READS + 64 * 20  # the search for the slot of 64 threads is apart
+    assert reads <= MAX_READS
