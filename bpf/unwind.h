@@ -10,6 +10,8 @@
  *                      slice, sorted by address
  *   unwind_tables      array of arrays of struct unwind_page: the rows of one window of one file
  *   unwind_wanted      hash: struct unwind_want -> __u64, the stacks that ended for want of it
+ *   unwind_epoch       array: 0 -> __u32, another one after each change of a table
+ *   unwind_found       per-CPU array of struct unwind_found: rows that were found before
  *   unwind_state       per-CPU array: 0 -> struct unwind
  *   unwind_programs    program array: 0 -> unwind_next, which goes on where a program ran out of
  *                      frames. The kernel empties it when its last descriptor is closed
@@ -31,6 +33,7 @@ enum {
 	UNWIND_WINDOW_BITS = 24,
 	UNWIND_PAGE_ROWS = 512,
 	UNWIND_INDEX_SIZE = 1024, /* pages of rows that one table can have */
+	UNWIND_FOUND_BITS = 12,	  /* of 4,096 rows found before: 64 KiB a CPU */
 	UNWIND_FRAMES = 32,	  /* steps a program: each a frame, native or Python's */
 	UNWIND_PROGRAMS = 32,	  /* one more would pass the kernel's limit of tail calls */
 	UNWIND_DEPTH = UNWIND_FRAMES * UNWIND_PROGRAMS,
@@ -47,6 +50,12 @@ enum {
 struct unwind_row {
 	__u32 at_rule;
 	__s32 cfa_fp;
+};
+
+/* What a search has found; `key` is made of the epoch, the table and the place in its window. */
+struct unwind_found {
+	__u64 key;
+	struct unwind_row row;
 };
 
 /* Page 0 of a table holds the first at_rule of every other page, in order; unused: all ones. */
@@ -135,7 +144,7 @@ struct unwind {
 	__u32 tgid;
 	__u32 cause; /* enum unwind_cause */
 	__u32 count; /* of `words` that are used */
-	__u32 unused;
+	__u32 epoch; /* of the tables, at the beginning */
 	__u64 hash; /* of `words` */
 	/*
 	 * Addresses, innermost first, and Python's frames among them: see python.h. All addresses

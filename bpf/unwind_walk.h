@@ -82,6 +82,20 @@ struct {
 	__type(value, struct unwind);
 } unwind_later SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} unwind_epoch SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 << UNWIND_FOUND_BITS);
+	__type(key, __u32);
+	__type(value, struct unwind_found);
+} unwind_found SEC(".maps");
+
 int unwind_next(void *ctx);
 
 struct {
@@ -143,11 +157,12 @@ static __always_inline __u32 last_not_above(const __u32 *words, __u32 size, __u3
 	return at;
 }
 
-static __always_inline enum unwind_cause find_row(struct unwind *u, __u64 pc, struct unwind_row *row)
+static __always_inline enum unwind_cause search_row(struct unwind *u, __u64 place,
+						    struct unwind_row *row)
 {
 	__u32 number = 0, table = u->mapping.table;
 	/* After every rule of this place, but before unused rows at the window's last one. */
-	__u64 key = (u->mapping.at + (pc - u->mapping.start)) << 8 | RULES_MAX;
+	__u64 key = place << 8 | RULES_MAX;
 	void *pages = bpf_map_lookup_elem(&unwind_tables, &table);
 	union unwind_page *page;
 
@@ -162,6 +177,33 @@ static __always_inline enum unwind_cause find_row(struct unwind *u, __u64 pc, st
 		return UNWIND_NO_TABLE;
 	*row = page->rows[last_not_above(&page->rows[0].at_rule, UNWIND_PAGE_ROWS, 2, key)];
 	return UNWIND_GOING_ON;
+}
+
+/*
+ * The row for `pc`. A search reads some 12 cache lines, which are seldom in the cache; callers are
+ * mostly those of samples before, whose rows are found in one. The walk of a saved stack can be
+ * interrupted by one of a sample, so it leaves them alone.
+ */
+static __always_inline enum unwind_cause find_row(struct unwind *u, __u64 pc, struct unwind_row *row)
+{
+	__u64 place = u->mapping.at + (pc - u->mapping.start);
+	__u64 key = (__u64)u->epoch << 40 | (__u64)u->mapping.table << UNWIND_WINDOW_BITS | place;
+	__u32 slot = key * 0x9e3779b97f4a7c15 >> (64 - UNWIND_FOUND_BITS); /* 2^64 / golden ratio */
+	struct unwind_found *found = bpf_map_lookup_elem(&unwind_found, &slot);
+	enum unwind_cause cause;
+
+	if (!found || u->thread.saved)
+		return search_row(u, place, row);
+	if (found->key == key) {
+		*row = found->row;
+		return UNWIND_GOING_ON;
+	}
+	cause = search_row(u, place, row);
+	if (!cause) {
+		found->key = key;
+		found->row = *row;
+	}
+	return cause;
 }
 
 static __always_inline void push_word(struct unwind *u, __u64 word)
@@ -243,6 +285,13 @@ static __always_inline struct unwind_process *find_process(__u32 tgid)
 	return tgid ? bpf_map_lookup_elem(&unwind_processes, &tgid) : NULL;
 }
 
+static __always_inline __u32 unwind_tables_epoch(void)
+{
+	__u32 zero = 0, *epoch = bpf_map_lookup_elem(&unwind_epoch, &zero);
+
+	return epoch ? *epoch : 0;
+}
+
 /* Starts a walk from u->thread in a process that may be unknown (NULL). */
 static __always_inline void start_walk(struct unwind *u, struct unwind_process *process)
 {
@@ -250,6 +299,7 @@ static __always_inline void start_walk(struct unwind *u, struct unwind_process *
 	u->mapping = (struct unwind_mapping){};
 	u->count = 0;
 	u->hash = 0;
+	u->epoch = unwind_tables_epoch();
 	u->cause = UNWIND_GOING_ON;
 	if (process) {
 		u->process = *process;

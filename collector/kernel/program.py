@@ -65,6 +65,7 @@ takes every user stack once, and of the first samples the stack's memory: up to 
 
 UNWIND_MAPS = (
     *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_wanted", "unwind_later"),
+    "unwind_epoch",
     *("python_processes", "python_codes", "python_causes", "python_later"),
     # Not for us to use, but the kernel empties them when their last descriptor is closed.
     *("unwind_programs", "unwind_later_programs"),

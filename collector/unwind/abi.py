@@ -37,7 +37,7 @@ UNWIND = np.dtype(
         ("tgid", "<u4"),
         ("cause", "<u4"),
         ("count", "<u4"),
-        ("unused", "<u4"),
+        ("epoch", "<u4"),
         ("hash", "<u8"),
         ("words", "<u8", DEPTH),
     ]

@@ -25,10 +25,13 @@ _UNUSED = np.uint64(2**64 - 1)
 
 
 class Tables:
-    """Puts rows into the map of maps `fd`, up to `max_bytes`."""
+    """Puts rows into the map of maps `fd`, up to `max_bytes`. The number in the map `epoch_fd`
+    changes with every table that is changed, so that the kernel forgets what it found there."""
 
-    def __init__(self, fd: int, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, fd: int, epoch_fd: int, max_bytes: int = MAX_BYTES) -> None:
         self._fd = fd
+        self._epoch = maps.Map(epoch_fd)
+        self._changes = 0
         self._max_bytes = max_bytes
         self._loaded: OrderedDict[int, int] = OrderedDict()
         self.bytes = 0
@@ -55,8 +58,9 @@ class Tables:
         finally:
             for fd in made:
                 os.close(fd)
+        if any([self._forget(number) for number in data]):
+            self._begin_epoch()
         for number, contents in data.items():
-            self._forget(number)
             self._loaded[number] = len(contents)
             self.bytes += len(contents)
         while self.bytes > self._max_bytes and len(self._loaded) > 1:
@@ -67,6 +71,11 @@ class Tables:
         """Frees a table; stacks that need it end there and ask for it again."""
         if self._forget(number):
             bpf_maps.delete(self._fd, number.to_bytes(4, "little"))
+            self._begin_epoch()
+
+    def _begin_epoch(self) -> None:
+        self._changes += 1
+        self._epoch.update(bytes(4), (self._changes & 0xFFFFFFFF).to_bytes(4, "little"))
 
     def _forget(self, number: int) -> bool:
         size = self._loaded.pop(number, None)

@@ -107,7 +107,7 @@ class Unwinder:
         fds = self._descriptors
         capacity = maps.shape_of(fds["unwind_tables"]).max_entries
         with ExitStack() as opened:
-            self._tables = Tables(fds["unwind_tables"], self._max_table_bytes)
+            self._tables = Tables(fds["unwind_tables"], fds["unwind_epoch"], self._max_table_bytes)
             self._files = Files(capacity, grace.wait, self._tables.drop)
             self._processes = Processes(
                 fds["unwind_processes"], fds["unwind_mappings"], self._files.release

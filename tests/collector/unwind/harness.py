@@ -25,7 +25,7 @@ SOURCE = Path(__file__).with_name("walk.bpf.c")
 NATIVE_DEPTH = 127
 RING_BYTES = 1 << 24
 MAPS = (
-    *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_wanted"),
+    *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_epoch", "unwind_wanted"),
     *("unwind_later", "python_later", "ring", "lost", "saved_ring"),
 )
 WAITING = {Cause.NO_PROCESS, Cause.NO_TABLE, Cause.NO_MAPPING}

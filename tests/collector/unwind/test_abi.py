@@ -36,6 +36,9 @@ CONSTANTS = {
     "offsetof(struct unwind_saved, time_ns)": 8 * abi.REGISTERS,
     "offsetof(struct unwind_saved, stack)": abi.SAVED.itemsize,
     "sizeof(union unwind_page)": abi.PAGE_BYTES,
+    # The key of struct unwind_found has 24 bits of the epoch, 16 of the table, then the place.
+    "sizeof(struct unwind_found)": 16,
+    "40 - UNWIND_WINDOW_BITS": 16,
 }
 # The DWARF names of the registers, by number: System V ABI, AMD64, figure 3.36.
 DWARF = [

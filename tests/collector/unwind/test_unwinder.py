@@ -14,7 +14,7 @@ from collector.kernel.maps import Map
 from collector.processes.maps import Mapping
 from collector.unwind import abi
 from collector.unwind.abi import Cause
-from collector.unwind.unwinder import UnwindStats
+from collector.unwind.unwinder import FAILED, UnwindStats
 from tests.collector.unwind.conftest import Build
 from tests.collector.unwind.harness import Harness, read_mappings
 
@@ -113,6 +113,19 @@ def test_a_replaced_program_is_not_walked_by_the_old_rows(
         fresh.sample(0.5, pid)
         samples = fresh.settled(0.2, pid)
         assert {(sample.cause, len(sample.words)) for sample in samples} == {(Cause.COMPLETE, 36)}
+
+
+def test_rows_that_were_found_before_are_forgotten_with_their_table(
+    fresh: Harness, build: Build
+) -> None:
+    executable = build("deep.c")
+    with running(executable, "20") as pid:
+        assert {sample.cause for sample in fresh.settled(0.2, pid)} == {Cause.COMPLETE}
+        found = executable.stat()
+        key = (os.major(found.st_dev), os.minor(found.st_dev), found.st_ino)
+        (number,) = fresh.unwinder._files._files[key].numbers.values()
+        fresh.unwinder._tables.load({number: FAILED})
+        assert {sample.cause for sample in fresh.sample(0.2, pid)} == {Cause.BROKEN}
 
 
 def test_leaving_closes_what_was_opened(program: Path) -> None:

@@ -34,7 +34,8 @@ from profiler.model import Frame
 SOURCE = Path(__file__).with_name("walk.bpf.c")
 RING_BYTES = 1 << 24
 MAPS = (
-    *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_wanted", "unwind_later"),
+    *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_epoch", "unwind_wanted"),
+    "unwind_later",
     *("python_processes", "python_codes", "python_later", "target", "ring", "lost"),
 )
 _HEAD = struct.Struct("<IIIIQ")
