@@ -89,8 +89,15 @@ def _python(stats: PythonStats) -> Iterator[Metric]:
 
 
 def _py_spy(outcomes: Mapping[str, int], spied: Mapping[str, int]) -> Iterator[Metric]:
-    yield _by_label("py_spy_recordings", "Asked for Python frames.", "outcome", dict(outcomes))
-    yield _by_label("py_spy_samples", "Of the processes seen.", "stack", dict(spied))
+    yield _by_label(
+        "py_spy_recordings",
+        "py-spy at work on a process, and what came of it.",
+        "outcome",
+        dict(outcomes),
+    )
+    yield _by_label(
+        "py_spy_samples", "Python samples of the processes that py-spy saw.", "stack", dict(spied)
+    )
 
 
 def _naming(counters: Counters) -> Iterator[Metric]:

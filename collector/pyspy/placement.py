@@ -61,8 +61,9 @@ class Sighting:
 
 
 def runs_python(frames: Sequence[Frame]) -> bool:
-    """Whether a native stack runs through the interpreter's loop."""
-    return _loop(frames) is not None
+    """Whether a stack runs through the interpreter's loop, and lacks the frames of Python."""
+    walked = any(frame.kind is Kind.PYTHON for frame in frames)
+    return not walked and _loop(frames) is not None
 
 
 def place(samples: Sequence[Sample], sighting: Sighting, room: int) -> Iterator[Sample]:

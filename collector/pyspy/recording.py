@@ -30,7 +30,7 @@ from profiler.model import Frame
 
 RATE_HZ = 29
 """Reading a stack costs py-spy 0.15 ms at 5 frames and 0.7 ms at 41: 0.5 to 2 % of a CPU."""
-MAX_SECONDS = 60
+MAX_SECONDS = 30
 """Of a recording. Where drains are rarer, what it saw stands for all of the time."""
 LAUNCHER = Path(__file__).with_name("launcher.py")
 MAX_LOG_BYTES = 64 << 10

@@ -49,6 +49,10 @@ def test_nothing_is_divided_by_nothing() -> None:
     assert apportion(7, [0, 0]) == [0, 0]
 
 
+def test_a_stack_that_was_walked_is_left_alone() -> None:
+    assert not runs_python((LOOP, ONE, WITHIN))
+
+
 def test_a_native_stack_through_the_loop_runs_python() -> None:
     assert runs_python((LOOP, OUTSIDE, READ))
     assert not runs_python((WITHIN, OUTSIDE, READ))
