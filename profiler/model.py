@@ -133,10 +133,16 @@ class ProfileBuilder:
 
     def add(self, stack: Iterable[Frame], samples: int, value: int = 0) -> None:
         """Adds `samples` samples worth `value` with the frames of `stack`, root first."""
-        node = ROOT
-        for frame in stack:
+        self.count(self.node(ROOT, stack), samples, value)
+
+    def node(self, above: int, frames: Iterable[Frame]) -> int:
+        """The node of `frames` below the node `above`, for `count` and for other nodes."""
+        for frame in frames:
             number = self._frames.setdefault(frame, len(self._frames))
-            node = self._child(node, number)
+            above = self._child(above, number)
+        return above
+
+    def count(self, node: int, samples: int, value: int = 0) -> None:
         self._samples[node] += samples
         self._values[node] += value
 

@@ -7,14 +7,13 @@ Innermost first; two words a Python frame (see bpf/python.h):
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from collector.unwind.python import abi
 from collector.unwind.python.abi import Cause, Kind
 
 
-@dataclass(frozen=True, slots=True)
-class PythonFrame:
+class PythonFrame(NamedTuple):
     """`place` is where it is in the instructions of the code object at the address `code`."""
 
     code: int
@@ -26,8 +25,7 @@ Entry = int | PythonFrame
 """An address, or a Python frame."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stack:
+class Stack(NamedTuple):
     """Innermost first. `cause` says why Python frames are missing, None where none are known to
     be."""
 
