@@ -13,7 +13,7 @@ BPF_PROGRAMS := profile $(if $(filter x86_64,$(shell uname -m)),profile_dwarf)
 ARGS   ?=
 
 UP_PACKAGES   := python3-venv clang libbpf-dev libbpf1 linux-libc-dev python3-bpfcc
-TEST_PACKAGES := $(UP_PACKAGES) gcc libc6-dev musl-tools chromium postgresql
+TEST_PACKAGES := $(UP_PACKAGES) gcc libc6-dev musl-tools chromium postgresql dwz debuginfod
 # Programs to sample, where there are none, and profilers to compare with; toolchains are left out.
 package_of = $(if $(shell command -v $1),,$2)
 BENCH_PACKAGES := $(TEST_PACKAGES) g++ binutils linux-perf bpfcc-tools openssl sqlite3 \
