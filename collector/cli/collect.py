@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from collector import metrics
+from collector import memory, metrics
 from collector.agent import Agent, SignalClock, StoppableClock
 from collector.cli import options
 from collector.config import SERVER, Config, cache_folder, default_spool, parse_size
@@ -108,6 +108,7 @@ def run(config: Config, clock: StoppableClock) -> str:
     """
     if config.repeat and not config.recorded:
         raise UsageError("--repeat is for --recorded")
+    memory.use_one_pool()
     interval_ns = 0 if config.recorded and not config.repeat else config.interval_ns
     with ExitStack() as opened:
         source = _recorded(config, clock) if config.recorded else _live(config)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from collector import memory
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
 from collector.kernel.stacks import unwalked
@@ -124,6 +125,8 @@ class LiveSource:
             # Whatever strange file a process maps: the node's other samples must still come.
             logger.exception("the samples of a drain could not be named")
             return _nameless(raw, self._host_name)
+        finally:
+            memory.give_back()
         if (problem := self.symbolizer.kernel_problem) != self._said:
             self._said = problem
             logger.warning("%s", problem or "kernel functions have names again")
