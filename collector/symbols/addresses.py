@@ -67,9 +67,9 @@ class Addresses:
         if binary is None:
             binary = self._files[mapping.start] = self._binaries.find(self._process, mapping)
         offset = address - mapping.start + mapping.offset
-        vaddr = binary.elf.address_of(offset) if binary.elf else None
-        if vaddr is not None:
-            return binary.answer(vaddr)
+        answer = binary.at(offset)
+        if answer is not None:
+            return answer
         if binary.cause == "bad_elf":  # some runtimes compile into a shared file
             return self._compiled(mapping, address)
         return unnamed(binary.cause or "no_symbol", binary.name, offset)

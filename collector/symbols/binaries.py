@@ -51,6 +51,7 @@ class Binaries:
         self._counters = counters
         self._clock = clock
         self._keys: Bounded[_Place, _Key] = Bounded(MAX_PLACES, lambda key: 1)
+        self._files: Bounded[tuple[str, Identity], _Key] = Bounded(MAX_PLACES, lambda key: 1)
         self._binaries: Bounded[_Key, Binary] = Bounded(
             max_bytes, lambda binary: _BINARY_BYTES + binary.size
         )
@@ -83,22 +84,37 @@ class Binaries:
         self._binaries.clear()
 
     def _of_file(self, fd: int, process: Process, mapping: Mapping) -> Binary:
-        name, file = mapping.name, identity(fd)
+        file = identity(fd)
+        key = self._files.get((mapping.name, file))
+        binary = self._binaries.get(key) if key else None
+        if key is None or binary is None or self._reader.knows_more(binary):
+            key, binary = self._read_file(fd, process, mapping, file)
+            if binary.cause == "postponed":
+                return binary
+            self._files[mapping.name, file] = key
+        self._keys[(process.pid, process.start_ticks, mapping)] = key
+        return binary
+
+    def _read_file(
+        self, fd: int, process: Process, mapping: Mapping, file: Identity
+    ) -> tuple[_Key, Binary]:
+        """As much as is known of a file that is new, or of which more can be known."""
+        name = mapping.name
         try:
             program = read_program(fd, name, mapping.path, process.pid)
         except FormatError:
             program = None
         identifier = program.build_id if program else ""
         key = (name, identifier, file.size, file.owner) if identifier else file
-        binary = self._binaries.get(key)
-        if binary is None or self._reader.knows_more(binary):
-            known, binary = binary, self._read(name, program)
-            if binary.cause == "postponed":
-                return known or binary
-            self._binaries[key] = binary
-            self._counters.evicted_files = self._binaries.evictions
-        self._keys[(process.pid, process.start_ticks, mapping)] = key
-        return binary
+        known = self._binaries.get(key)
+        if known is not None and not self._reader.knows_more(known):
+            return key, known
+        binary = self._read(name, program)
+        if binary.cause == "postponed":
+            return key, known or binary
+        self._binaries[key] = binary
+        self._counters.evicted_files = self._binaries.evictions
+        return key, binary
 
     def _of_vdso(self, mapping: Mapping) -> Binary:
         if mapping.end - mapping.start != len(self._vdso_image):  # that of a 32-bit process

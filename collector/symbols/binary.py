@@ -37,9 +37,14 @@ class Binary:
         self.bare = bare
         self._plt = plt
         self._names = names
-        self.answer = lru_cache(MAX_CACHED)(self._answer)
+        self.at = lru_cache(MAX_CACHED)(self._at)
 
-    def _answer(self, vaddr: int) -> Answer:
+    def _at(self, offset: int) -> Answer | None:
+        """The frames of a byte of the file; None where it is in no segment that is executed."""
+        vaddr = self.elf.address_of(offset) if self.elf else None
+        return None if vaddr is None else self.answer(vaddr)
+
+    def answer(self, vaddr: int) -> Answer:
         """The frames of a virtual address of the file."""
         if self._plt and self._plt.holds(vaddr):
             return self._stub(vaddr)
