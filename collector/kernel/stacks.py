@@ -66,10 +66,11 @@ class Key(NamedTuple):
 
 
 class _Walked(NamedTuple):
-    """What a count has the hash of."""
+    """A user stack that was walked by us; a count has its hash."""
 
     exec_id: int
-    walk: Walk
+    frames: tuple[Entry, ...]
+    truncated: str
 
 
 class Stacks:
@@ -87,22 +88,24 @@ class Stacks:
 
     def of_record(self, record: Record, walk: Walk | None) -> Key:
         """The sample of a record; `walk` is that of the stack that it saved."""
-        program = record.tgid, record.exec_id
-        self.times_ns.setdefault(program, record.time_ns)
+        self.times_ns.setdefault((record.tgid, record.exec_id), record.time_ns)
         if walk is None and record.cause is Cause.GOING_ON:
             return self._key(record.tgid, record.comm, record.user, record.kernel)
-        if walk is None:
-            walk = Walk(record.user, record.cause)
-            self._walked[record.user_stack] = _Walked(record.exec_id, walk)
+        if walk is not None:
+            walked = _walked(record.exec_id, walk)
+        elif record.user_stack in self._walked:  # with another stack of the kernel's
+            walked = self._walked[record.user_stack]
+        else:
+            walked = _walked(record.exec_id, Walk(record.user, record.cause))
+            self._walked[record.user_stack] = walked
         kernel = record.kernel or self._kernel(record.kernel_stack)
-        return self._walked_key(program, record.comm, walk, kernel)
+        return self._walked_key(record.tgid, record.comm, walked, kernel)
 
     def of_count(self, counted: abi.CountKey) -> Key:
         """The samples of a count."""
         kernel = self._kernel(counted.kernel_stack)
-        if known := self._walked.get(counted.user_stack):
-            program = counted.tgid, known.exec_id
-            return self._walked_key(program, counted.comm, known.walk, kernel)
+        if walked := self._walked.get(counted.user_stack):
+            return self._walked_key(counted.tgid, counted.comm, walked, kernel)
         none = counted.user_stack == abi.NO_USER_STACK
         user = () if none else self.kernel.get(counted.user_stack)
         return self._key(counted.tgid, counted.comm, user, kernel)
@@ -110,16 +113,11 @@ class Stacks:
     def _kernel(self, id_: int) -> Addresses | None:
         return () if id_ == abi.NO_STACK else self.kernel.get(id_)
 
-    def _walked_key(
-        self, program: tuple[int, int], comm: bytes, walk: Walk, kernel: Addresses | None
-    ) -> Key:
-        user = parse(walk.words)
-        cause = CAUSES.get(walk.cause, "walk")
-        if user.cause is not None:
-            cause = cause or PYTHON_CAUSES.get(user.cause, "walk")
+    def _walked_key(self, tgid: int, comm: bytes, walked: _Walked, kernel: Addresses | None) -> Key:
+        cause = walked.truncated
         if kernel is None or len(kernel) >= self._depth:
             cause = cause or ("missing" if kernel is None else "depth")
-        return Key(*program, comm, user.frames, kernel or (), cause)
+        return Key(tgid, walked.exec_id, comm, walked.frames, kernel or (), cause)
 
     def _key(self, tgid: int, comm: bytes, user: Addresses | None, kernel: Addresses | None) -> Key:
         """Of stacks that the kernel walked, down to its depth; None: it does not have it."""
@@ -129,3 +127,11 @@ class Stacks:
         missing = user is None or kernel is None
         cause = "missing" if missing else cut
         return Key(tgid, 0, comm, user_[: self._depth], kernel_[: self._depth], cause)
+
+
+def _walked(exec_id: int, walk: Walk) -> _Walked:
+    user = parse(walk.words)
+    cause = CAUSES.get(walk.cause, "walk")
+    if user.cause is not None:
+        cause = cause or PYTHON_CAUSES.get(user.cause, "walk")
+    return _Walked(exec_id, user.frames, cause)

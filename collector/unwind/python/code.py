@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from collector.processes.text import printable
 from collector.unwind.python import abi
 from collector.unwind.python.layouts import Layout, Lines
-from collector.unwind.python.lines import DECODERS, line_at
+from collector.unwind.python.lines import DECODERS, Table
 from collector.unwind.python.memory import Memory, Unread
 
 MAX_NAME = 1024
@@ -15,7 +15,6 @@ MAX_FILE = 4096
 MAX_LINES_BYTES = 256 << 10
 """Of a line table. The longest below lib/python3.13 has 58 KB, the mean 100 bytes; a function of
 sympy that a program wrote has 700 KB, and is shown without lines."""
-MAX_LINE = 1 << 31
 
 # PyASCIIObject and PyBytesObject, unchanged since 3.3: reference count, type, length; then the
 # state of a str, or the hash of a bytes and its contents.
@@ -39,10 +38,9 @@ class Code:
     table: bytes
     first: int
 
-    def line(self, place: int) -> int:
-        """The line of a place in the instructions, 0 where there is none."""
-        line = line_at(DECODERS[self.form](self.table, self.first), place)
-        return line if 0 < line < MAX_LINE else 0
+    def lines(self) -> Table:
+        """The lines of its instructions."""
+        return Table(DECODERS[self.form](self.table, self.first))
 
     @property
     def weight(self) -> int:

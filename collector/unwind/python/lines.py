@@ -11,17 +11,21 @@ Three forms, each a string of bytes that is read from its beginning:
   2); what follows depends on the form.
 
 >>> table = bytes([0, 1, 8, 1])
->>> line_at(lnotab(table, first=10), 4), line_at(lnotab(table, first=10), 8)
+>>> lines = Table(lnotab(table, first=10))
+>>> lines.line(4), lines.line(8)
 (11, 12)
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 
 from collector.unwind.python.layouts import Lines
 
 Steps = Iterator[tuple[int, int]]
 """(place from which on, line) by place; line 0 where the instructions have none."""
 
+MAX_LINE = 1 << 31
 NO_LINE = -128
 _SHORT_FORMS = 10
 _ONE_LINE_0, _ONE_LINE_2 = 10, 12
@@ -30,14 +34,25 @@ _LONG = 14
 _MAX_SHIFT = 60
 
 
-def line_at(steps: Iterable[tuple[int, int]], place: int) -> int:
-    """The line of the instruction at `place`; a place before all is the first instruction's."""
-    found = 0
-    for start, line in steps:
-        if start > max(place, 0):
-            break
-        found = line
-    return found
+class Table:
+    """Steps, for many places to be looked up."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._places, self._lines = array("Q"), array("I")
+        for place, line in steps:
+            self._places.append(place)
+            self._lines.append(line if 0 < line < MAX_LINE else 0)
+
+    @property
+    def weight(self) -> int:
+        """Bytes."""
+        return 200 + 12 * len(self._places)
+
+    def line(self, place: int) -> int:
+        """The line of the instruction at `place`, 0 where there is none; a place before all is the
+        first instruction's."""
+        after = bisect_right(self._places, max(place, 0))
+        return self._lines[after - 1] if after else 0
 
 
 def lnotab(table: bytes, first: int) -> Steps:

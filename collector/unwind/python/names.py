@@ -31,6 +31,7 @@ from collector.unwind.python import abi
 from collector.unwind.python.allowance import Allowance
 from collector.unwind.python.code import Code, read_code
 from collector.unwind.python.inspection import Inspected
+from collector.unwind.python.lines import Table
 from collector.unwind.python.memory import Refused, Unread, open_memory
 from collector.unwind.python.stacks import PythonFrame
 from profiler.model import Frame, Kind
@@ -39,6 +40,8 @@ MAX_BYTES = 24 << 20
 """Of all code objects kept: 35,000 of the standard library's size."""
 MAX_FRAME_BYTES = 12 << 20
 """Of frames kept whose line is known: 25,000."""
+MAX_LINES_BYTES = 1 << 20
+"""Of line tables kept decoded: those of the 1,000 functions that were last seen at a new place."""
 
 READS = 8
 """Of memory, for a code object."""
@@ -72,6 +75,7 @@ class Names:
         self._proc = proc
         self._codes: Bounded[_Key, Code] = Bounded(max_bytes, lambda code: code.weight)
         self._frames: Bounded[tuple[_Key, int], Frame] = Bounded(MAX_FRAME_BYTES, _weight)
+        self._lines: Bounded[_Key, Table] = Bounded(MAX_LINES_BYTES, lambda table: table.weight)
         self._allowance = Allowance(SHARE, MOST_NS)
         self._allowances: Bounded[int, Allowance] = Bounded(MAX_PROCESSES, lambda one: 1)
         self._lock = threading.Lock()
@@ -110,12 +114,16 @@ class Names:
         return answer
 
     def _answer(self, pid: int, frame: PythonFrame) -> Answer:
-        code = self._known((pid, frame.code, frame.checksum))
+        key = pid, frame.code, frame.checksum
+        code = self._known(key)
         cause = "" if code else self._read(pid, [(frame.code, frame.checksum)])
-        code = code or self._known((pid, frame.code, frame.checksum))
+        code = code or self._known(key)
         if code is None:
             return Answer((_UNKNOWN,), cause or CHANGED)
-        line = code.line(frame.place)
+        lines = self._lines.get(key)
+        if lines is None:
+            lines = self._lines[key] = code.lines()
+        line = lines.line(frame.place)
         return Answer((Frame(code.function, code.file, line, kind=Kind.PYTHON),))
 
     def _known(self, key: _Key) -> Code | None:

@@ -6,7 +6,7 @@ Innermost first; two words a Python frame (see bpf/python.h):
     0x80007f1c2d9a3c40 0x5be1d2c000000012     a frame: code object, checksum and place
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from collector.unwind.python import abi
@@ -37,33 +37,30 @@ def parse(words: Sequence[int]) -> Stack:
     """Whatever the words are: one that lost its second word is left out."""
     if max(words, default=0) < abi.TAG:
         return Stack(tuple(words))
-    entries = list(_entries(words))
-    frames = [entry for entry in entries if not isinstance(entry, Cause)]
-    cause = next((entry for entry in entries if isinstance(entry, Cause)), None)
-    return Stack(tuple(_aligned(frames)), cause)
-
-
-def _entries(words: Sequence[int]) -> Iterator[Entry | Cause | None]:
-    """None for a run of the loop without a frame."""
+    entries: list[Entry | None] = []
+    cause = None
     rest = iter(words)
     for word in rest:
-        if not word & abi.TAG:
-            yield word
+        if word < abi.TAG:
+            entries.append(word)
             continue
         kind, detail = word >> abi.KIND_SHIFT & 0x7F, next(rest, None)
         if detail is None:
-            return
+            break
         if kind == Kind.FRAME:
             place = (detail & 0xFFFFFFFF ^ 1 << 31) - (1 << 31)  # a signed number
-            yield PythonFrame(word & abi.ADDRESS_MASK, place, detail >> 32)
+            entries.append(PythonFrame(word & abi.ADDRESS_MASK, place, detail >> 32))
         elif kind == Kind.NO_FRAME:
-            yield None
-        elif kind == Kind.CUT:
-            yield Cause(detail) if detail in set(Cause) else Cause.GOING_ON
+            entries.append(None)
+        elif kind == Kind.CUT and cause is None:
+            cause = Cause(detail) if detail in set(Cause) else Cause.GOING_ON
+    if None in entries:
+        _align(entries)
+    return Stack(tuple([entry for entry in entries if entry is not None]), cause)
 
 
-def _aligned(entries: list[Entry | None]) -> list[Entry]:
-    """Gives every run of the loop its own frame.
+def _align(entries: list[Entry | None]) -> None:
+    """Gives every run of the loop its own frame; None is a run without one.
 
     Up to 3.9 the kernel gives each run that it meets the next frame. Where the innermost run has
     not linked its frame yet, each got that of the run that called it, and the outermost none: all
@@ -72,9 +69,7 @@ def _aligned(entries: list[Entry | None]) -> list[Entry]:
     runs = [i for i, entry in enumerate(entries) if not isinstance(entry, int)]
     frames = [entry for entry in entries if isinstance(entry, PythonFrame)]
     missing = len(runs) - len(frames)
-    if missing:
-        for index in runs[:missing]:
-            entries[index] = None
-        for index, frame in zip(runs[missing:], frames, strict=True):
-            entries[index] = frame
-    return [entry for entry in entries if entry is not None]
+    for index in runs[:missing]:
+        entries[index] = None
+    for index, frame in zip(runs[missing:], frames, strict=True):
+        entries[index] = frame

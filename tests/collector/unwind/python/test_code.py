@@ -50,7 +50,7 @@ def test_lines_are_those_of_the_interpreter(function: object) -> None:
     compiled: CodeType = function.__code__  # type: ignore[attr-defined]
     code = read(compiled)
     for start, _, line in compiled.co_lines():
-        assert code.line(start) == (line or 0)
+        assert code.lines().line(start) == (line or 0)
 
 
 def test_what_is_no_code_object_is_not_read() -> None:

@@ -13,12 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.unwind.python.layouts import Lines
-from collector.unwind.python.lines import DECODERS, line_at, linetable, lnotab, locations
+from collector.unwind.python.lines import DECODERS, Steps, Table, linetable, lnotab, locations
 
 
 def code_objects(code: CodeType) -> list[CodeType]:
     inner = [c for c in code.co_consts if isinstance(c, CodeType)]
     return [code, *itertools.chain.from_iterable(map(code_objects, inner))]
+
+
+def line_at(steps: Steps, place: int) -> int:
+    return Table(steps).line(place)
 
 
 def test_lnotab_steps_forward_and_back() -> None:
