@@ -53,6 +53,7 @@ class Recording:
 
     def __init__(self, program: Path, pid: int, clock: Clock) -> None:
         self.pid = pid
+        self.since_ns = clock.monotonic_ns()
         self._clock = clock
         self._seconds = 0.0
         self._report = os.memfd_create("py-spy report", os.MFD_CLOEXEC)

@@ -38,6 +38,8 @@ AT_ONCE = 4
 """Processes, those with the most samples: at 2 % of a CPU each."""
 MIN_SHARE = 0.02
 """Of a CPU that a process must have used: less than py-spy itself would."""
+SHORTEST_NS = 500_000_000
+"""Of a recording: where drains are closer together, it goes on until a later one."""
 PATIENCE_NS = 1_000_000_000
 """For all reports of a drain. One takes 10 to 50 ms."""
 FIRST_WAIT_NS = 60_000_000_000
@@ -88,21 +90,25 @@ class Spying:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close()
+        for recording in self._recordings:
+            recording.close()
+        self._recordings = []
 
     def collect(self) -> dict[int, Sighting]:
-        """What was seen since `begin`, by process; ends all recordings."""
+        """What was seen since `begin`, by process; ends the recordings."""
         sightings = {}
-        for recording in self._recordings:
+        now_ns = self._clock.monotonic_ns()
+        ending = [one for one in self._recordings if now_ns - one.since_ns >= SHORTEST_NS]
+        for recording in ending:
             recording.interrupt()
-        end_ns = self._clock.monotonic_ns() + PATIENCE_NS
-        for recording in self._recordings:
+        for recording in ending:
             try:
-                sightings[recording.pid] = recording.result(end_ns)
+                sightings[recording.pid] = recording.result(now_ns + PATIENCE_NS)
                 self._count("ok", recording.pid)
             except Failed as failure:
                 self._count(failure.outcome, recording.pid, failure.detail)
-        self._close()
+            self._recordings.remove(recording)
+            recording.close()
         return sightings
 
     def begin(self, raw: RawDrain) -> None:
@@ -113,11 +119,12 @@ class Spying:
             used[sample.pid] += sample.count
         self._waits = {pid: w for pid, w in self._waits.items() if Path(f"/proc/{pid}").exists()}
         least = MIN_SHARE * raw.duration_ns / raw.period_ns
+        begun = {recording.pid for recording in self._recordings}
         for pid, samples in used.most_common():
             if samples < least or len(self._recordings) == AT_ONCE:
                 break
             cause = self._unknown(pid)
-            if cause in CAUSES and not self._waiting(pid):
+            if cause in CAUSES and pid not in begun and not self._waiting(pid):
                 self._begin(pid, cause)
 
     def _begin(self, pid: int, cause: str) -> None:
@@ -147,11 +154,6 @@ class Spying:
             logger.warning(
                 "process %d shows no Python frames: py-spy %s (%s); %s", pid, outcome, detail, step
             )
-
-    def _close(self) -> None:
-        for recording in self._recordings:
-            recording.close()
-        self._recordings = []
 
 
 def find_program() -> Path | None:

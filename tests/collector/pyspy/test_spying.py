@@ -227,7 +227,9 @@ def test_the_busiest_processes_are_recorded_up_to_a_number(script: Script) -> No
     known = pids[1]
     with Spying(lambda pid: "" if pid == known else "unknown_version", script(WRITES)) as spy:
         spy.begin(used(*((pid, 1000 - n) for n, pid in enumerate(pids))))
-        time.sleep(0.5)
+        assert spy.collect() == {}  # it is too early
+        spy.begin(used((pids[0], 1000)))
+        time.sleep(0.8)
         sightings = spy.collect()
         assert sorted(sightings) == [pid for pid in pids if pid != known][: spying.AT_ONCE]
         assert all(list(s.stacks.values()) == [SEEN] for s in sightings.values())
@@ -249,11 +251,13 @@ def test_a_failure_is_said_once_and_tried_again_later(
     clock, pid = FakeClock(), os.getpid()
     program = script("echo 'Permission Denied' >&2; exit 1")
     with Spying(lambda pid: "unknown_version", program, clock) as spy:
-        for round, refused in ((0, 1), (FIRST_WAIT_NS - 1, 1), (1, 2), (FIRST_WAIT_NS, 2)):
-            clock.sleep(round / 1e9)
+        first = FIRST_WAIT_NS // 1_000_000_000
+        for seconds, refused in ((0, 1), (first - 1, 1), (1, 2), (2 * first - 1, 2), (1, 3)):
+            clock.sleep(seconds)
             spy.begin(used((pid, 500)))
             for one in spy._recordings:
                 one._child.wait()
+                clock.sleep(1)
             assert spy.collect() == {}
             assert spy.outcomes == {"refused": refused}
     assert caplog.text.count("give the collector CAP_SYS_PTRACE") == 1
