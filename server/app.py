@@ -72,7 +72,7 @@ class Server:
             migrations.migrate(database)
         migrations.check(database)
 
-        ingester = Ingester(database, config.tenant)
+        ingester = Ingester(database, config.tenant, clock=self._clock)
         symbols = SymbolReader()
         functions = FunctionTrees(symbols)
         metrics.watch(
@@ -92,4 +92,6 @@ class Server:
             IngestListener(config.grpc, IngestService(ingester, metrics))
         )
         if config.maintain:
-            parts.enter_context(Maintenance(database, self._clock))
+            parts.enter_context(
+                Maintenance(database, config.tenant, config.policy, metrics, self._clock)
+            )

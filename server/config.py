@@ -1,13 +1,19 @@
 """What a server is told: by flags, or by the environment (`PROFILER_HTTP` for `--http`)."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from profiler.errors import UsageError
+from profiler.timerange import parse_duration
+from server.store.hours import HOUR_NS
+from server.store.retention import Ages, Policy
 
 HTTP = "127.0.0.1:8440"
 GRPC = "127.0.0.1:8441"
 DATABASE = "sqlite:///profiler.db"
 TENANT = "default"
+KEEP = Policy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +27,7 @@ class Config:
     migrate: bool = True
     maintain: bool = True
     tenant: str = TENANT
+    policy: Policy = KEEP
 
 
 def host_and_port(flag: str, address: str) -> tuple[str, int]:
@@ -29,3 +36,44 @@ def host_and_port(flag: str, address: str) -> tuple[str, int]:
     if not host or not port.isascii() or not port.isdecimal() or int(port) > 65535:
         raise UsageError(f"{flag} {address!r}: expected HOST:PORT, such as 127.0.0.1:8440")
     return host, int(port)
+
+
+_KEEP = re.compile(r"(?:(?P<type>[a-z_]+):)?(?P<level>raw|minute|hour)=(?P<age>\S+)")
+_SIZE = re.compile(r"(\d{1,12}) ?([KMGT]?)i?B?", re.IGNORECASE)
+
+
+def policy(keep: Iterable[str], keep_size: str | None) -> Policy:
+    """What `--keep` and `--keep-size` say; raises UsageError."""
+    ages, types = Ages(), dict[str, Ages]()
+    for text in sorted(keep, key=lambda text: ":" in text):  # types begin with the ages of all
+        match = _KEEP.fullmatch(text)
+        if not match:
+            raise UsageError(
+                f"--keep {text!r}: expected LEVEL=TIME or TYPE:LEVEL=TIME, such as raw=14d or "
+                "off_cpu:raw=1d; the levels are raw, minute and hour"
+            )
+        change = {match["level"]: _hours(text, match["age"])}
+        if match["type"]:
+            types[match["type"]] = replace(types.get(match["type"], ages), **change)
+        else:
+            ages = replace(ages, **change)
+    return Policy(ages, types, None if keep_size is None else _bytes(keep_size))
+
+
+def _hours(keep: str, age: str) -> int | None:
+    if age == "forever":
+        return None
+    try:
+        hours = parse_duration(age) // HOUR_NS
+    except UsageError as error:
+        raise UsageError(f"--keep {keep!r}: {error}, or forever") from None
+    if hours < 1:
+        raise UsageError(f"--keep {keep!r}: an hour is the least")
+    return hours
+
+
+def _bytes(text: str) -> int:
+    match = _SIZE.fullmatch(text.strip())
+    if not match:
+        raise UsageError(f"--keep-size {text!r}: expected a number of bytes, such as 50GB or 500M")
+    return int(match[1]) << 10 * " KMGT".index(match[2].upper() or " ")

@@ -1,35 +1,41 @@
-"""What keeps a database small and fast: hot rows become chunks, rollups are made anew.
+"""What keeps a database small and fast: compaction, sums, retention.
 
 The server does it in a thread of its own, in transactions of some milliseconds, and rests as long
-as it has worked. `profiler compact` does the same at once. Several may work on one database.
+as it has worked. `profiler compact` and `profiler prune` do the same at once. Several may work on
+one database.
 """
 
 import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
 from profiler.clock import Clock
 from profiler.errors import UnavailableError
-from server.store import compaction, renewal, stale
+from server.metrics import Metrics
+from server.store import compaction, renewal, retention, size, stale
 from server.store.database import Database
 from server.store.plan import Level
+from server.store.retention import Policy, Step
 
 PAUSE_SECONDS = 20.0
 """Between two looks at what is to do."""
 
-Step = Callable[[], object]
+PRUNE_SECONDS = 600.0
+"""Between two looks at what is too old, and at how much there is."""
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
 
-def phases(database: Database, now_ns: int, *, everything: bool = False) -> Iterator[list[Step]]:
+def compaction_phases(
+    database: Database, now_ns: int, *, everything: bool = False
+) -> Iterator[list[Step]]:
     """What is to do, in steps; each phase is looked up when the one before is done.
 
     `everything` compacts also what will be compacted better later.
@@ -53,10 +59,22 @@ def _shuffled(steps: Sequence[T]) -> list[T]:
 class Maintenance:
     """Works from entry to exit."""
 
-    def __init__(self, database: Database, clock: Clock, pause_seconds: float = PAUSE_SECONDS):
+    def __init__(
+        self,
+        database: Database,
+        tenant: str,
+        policy: Policy,
+        metrics: Metrics,
+        clock: Clock,
+        pause_seconds: float = PAUSE_SECONDS,
+    ) -> None:
         self._database = database
+        self._tenant = tenant
+        self._policy = policy
+        self._metrics = metrics
         self._clock = clock
         self._pause_seconds = pause_seconds
+        self._next_pruning = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="maintenance")
 
@@ -84,7 +102,15 @@ class Maintenance:
                 _log.exception("the database is not maintained")
 
     def _work(self) -> None:
-        for phase in phases(self._database, self._clock.now_ns()):
+        now_ns = self._clock.now_ns()
+        self._do(compaction_phases(self._database, now_ns))
+        if time.monotonic() >= self._next_pruning:
+            self._next_pruning = time.monotonic() + PRUNE_SECONDS
+            self._do(retention.phases(self._database, self._tenant, self._policy, now_ns))
+            self._metrics.show(size.holdings(self._database, now_ns))
+
+    def _do(self, phases: Iterator[list[Step]]) -> None:
+        for phase in phases:
             for step in phase:
                 started = time.monotonic()
                 step()

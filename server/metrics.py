@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
+from server.store.size import Holdings
+
 CAUSES = frozenset(
     (
         *("ring_full", "stack_collision", "counts_full", "symbols_failed"),
@@ -55,10 +57,44 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.table_rows = Gauge(
+            "profiler_store_rows", "Rows of a table.", ["table"], registry=self.registry
+        )
+        self.table_bytes = Gauge(
+            "profiler_store_bytes",
+            "Bytes of a table with its indexes.",
+            ["table"],
+            registry=self.registry,
+        )
+        self.database_bytes = self._gauge("database_bytes", "Bytes of the database.")
+        self.stored_entries = self._gauge("entries", "Entries of hot rows and chunks.")
+        self.epochs = self._gauge("epochs", "Epochs of symbols, of all services.")
+        self.compaction_lag = self._gauge(
+            "compaction_lag_seconds", "Age of the oldest row that is not compacted."
+        )
+        self.stale = self._gauge("stale_sums", "Hours and days that are to be summed up.")
+
+    def _gauge(self, name: str, help: str) -> Gauge:
+        return Gauge(f"profiler_store_{name}", help, registry=self.registry)
+
     def count_losses(self, losses: Mapping[str, int]) -> None:
         for cause, samples in losses.items():
             # Accounts that hold more than was taken have a negative rest; counters only grow.
             self.losses.labels(cause if cause in CAUSES else "other").inc(max(samples, 0))
+
+    def show(self, held: Holdings) -> None:
+        """What the database holds, as of now."""
+        for table in held.tables:
+            self.table_rows.labels(table.name).set(table.rows)
+            self.table_bytes.labels(table.name).set(table.bytes)
+        for gauge, value in (
+            (self.database_bytes, held.bytes),
+            (self.stored_entries, held.entries),
+            (self.epochs, held.epochs),
+            (self.compaction_lag, held.lag_ns / 1e9),
+            (self.stale, held.stale),
+        ):
+            gauge.set(value)
 
     def watch(self, name: str, help: str, value: Callable[[], float]) -> None:
         """Reports the present `value` of something under `name`."""

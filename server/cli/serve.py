@@ -8,7 +8,7 @@ import click
 
 from server.app import Server
 from server.cli import options
-from server.config import GRPC, HTTP, Config
+from server.config import GRPC, HTTP, Config, policy
 
 
 @click.command(short_help="take samples from collectors, keep and show them")
@@ -39,11 +39,21 @@ from server.config import GRPC, HTTP, Config
     "--maintain/--no-maintain",
     default=True,
     show_default=True,
-    help="Whether to compact and sum up in the background, or leave it to `profiler compact`.",
+    help="Whether to compact, sum up and prune in the background, or leave it to "
+    "`profiler compact` and `profiler prune`.",
 )
+@options.keep
+@options.keep_size
 @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr: every batch and request.")
 def serve(
-    http: str, grpc: str, database: str, migrate: bool, maintain: bool, verbose: bool
+    http: str,
+    grpc: str,
+    database: str,
+    migrate: bool,
+    maintain: bool,
+    keep: tuple[str, ...],
+    keep_size: str | None,
+    verbose: bool,
 ) -> None:
     """Takes samples from collectors, keeps them in a database, and serves the page.
 
@@ -55,11 +65,19 @@ def serve(
       profiler serve
       profiler serve --http 0.0.0.0:8440 --grpc 0.0.0.0:8441
       profiler serve --database postgresql://profiler@db/profiler
+      profiler serve --keep raw=14d --keep off_cpu:raw=1d --keep-size 200GB
     """
     logging.basicConfig(format="profiler: %(message)s", level=logging.WARNING)
     if verbose:
         logging.getLogger("server").setLevel(logging.DEBUG)
-    config = Config(http=http, grpc=grpc, database=database, migrate=migrate, maintain=maintain)
+    config = Config(
+        http=http,
+        grpc=grpc,
+        database=database,
+        migrate=migrate,
+        maintain=maintain,
+        policy=policy(keep, keep_size),
+    )
     with Server(config) as server:
         click.echo(
             f"profiler: page http://{server.http_address}, collectors {server.grpc_address}, "

@@ -19,18 +19,20 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from profiler.clock import Clock, SystemClock
 from profiler.errors import FormatError
 from profiler.model import ProfileType
 from profiler.wire import DecodedBatch, Samples
-from server.ingest.stream import ScopeNumbers, Stream
-from server.store import accounts, catalog, hot
+from server.ingest import numbering
+from server.ingest.stream import Stream
+from server.store import accounts, catalog, horizon, hot
 from server.store.accounts import Accounts
 from server.store.bounded import BoundedCache
 from server.store.catalog import SERVICE
 from server.store.codec import Entries
 from server.store.database import Database
 from server.store.hot import Row
-from server.store.hours import TimeRange
+from server.store.hours import HOUR_NS, TimeRange
 from server.store.symbols import CACHED_NODES, SymbolWriter
 
 UNACCOUNTED = "unaccounted"
@@ -73,9 +75,11 @@ class Ingester:
         *,
         epoch_nodes: int = EPOCH_NODES,
         cached_nodes: int = CACHED_NODES,
+        clock: Clock | None = None,
     ) -> None:
         self._database = database
         self._tenant = tenant
+        self._clock = clock or SystemClock()
         self._epoch_nodes = epoch_nodes
         self._scopes = BoundedCache[str, _OpenScope](cached_nodes, lambda scope: scope.weight)
         self._units: dict[str, str] = {}
@@ -108,6 +112,7 @@ class Ingester:
         by_service: Mapping[str, list[Samples]],
     ) -> Outcome:
         self._check_unit(transaction, batch.type)
+        self._check_age(transaction, batch)
         uid = batch_uid(batch)
         totals = _accounts(batch)
         if not accounts.add(
@@ -120,6 +125,7 @@ class Ingester:
             accounts=totals,
         ):
             return Outcome(duplicate=True)
+        self._leave_old_epochs(transaction, by_service)
         rows: list[Row] = []
         for service, profiles in by_service.items():
             rows += self._rows(transaction, stream, batch, service, profiles)
@@ -156,13 +162,26 @@ class Ingester:
             )
         self._scopes.put(service, opened)  # weighs it again
 
+    def _leave_old_epochs(self, transaction: sa.Connection, services: Iterable[str]) -> None:
+        """Forgets the scopes of which another has begun a new epoch; the old one may be dropped."""
+        known = {name: opened for name in services if (opened := self._scopes.get(name))}
+        numbers = [opened.scope.scope_id for opened in known.values()]
+        epochs = catalog.epochs(transaction, numbers) if numbers else {}
+        for name, opened in known.items():
+            if epochs.get(opened.scope.scope_id) != opened.scope.epoch:
+                self._scopes.forget(name)
+
     def _open(self, transaction: sa.Connection, service: str) -> _OpenScope:
         opened = self._scopes.get(service)
         if opened is None:
-            opened = _OpenScope(catalog.open_scope(transaction, self._tenant, service))
+            opened = _OpenScope(
+                catalog.open_scope(transaction, self._tenant, service, self._clock.now_ns())
+            )
             opened.symbols.load(transaction)
         while opened.symbols.nodes >= self._epoch_nodes:
-            opened = _OpenScope(catalog.begin_epoch(transaction, opened.scope))
+            opened = _OpenScope(
+                catalog.begin_epoch(transaction, opened.scope, self._clock.now_ns())
+            )
             opened.symbols.load(transaction)
         self._scopes.put(service, opened)
         return opened
@@ -187,7 +206,7 @@ class Ingester:
                 f"profiles: {len(paths)} new nodes in the service {service!r}, "
                 f"a batch may have {self._epoch_nodes}"
             )
-        _learn(transaction, stream, known, opened.symbols, paths)
+        numbering.learn(transaction, stream, known, opened.symbols, paths)
         return known.nodes.look_up(stacks)
 
     def _series(
@@ -203,6 +222,15 @@ class Ingester:
             number = catalog.open_series(transaction, opened.scope.scope_id, type, profile.labels)
             opened.series[key] = number
         return number
+
+    def _check_age(self, transaction: sa.Connection, batch: DecodedBatch) -> None:
+        """What is older than the proofs that it was stored could be stored twice."""
+        kept = horizon.hold(transaction, self._tenant, batch.type.name)
+        if batch.start_ns < kept.raw * HOUR_NS:
+            raise FormatError(
+                f"accounts.start_ns: {batch.start_ns} is older than the profiles that are kept, "
+                f"which begin at {kept.raw * HOUR_NS}"
+            )
 
     def _check_unit(self, transaction: sa.Connection, type: ProfileType) -> None:
         """Two units under one name could not be added up."""
@@ -239,43 +267,6 @@ def _accounts(batch: DecodedBatch) -> Accounts:
     if batch.unaccounted:
         losses[UNACCOUNTED] = losses.get(UNACCOUNTED, 0) + batch.unaccounted
     return Accounts(batch.taken, batch.taken - sum(losses.values()), losses)
-
-
-def _learn(
-    transaction: sa.Connection,
-    stream: Stream,
-    known: ScopeNumbers,
-    symbols: SymbolWriter,
-    paths: NDArray[np.uint32],
-) -> None:
-    """Numbers `paths`, nodes of the stream from top to bottom, in the scope's logs."""
-    entries = np.union1d(stream.parents[paths], paths)
-    numbers = known.nodes.look_up(entries)
-    new = numbers < 0  # these are `paths`
-    frames = np.zeros(len(entries), np.int32)
-    frames[new] = _frames(transaction, stream, known, symbols, stream.node_frames[paths])
-    found = symbols.number_nodes(
-        transaction,
-        numbers.tolist(),
-        np.searchsorted(entries, stream.parents[entries]).tolist(),
-        frames.tolist(),
-    )
-    known.nodes.learn(paths, np.array(found, np.int32)[new])
-
-
-def _frames(
-    transaction: sa.Connection,
-    stream: Stream,
-    known: ScopeNumbers,
-    symbols: SymbolWriter,
-    frames: NDArray[np.uint32],
-) -> NDArray[np.int32]:
-    """The numbers of the stream's `frames` in the scope's log."""
-    used = np.unique(frames)
-    new = used[known.frames.look_up(used) < 0]
-    if len(new):
-        known.frames.learn(new, symbols.number_frames(transaction, stream.frames(new)))
-    return known.frames.look_up(frames)
 
 
 def _entries(nodes: NDArray[np.int32], profile: Samples) -> Entries:

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from profiler.errors import UsageError
 from profiler.model import CPU, ProfileType
 from profiler.selector import Selector
-from server.store import accounts, catalog, samples
+from server.store import accounts, catalog, horizon, samples
 from server.store.accounts import Accounts
 from server.store.catalog import Series
 from server.store.group import Group
+from server.store.horizon import Horizon
 from server.store.hours import TimeRange
 from server.store.totals import Totals
 
@@ -25,15 +26,23 @@ RECORDED = "profiler_recorded"
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The series that a selector means, of those with samples in the range."""
+    """The series that a selector means, of those with samples in the range.
+
+    `kept` is the range in the units in which samples of that age are kept.
+    """
 
     tenant: str
     selector: Selector
     within: TimeRange
+    horizon: Horizon
     series: tuple[Series, ...]
     totals: Mapping[tuple[int, int], Totals]
     """The sums of each, by scope and series."""
     groups: tuple[Group, ...]
+
+    @property
+    def kept(self) -> TimeRange:
+        return self.horizon.clip(self.within)
 
     @property
     def type(self) -> ProfileType:
@@ -71,15 +80,18 @@ class Coverage:
 def select(
     transaction: sa.Connection, tenant: str, selector: Selector, within: TimeRange
 ) -> Selection:
-    candidates = catalog.select(transaction, tenant, selector, within)
-    counts = catalog.counts(transaction, tenant, selector.profile_type, within)
+    reach = horizon.read(transaction, tenant, selector.profile_type)
+    kept = reach.clip(within)
+    candidates = catalog.select(transaction, tenant, selector, kept)
+    counts = catalog.counts(transaction, tenant, selector.profile_type, kept)
     groups = _groups(candidates, selector.profile_type, counts)
-    totals = samples.totals(transaction, groups, within)
+    totals = samples.totals(transaction, groups, kept)
     found = [one for one in candidates if (one.scope_id, one.series_id) in totals]
     return Selection(
         tenant,
         selector,
         within,
+        reach,
         tuple(found),
         totals,
         tuple(_present(group, totals) for group in groups),
@@ -128,7 +140,7 @@ def account(transaction: sa.Connection, selection: Selection) -> Accounts:
     """
     hosts = _hosts(transaction, selection)
     return accounts.read(
-        transaction, selection.tenant, selection.selector.profile_type, selection.within, hosts
+        transaction, selection.tenant, selection.selector.profile_type, selection.kept, hosts
     )
 
 
@@ -141,9 +153,7 @@ def _hosts(transaction: sa.Connection, selection: Selection) -> set[str] | None:
         meant = catalog.select(transaction, tenant, selector)
         return {series.labels.get(HOST, "") for series in meant}
     named = {matcher.value for matcher in selector.matchers if matcher.op == "="}
-    candidates = named or accounts.hosts(
-        transaction, tenant, selector.profile_type, selection.within
-    )
+    candidates = named or accounts.hosts(transaction, tenant, selector.profile_type, selection.kept)
     return {host for host in candidates if selector.matches({HOST: host})}
 
 

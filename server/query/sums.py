@@ -65,7 +65,7 @@ def add_up(transaction: sa.Connection, selection: Selection) -> Sums:
     columns: dict[Log, Columns] = {}
     periods = set()
     count = value = 0
-    with closing(samples.read(transaction, selection.groups, selection.within)) as parts:
+    with closing(samples.read(transaction, selection.groups, selection.kept)) as parts:
         for part in parts:
             periods.add(part.period)
             count, value = count + part.samples, value + part.value

@@ -40,7 +40,12 @@ def timeline(transaction: sa.Connection, selection: Selection, step_ns: int) -> 
 
     windows: dict[tuple[int, int], Window] = {}
     for found in samples.timeline(
-        transaction, selection.groups, selection.within, times.start, step_ns
+        transaction,
+        selection.groups,
+        selection.kept,
+        selection.horizon.minute,
+        times.start,
+        step_ns,
     ):
         if isinstance(found, Bucket):
             add(found)

@@ -5,17 +5,20 @@ that the batch has been stored.
 """
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from server.store.database import insert_new
-from server.store.hours import TimeRange
+from server.store.hours import HOUR_NS, TimeRange, hours_range
 from server.store.schema import drain
 
 _HOSTS_A_STATEMENT = 1000
+
+_FOLDED = 0
+"""Stands for the name of a batch where several are added up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,11 @@ class Accounts:
     taken: int = 0
     stored: int = 0
     losses: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: "Accounts") -> "Accounts":
+        losses = Counter(self.losses)
+        losses.update(other.losses)
+        return Accounts(self.taken + other.taken, self.stored + other.stored, dict(losses))
 
 
 def add(
@@ -70,6 +78,46 @@ def read(
         for text in transaction.execute(lossy).scalars():
             losses.update(json.loads(text))
     return Accounts(taken, stored, dict(losses))
+
+
+def fold(
+    transaction: sa.Connection, tenant: str, profile_type: str, within: TimeRange, unit_ns: int
+) -> None:
+    """Adds up the batches of each host that begin in the same unit of time. From then on there is
+    no proof any more that a batch of that time is stored."""
+    (chosen,) = _chosen(tenant, profile_type, within, None)
+    removed = transaction.execute(
+        drain.delete()
+        .where(*chosen)
+        .returning(drain.c.host_name, drain.c.t0_ns, drain.c.taken, drain.c.stored, drain.c.losses)
+    )
+    sums: defaultdict[tuple[str, int], Accounts] = defaultdict(Accounts)
+    for host_name, t0_ns, taken, stored, losses in removed:
+        sums[host_name, t0_ns // unit_ns * unit_ns] += Accounts(taken, stored, json.loads(losses))
+    for (host_name, t0_ns), folded in sums.items():
+        window = TimeRange(t0_ns, t0_ns + unit_ns)
+        add(
+            transaction,
+            tenant,
+            _FOLDED,
+            host_name=host_name,
+            profile_type=profile_type,
+            window=window,
+            accounts=folded,
+        )
+
+
+def hours(transaction: sa.Connection, tenant: str, profile_type: str, within: range) -> list[int]:
+    """Those of some hours in which batches begin."""
+    (chosen,) = _chosen(tenant, profile_type, hours_range(within), None)
+    wanted = sa.select(drain.c.t0_ns // HOUR_NS).where(*chosen).distinct()
+    return sorted(map(int, transaction.execute(wanted).scalars()))
+
+
+def drop(transaction: sa.Connection, tenant: str, profile_type: str, before_ns: int) -> None:
+    """Forgets the batches that begin before a time."""
+    (chosen,) = _chosen(tenant, profile_type, TimeRange(0, before_ns), None)
+    transaction.execute(drain.delete().where(*chosen))
 
 
 def hosts(

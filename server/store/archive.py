@@ -62,6 +62,18 @@ def write(transaction: sa.Connection, key: Key, merged: Chunk) -> None:
     """Writes a chunk and its rollup, in the place of older ones."""
     sums = merged.sums()
     rollups.write(transaction, [Rollup(key, merged.times.totals(key.period), sums)])
+    write_profiles(transaction, key, merged, sums.nodes)
+
+
+def write_profiles(
+    transaction: sa.Connection,
+    key: Key,
+    merged: Chunk,
+    nodes: chunks.Column,
+    *,
+    thinned: bool = False,
+) -> None:
+    """Writes a chunk whose rollup, with these nodes, is there."""
     upsert(
         transaction,
         chunk,
@@ -73,8 +85,9 @@ def write(transaction: sa.Connection, key: Key, merged: Chunk) -> None:
         period=key.period,
         part=key.part,
         n=len(merged.entries.nodes),
+        thinned=thinned,
         times=chunks.encode_times(merged.times, key.hour * HOUR_NS),
-        entries=chunks.encode_profiles(merged.entries, sums.nodes),
+        entries=chunks.encode_profiles(merged.entries, nodes),
     )
 
 
@@ -102,10 +115,21 @@ def extend(transaction: sa.Connection, key: Key, new: Chunk) -> None:
     if full:
         return write(transaction, replace(key, part=part + 1), new)
     key = replace(key, part=part)
-    hour = range(key.hour, key.hour + 1)
-    with closing(read(transaction, series, hour)) as rows:
-        old = next(stored.chunk() for stored in rows if stored.key == key)
-    return write(transaction, key, merge([old, new]))
+    return write(transaction, key, merge([read_one(transaction, key).chunk(), new]))
+
+
+def read_one(transaction: sa.Connection, key: Key) -> Stored:
+    series = Group(key.profile_type, (key.scope_id,), (key.series_id,))
+    with closing(read(transaction, series, range(key.hour, key.hour + 1))) as rows:
+        return next(stored for stored in rows if stored.key == key)
+
+
+def keys(
+    transaction: sa.Connection, group: Group, hour: int, *conditions: sa.ColumnElement[bool]
+) -> list[Key]:
+    """Those of the chunks of an hour."""
+    wanted = sa.select(*_KEY).where(*group.among(chunk), chunk.c.hour == hour, *conditions)
+    return [_key(group, *row) for row in transaction.execute(wanted)]
 
 
 def read(transaction: sa.Connection, group: Group, hours: range) -> Generator[Stored]:

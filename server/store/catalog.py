@@ -1,7 +1,7 @@
 """Which scopes and series there are, and which of them a selector means."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -33,23 +33,31 @@ class Series:
     labels: Mapping[str, str]
 
 
-def open_scope(transaction: sa.Connection, tenant: str, service: str) -> Scope:
+def open_scope(transaction: sa.Connection, tenant: str, service: str, now_ns: int) -> Scope:
     """The scope of a service, made where there was none."""
     wanted = sa.select(scope.c.scope_id, scope.c.epoch).where(
         scope.c.tenant == tenant, scope.c.service == service
     )
     found = transaction.execute(wanted).one_or_none()
     if found is None:
-        insert_new(transaction, scope, tenant=tenant, service=service, epoch=0)
+        insert_new(transaction, scope, tenant=tenant, service=service, epoch=0, began_ns=now_ns)
         found = transaction.execute(wanted).one()
     return Scope(*found)
 
 
-def begin_epoch(transaction: sa.Connection, old: Scope) -> Scope:
+def epochs(transaction: sa.Connection, scope_ids: Sequence[int]) -> dict[int, int]:
+    """The present epoch of each scope."""
+    wanted = sa.select(scope.c.scope_id, scope.c.epoch).where(scope.c.scope_id.in_(scope_ids))
+    return {scope_id: epoch for scope_id, epoch in transaction.execute(wanted)}
+
+
+def begin_epoch(transaction: sa.Connection, old: Scope, now_ns: int) -> Scope:
     """The scope in the epoch after `old`; another server may have begun it."""
     mine = scope.c.scope_id == old.scope_id
     transaction.execute(
-        scope.update().where(mine, scope.c.epoch == old.epoch).values(epoch=old.epoch + 1)
+        scope.update()
+        .where(mine, scope.c.epoch == old.epoch)
+        .values(epoch=old.epoch + 1, began_ns=now_ns)
     )
     return Scope(*transaction.execute(sa.select(scope.c.scope_id, scope.c.epoch).where(mine)).one())
 

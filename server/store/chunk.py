@@ -87,6 +87,38 @@ def merge(chunks: Sequence[Chunk]) -> Chunk:
     return Chunk(Times(*(_at(getattr(times, name), order) for name in Times.__slots__)), ordered)
 
 
+def thinned(chunk: Chunk, unit_ns: int) -> Chunk:
+    """The profiles that begin in the same unit of time as one, from the first start to the last
+    end. The same chunk where each has a unit of its own."""
+    times, entries = chunk.times, chunk.entries
+    starts = np.flatnonzero(np.diff(times.t0_ns // unit_ns, prepend=-1))
+    if len(starts) == len(times.t0_ns):
+        return chunk
+    group = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(times.t0_ns))))
+    width = int(entries.nodes.max()) + 1
+    keys, index = np.unique(
+        np.repeat(group, times.lengths) * width + entries.nodes, return_inverse=True
+    )
+
+    def added(column: Column) -> Column:
+        total = np.zeros(len(keys), np.int64)
+        np.add.at(total, index, column)
+        return total
+
+    ends_ns = np.maximum.reduceat(times.t0_ns + times.duration_ns, starts)
+    merged_times = Times(
+        t0_ns=times.t0_ns[starts],
+        duration_ns=ends_ns - times.t0_ns[starts],
+        samples=np.add.reduceat(times.samples, starts),
+        values=np.add.reduceat(times.values, starts) if len(times.values) else times.values,
+        lengths=np.bincount(keys // width, minlength=len(starts)),
+    )
+    columns = [
+        added(column) if len(column) else column for column in (entries.samples, entries.values)
+    ]
+    return Chunk(merged_times, Entries(keys % width, *columns))
+
+
 def sums(parts: Iterable[Entries]) -> Entries:
     """Each node of the parts once, with the sums of all."""
     entries = _concatenated(list(parts))

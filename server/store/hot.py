@@ -10,7 +10,7 @@ from profiler.errors import FormatError
 from server.store.codec import Entries, decode_entries, encode_entries
 from server.store.group import Group
 from server.store.hours import HOUR_NS, TimeRange
-from server.store.schema import hot, series
+from server.store.schema import hot, scope, series
 from server.store.totals import LARGEST_SUM, Bucket, Totals, Window
 
 _ROWS_A_FETCH = 1000
@@ -157,6 +157,19 @@ def timeline(
             windows.where(*chosen, ~inside).group_by(*window)
         ):
             yield Window(t0_ns, duration_ns, int(samples), int(value))
+
+
+def first_hour(transaction: sa.Connection, tenant: str, profile_type: str) -> int | None:
+    """That of the oldest row."""
+    same = (hot.c.scope_id == series.c.scope_id) & (hot.c.series_id == series.c.series_id)
+    oldest = (
+        sa.select(sa.func.min(hot.c.t0_ns))
+        .join(series, same)
+        .join(scope, scope.c.scope_id == series.c.scope_id)
+        .where(scope.c.tenant == tenant, series.c.profile_type == profile_type)
+    )
+    t0_ns = transaction.execute(oldest).scalar()
+    return None if t0_ns is None else int(t0_ns) // HOUR_NS
 
 
 def _chosen(group: Group, within: TimeRange) -> tuple[sa.ColumnElement[bool], ...]:

@@ -17,3 +17,8 @@ class TimeRange:
     def hours(self) -> range:
         """Those that it touches."""
         return range(self.from_ns // HOUR_NS, -(-self.to_ns // HOUR_NS))
+
+
+def hours_range(hours: range) -> TimeRange:
+    """All of some hours."""
+    return TimeRange(hours.start * HOUR_NS, hours.stop * HOUR_NS)

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from server.store.codec import Entries, decode_sums, encode_sums
 from server.store.database import upsert
 from server.store.group import Group
+from server.store.hours import HOUR_NS
 from server.store.plan import Level, Run
 from server.store.schema import rollup
-from server.store.totals import Totals
+from server.store.totals import Totals, Window
 
 ALL = 0
 """The series number of what sums up all of them."""
@@ -95,6 +96,17 @@ def totals(transaction: sa.Connection, group: Group, run: Run) -> Iterator[tuple
             wanted.where(*batch.among(rollup), *_in(run))
         ):
             yield scope_id, series_id, Totals(*map(int, found))
+
+
+def windows(transaction: sa.Connection, group: Group, run: Run) -> Iterator[Window]:
+    """The sums of each hour or day of a run."""
+    sums = map(sa.func.sum, (rollup.c.samples, rollup.c.value))
+    wanted = sa.select(rollup.c.hour, *sums).group_by(rollup.c.hour)
+    for batch in group.batches():
+        for hour, samples, value in transaction.execute(
+            wanted.where(*batch.among(rollup), *_in(run))
+        ):
+            yield Window(hour * HOUR_NS, run.level.hours * HOUR_NS, int(samples), int(value))
 
 
 def series(transaction: sa.Connection, group: Group, run: Run) -> list[int]:

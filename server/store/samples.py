@@ -17,7 +17,7 @@ from server.store.chunk import Times
 from server.store.codec import Entries
 from server.store.group import Group
 from server.store.hours import TimeRange
-from server.store.plan import Plan, Stale, plan
+from server.store.plan import Level, Plan, Run, Stale, plan
 from server.store.rollup import Rollup
 from server.store.totals import Bucket, Totals, Window
 
@@ -67,14 +67,21 @@ def timeline(
     transaction: sa.Connection,
     groups: Sequence[Group],
     within: TimeRange,
+    first_chunk: int,
     origin_ns: int,
     step_ns: int,
 ) -> Iterator[Bucket | Window]:
     """In no order: sums of the profiles whose window lies in one bucket, and of those of each
-    other window. Either may come more than once."""
+    other window. Either may come more than once. Before the hour of the first chunk, an hour is
+    one window."""
+    hours = within.hours
     for group in groups:
         yield from hot.timeline(transaction, group, within, origin_ns, step_ns)
-        for key, times in archive.times(transaction, group, within.hours):
+        if hours.start < first_chunk:
+            run = Run(Level.SERIES_HOUR, hours.start, min(hours.stop, first_chunk))
+            yield from rollup.windows(transaction, group, run)
+        chunked = range(max(hours.start, first_chunk), hours.stop)
+        for key, times in archive.times(transaction, group, chunked):
             inside = times[times.between(within.from_ns, within.to_ns)]
             yield from _placed(inside, key.period, origin_ns, step_ns)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 metadata = MetaData(
@@ -42,6 +44,7 @@ scope = Table(
     Column("tenant", Text, nullable=False),
     Column("service", Text, nullable=False),  # the label service_name, "" where there is none
     Column("epoch", Integer, nullable=False),  # the one that new samples are written in
+    Column("began_ns", BigInteger, nullable=False, server_default="0"),  # the epoch
     UniqueConstraint("tenant", "service"),
 )
 
@@ -127,6 +130,7 @@ chunk = Table(
     metadata,
     *_of_series(),
     Column("n", Integer, nullable=False),  # entries
+    Column("thinned", Boolean, nullable=False, server_default=false()),  # merged to minutes
     Column("times", LargeBinary, nullable=False),
     Column("entries", LargeBinary, nullable=False),
 )
@@ -155,7 +159,21 @@ stale = Table(
     PrimaryKeyConstraint("scope_id", "profile_type", "level", "hour"),
 )
 
-# One row a batch: its accounts, and the proof that it has been stored.
+# How far back each level of detail reaches; all are hours.
+horizon = Table(
+    "horizon",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("profile_type", Text, nullable=False),
+    Column("raw", Integer, nullable=False),
+    Column("thinned", Integer, nullable=False),
+    Column("minute", Integer, nullable=False),
+    Column("hour", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant", "profile_type"),
+)
+
+# One row a batch: its accounts, and the proof that it has been stored. Before the horizon of what
+# is raw, one row a host and minute or hour.
 drain = Table(
     "drain",
     metadata,

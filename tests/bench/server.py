@@ -135,7 +135,15 @@ def _with_callers(parents: NDArray[np.int32], level: NDArray[np.intp]) -> NDArra
 def measure_server(folder: Path, drains: dict[str, list[Drain]]) -> dict[str, float]:
     http, address = free_address(), free_address()
     file, log = folder / "ours.db", folder / "log"
-    options = ("--http", http, "--grpc", address, "--database", f"sqlite:///{file}")
+    options = (
+        "--http",
+        http,
+        "--grpc",
+        address,
+        "--database",
+        f"sqlite:///{file}",
+        "--no-maintain",
+    )
     with running("serve", *options, log=log) as server:
         eventually(lambda: answers(f"http://{http}/readyz"), "the server answers", log=log)
         streams = [Stream(address, number, drains[host]) for number, host in enumerate(HOSTS)]

@@ -51,6 +51,7 @@ def serving(folder: Path) -> Iterator[Served]:
     http, collectors, log = free_address(), free_address(), folder / "log"
     database = f"sqlite:///{folder}/profiler.db"
     arguments = ["serve", "--http", http, "--grpc", collectors, "--database", database]
+    arguments += ["--no-maintain"]  # the samples are of one day, whatever today is
     with running(*arguments, log=log):
         eventually(lambda: answers(f"http://{http}/readyz"), "the server", log=log)
         assert eventually(lambda: answers(f"http://{http}/"), "the page (make web)", log=log)

@@ -16,10 +16,16 @@ import grpc
 from profiler.model import Drain
 from profiler.v1 import ingest_pb2 as pb
 from profiler.wire import StreamEncoder
+from server.config import Config
 from tests.server.drains import collector_id
 
 _METHOD = "/profiler.v1.IngestService/Ingest"
 _SECONDS = 30
+
+
+def config(url: str) -> Config:
+    """Of a server whose samples are of one day, whatever today is: nothing of them is old."""
+    return Config(http="127.0.0.1:0", grpc="127.0.0.1:0", database=url, maintain=False)
 
 
 class Stream:

@@ -13,11 +13,13 @@ from server import maintenance
 from server.config import TENANT
 from server.ingest.ingester import Ingester
 from server.maintenance import Maintenance
-from server.store import migrations
+from server.metrics import Metrics
+from server.store import migrations, size
 from server.store.database import Database
+from server.store.retention import Policy
 from server.store.schema import hot, stale
 from tests.processes import eventually
-from tests.server.drains import drain, send_all, series
+from tests.server.drains import MIDNIGHT, SECOND, drain, send_all, series
 from tests.server.reading import total
 
 
@@ -31,9 +33,13 @@ def settled(database: Database) -> bool | None:
     return True if counts == [0, 0] else None
 
 
+def working(database: Database) -> Maintenance:
+    return Maintenance(database, TENANT, Policy(), Metrics(), SystemClock(), pause_seconds=0.01)
+
+
 def test_the_server_compacts_and_sums_up_in_the_background(database: Database) -> None:
     send_all(Ingester(database, TENANT), [drain(series("main 3"), series("f 1", host="b"))])
-    with Maintenance(database, SystemClock(), pause_seconds=0.01):
+    with working(database):
         eventually(lambda: settled(database), "everything is compacted")
     assert total(database) == 4
 
@@ -53,7 +59,7 @@ def test_what_fails_is_said_and_tried_again(
     monkeypatch.setattr(maintenance.compaction, "pending", fails_once)
     with (
         caplog.at_level(logging.WARNING),
-        Maintenance(database, SystemClock(), pause_seconds=0.01),
+        working(database),
     ):
         eventually(lambda: settled(database), "everything is compacted")
     assert "the database is not maintained" in caplog.text
@@ -72,3 +78,42 @@ def test_the_command_leaves_nothing_to_do_and_may_be_repeated(tmp_path: Path) ->
         assert said == [f"profiler: {url} is compacted, in {steps} steps\n" for steps in (3, 0)]
         assert settled(database)
         assert total(database) == 4
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "profiler", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True)
+
+
+def test_prune_removes_by_age_and_db_says_what_is_left(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/profiler.db"
+    with Database(url) as database:
+        migrations.migrate(database)
+        send_all(Ingester(database, TENANT), [drain(series("main 3", "f 1"))])
+        keep = ("--keep", "raw=forever", "--keep", "minute=forever", "--keep", "hour=forever")
+        assert "is pruned" in run("prune", "--database", url, *keep).stderr
+        words = [line.split() for line in run("db", "--database", url).stdout.splitlines()]
+        assert ["entries", "2"] in words
+        assert ["chunk", "1"] in [line[:2] for line in words]
+        run("prune", "--database", url, "--keep", "minute=1h", "--keep", "raw=1h")
+        words = [line.split() for line in run("db", "--database", url).stdout.splitlines()]
+        assert ["entries", "0"] in words
+        assert ["chunk", "0"] in [line[:2] for line in words]
+
+
+def test_metrics_say_what_the_database_holds(database: Database) -> None:
+    send_all(Ingester(database, TENANT), [drain(series("main 3", "f 1"))])
+    metrics = Metrics()
+    metrics.show(size.holdings(database, MIDNIGHT + 60 * SECOND))
+    lines = metrics.text().decode().splitlines()
+    for line in (
+        'profiler_store_rows{table="hot"} 1.0',
+        "profiler_store_entries 2.0",
+        "profiler_store_epochs 1.0",
+        "profiler_store_compaction_lag_seconds 60.0",
+        "profiler_store_stale_sums 0.0",
+    ):
+        assert line in lines
+    for name in ("profiler_store_database_bytes", 'profiler_store_bytes{table="hot"}'):
+        (line,) = (line for line in lines if line.startswith(f"{name} "))
+        assert float(line.split()[1]) > 0

@@ -6,8 +6,7 @@ import pytest
 
 from profiler.model import Drain, ProfileType
 from server.app import Server
-from server.config import Config
-from tests.server.client import send_all
+from tests.server.client import config, send_all
 from tests.server.drains import MIDNIGHT, TEN_SECONDS, drain, series
 
 FAULTS = ProfileType("page_faults", "count")
@@ -38,7 +37,7 @@ def fleet() -> dict[str, list[Drain]]:
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     url = f"sqlite:///{tmp_path_factory.mktemp('api')}/profiler.db"
-    with Server(Config(http="127.0.0.1:0", grpc="127.0.0.1:0", database=url)) as server:
+    with Server(config(url)) as server:
         for collector, (_, drains) in enumerate(fleet().items(), 1):
             send_all(server.grpc_address, drains, collector)
         yield server.http_address

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 from server.app import Server
-from server.config import Config
 from server.ingest import ingester
+from tests.server.client import config
 
 
 def main(url: str, moment: str) -> None:
@@ -24,7 +24,7 @@ def main(url: str, moment: str) -> None:
     else:
         Ingester = ingester.Ingester
         Ingester.store = _deadly(Ingester.store)  # type: ignore[method-assign]
-    with Server(Config(http="127.0.0.1:0", grpc="127.0.0.1:0", database=url)) as server:
+    with Server(config(url)) as server:
         print(server.grpc_address, flush=True)
         threading.Event().wait()
 

@@ -9,10 +9,9 @@ import grpc
 import pytest
 
 from server.app import Server
-from server.config import Config
 from server.store.database import Database
 from tests.builders import stacks
-from tests.server.client import batches, refusal, send_all
+from tests.server.client import batches, config, refusal, send_all
 from tests.server.drains import drain, series
 from tests.server.reading import read
 
@@ -37,7 +36,7 @@ def test_a_batch_resent_after_a_kill_is_stored_once(url: str, moment: str, store
 
     with Database(url) as database:
         assert read(database).profile.total_samples == stored
-        with Server(Config(http="127.0.0.1:0", grpc="127.0.0.1:0", database=url)) as server:
+        with Server(config(url)) as server:
             send_all(server.grpc_address, DRAINS)
         reading = read(database)
     assert stacks(reading.profile) == {("main", "f"): 3, ("main", "g"): 1, ("main",): 2}

@@ -1,15 +1,17 @@
 """What moves from hot rows to chunks, and what that puts out of date."""
 
+import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from server.config import TENANT
 from server.ingest.ingester import Ingester
-from server.store import archive, compaction, renewal, stale
+from server.store import archive, compaction, migrations, renewal, stale
 from server.store.compaction import SETTLED_NS, Pending
-from server.store.database import Database
+from server.store.database import Database, DatabaseFullError
 from server.store.hours import HOUR_NS, TimeRange
 from server.store.plan import Level
 from server.store.schema import chunk, hot, rollup
@@ -190,3 +192,26 @@ def test_work_is_done_in_pieces() -> None:
     much = Pending(1, "cpu", 5, {1: 300, 2: 300, 3: 300, 4: 300})
     pieces = [tuple(piece.rows) for piece in compaction.steps([much, Pending(2, "cpu", 5, {9: 1})])]
     assert pieces == [(1, 2), (3, 4), (9,)]
+
+
+def test_a_full_disk_stops_the_compaction_and_loses_nothing(tmp_path: Path) -> None:
+    with Database(f"sqlite:///{tmp_path}/profiler.db", connections=1) as full:
+        migrations.migrate(full)
+        sender = Sender(Ingester(full, TENANT))
+        choose = random.Random(1)
+        for number in range(9):
+            part = series(*(f"main;f{f} {choose.randrange(1, 10**6)}" for f in range(3000)))
+            sender.send(drain(part, start_ns=MIDNIGHT + number * HOUR_NS), number)
+        stored = total(full)
+        with full.read() as transaction:
+            transaction.exec_driver_sql("PRAGMA max_page_count=1")  # means: as many as there are
+        with pytest.raises(DatabaseFullError, match="free space"):
+            for _ in range(9):
+                compact(full)
+                renew(full)
+        assert total(full) == stored
+        with full.read() as transaction:
+            transaction.exec_driver_sql("PRAGMA max_page_count=1000000")
+        compact(full)
+        renew(full)
+        assert total(full) == stored
