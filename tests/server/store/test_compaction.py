@@ -200,7 +200,7 @@ def test_a_full_disk_stops_the_compaction_and_loses_nothing(tmp_path: Path) -> N
         sender = Sender(Ingester(full, TENANT))
         choose = random.Random(1)
         for number in range(9):
-            part = series(*(f"main;f{f} {choose.randrange(1, 10**6)}" for f in range(3000)))
+            part = series(*(f"main;f{f} {choose.randrange(1, 10**5)}" for f in range(3000)))
             sender.send(drain(part, start_ns=MIDNIGHT + number * HOUR_NS), number)
         stored = total(full)
         with full.read() as transaction:
