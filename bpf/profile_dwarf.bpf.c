@@ -14,6 +14,42 @@ struct {
 	__type(value, struct raw_sample);
 } scratch SEC(".maps");
 
+// How many stacks of one program are saved: what a stack waits for comes within seconds, if at all.
+// Without a bound, each sample of a process whose stacks end in code that nobody can know would be
+// sent, up to 28 KiB, for ever. The value is the time at which its credit will be whole again.
+struct program {
+	__u32 tgid;
+	__u32 exec_id;
+};
+
+enum {
+	SAVE_CREDIT = 1024, // stacks: those of the first 10 s of a thread at 99 Hz
+	SAVE_PERIOD_NS = 250000000,
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 8192);
+	__type(key, struct program);
+	__type(value, __u64);
+} save_credit SEC(".maps");
+
+static __always_inline int may_save(const struct raw_sample *raw)
+{
+	struct program program = {raw->tgid, raw->exec_id};
+	__u64 now = raw->time_ns, *known = bpf_map_lookup_elem(&save_credit, &program);
+	__u64 whole = known && *known > now ? *known : now;
+
+	if (whole - now >= (__u64)SAVE_CREDIT * SAVE_PERIOD_NS)
+		return 0;
+	whole += SAVE_PERIOD_NS;
+	if (known)
+		*known = whole;
+	else
+		bpf_map_update_elem(&save_credit, &program, &whole, BPF_ANY);
+	return 1;
+}
+
 static __always_inline struct raw_sample *current_sample(void)
 {
 	__u32 zero = 0;
@@ -36,7 +72,7 @@ static __always_inline int send(struct raw_sample *raw, struct counters *counter
 // are a hundredth of its size.
 static __always_inline int send_saved(void *ctx, struct raw_sample *raw, struct counters *counters)
 {
-	if (ring_is_filled_to(50))
+	if (ring_is_filled_to(50) || !may_save(raw))
 		return 0;
 	raw->saved_size = save_walk(ctx, &raw->saved);
 	return raw->saved_size &&

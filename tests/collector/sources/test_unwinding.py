@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,10 @@ from collector.kernel.command import Command
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.program import DWARF, DWARF_SIZES, FRAME_POINTERS, Sizes
 from collector.kernel.sampler import Sampler
+from collector.kernel.stacks import unwalked
 from collector.sources.live import LiveSource
 from collector.symbols.symbolizer import Symbolizer
+from collector.unwind.later import Walk
 from collector.unwind.unwinder import Unwinder
 from profiler.model import Drain, Kind
 from tests.collector.kernel.conftest import PROGRAMS, compiler
@@ -193,6 +195,29 @@ def test_the_kernel_is_told_of_a_process_between_drains_and_forgets_it_after_its
         assert pid in told  # stacks of it may still be there to be walked
         source.drain()
         assert pid not in told
+
+
+def test_stacks_that_stay_unknown_are_not_saved_for_ever(
+    folder: Path, running: Callable[[str], int]
+) -> None:
+    saved = 0
+
+    def counted(stacks: Sequence[bytes]) -> Iterable[Walk]:
+        nonlocal saved
+        saved += len(stacks)
+        return unwalked(stacks)
+
+    pid = running("unknown")
+    with live(folder, Sampler(call_graph=DWARF, frequency_hz=4_999, target=[pid])) as source:
+        raw = source._sampler.drain(counted)
+        samples = list(raw.samples)
+        while sum(sample.count for sample in samples) < 2_500:
+            time.sleep(0.2)
+            raw = source._sampler.drain(counted)
+            assert raw.taken == sum(sample.count for sample in raw.samples)
+            samples += raw.samples
+    assert 1_024 <= saved < 1_500
+    assert "unknown code" in {sample.truncated for sample in samples}
 
 
 def test_a_ring_that_fills_is_emptied_before_the_drain(
