@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from collector import memory, metrics
+from collector import memory
 from collector.agent import Agent, SignalClock, StoppableClock
 from collector.cli import options
 from collector.config import SERVER, Config, cache_folder, default_spool, parse_size
@@ -18,7 +18,6 @@ from collector.delivery.spool import Spool
 from collector.kernel import check as node
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
-from collector.metrics import NodeMetrics
 from collector.sources.live import LiveSource
 from collector.sources.recorded import DEMO, RecordedSource
 from collector.symbols.symbolizer import Symbolizer
@@ -116,7 +115,11 @@ def run(config: Config, clock: StoppableClock) -> str:
         opened.callback(exporter.close)
         agent = Agent(source, exporter, clock, interval_ns)
         if config.metrics:
-            opened.callback(metrics.serve(NodeMetrics(agent, source, exporter), config.metrics))
+            # What brings an HTTP server along weighs 5 MB.
+            from collector import metrics
+
+            measured = metrics.NodeMetrics(agent, source, exporter)
+            opened.callback(metrics.serve(measured, config.metrics))
         agent.run()
     return _summary(agent, exporter)
 

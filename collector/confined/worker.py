@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector import memory
+
 MAX_ANSWER = 200
 """Bytes of an answer."""
 _NOBODY = 65534
@@ -43,6 +45,7 @@ def serve(answer: Answer, limits: Limits) -> None:
         text = answer(message, *descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
+        memory.give_back_freed()
         parent.send(b"!" + text.encode()[:MAX_ANSWER])  # an empty message would be an end
 
 
