@@ -8,6 +8,7 @@ what they take.
 import ctypes
 import os
 import select
+import struct
 import threading
 import time
 from collections import Counter
@@ -48,6 +49,9 @@ class Record(NamedTuple):
     saved: bytes
 
 
+_CAUSES = {cause.value: cause for cause in Cause}
+
+
 def parse(record: bytes, time_ns: int) -> Record:
     """A struct raw_sample as it was sent."""
     raw = abi.RawSample.from_buffer_copy(record)
@@ -55,9 +59,9 @@ def parse(record: bytes, time_ns: int) -> Record:
     saved = rest[: raw.saved_size]
     user = () if saved else addresses(rest[: max(raw.user_size, 0)])
     at = 8 * raw.kernel_at
-    kernel = () if saved else addresses(rest[at : at + max(raw.kernel_size, 0)])
+    kernel = addresses(rest[at : at + raw.kernel_size]) if raw.kernel_size > 0 and not saved else ()
     ids = raw.exec_id, raw.user_stack, raw.kernel_stack
-    return Record(raw.tgid, raw.comm, time_ns, *ids, Cause(raw.cause), user, kernel, saved)
+    return Record(raw.tgid, raw.comm, time_ns, *ids, _CAUSES[raw.cause], user, kernel, saved)
 
 
 class RawSamples:
@@ -135,4 +139,4 @@ def _without_stack(record: bytes) -> bytes:
 def addresses(data: bytes) -> Addresses:
     """The addresses in an array of u64 that zeros follow."""
     length = -(-len(data.rstrip(b"\0")) // 8) * 8
-    return tuple(memoryview(data[:length]).cast("Q"))
+    return struct.unpack(f"={length // 8}Q", data[:length])
