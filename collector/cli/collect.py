@@ -120,6 +120,7 @@ def run(config: Config, clock: StoppableClock) -> str:
 
             measured = metrics.NodeMetrics(agent, source, exporter)
             opened.callback(metrics.serve(measured, config.metrics))
+        memory.settle()
         agent.run()
     return _summary(agent, exporter)
 

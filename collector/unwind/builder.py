@@ -20,8 +20,8 @@ K = TypeVar("K", bound=Hashable)
 
 PATIENCE_NS = 120_000_000_000
 """For one file: the child may use 30 s of a CPU, and has a low priority."""
-IDLE_NS = 5_000_000_000
-"""After this long without a file the child ends; it weighs 32 MB, and a new one starts in 0.2 s."""
+IDLE_NS = 30_000_000_000
+"""After this long without a file the child ends; a new one takes 0.2 s to start."""
 
 
 class Builder(Generic[K]):

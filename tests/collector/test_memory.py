@@ -1,7 +1,10 @@
 """What is given back can be asked for again."""
 
+import gc
 import os
 import tempfile
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,32 @@ def resident_bytes(path: str) -> int:
         block for block in Path("/proc/self/smaps").read_text().split("VmFlags") if path in block
     ]
     return sum(1024 * int(block.split("Rss:")[1].split()[0]) for block in mine)
+
+
+@pytest.fixture
+def cycles() -> Iterator[None]:
+    """Leaves Python's search for cycles as it was."""
+    thresholds = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
+
+
+def test_what_lasts_is_left_out_of_the_search_for_cycles(cycles: None) -> None:
+    lasting = [[number] for number in range(1000)]
+    memory.settle()
+    assert not any(each is lasting for each in gc.get_objects())
+    gone = weakref.ref(Gone([]))
+    gc.collect()
+    assert gone() is None
+
+
+class Gone:
+    """Holds itself."""
+
+    def __init__(self, held: list[object]) -> None:
+        held.append(self)
+        self.held = held
 
 
 def test_only_what_would_not_be_lost_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
