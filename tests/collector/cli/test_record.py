@@ -181,7 +181,7 @@ DISTRIBUTION = {
     "gcc": ["-O2", "-x", "c", "-o", "/dev/null", "-c", "SOURCE"],
     "/usr/bin/python3": [
         "-c",
-        "import json\nfor i in range(150): json.loads(json.dumps([{'a': j} for j in range(3000)]))",
+        "import json\nfor i in range(600): json.loads(json.dumps([{'a': j} for j in range(3000)]))",
     ],
 }
 
