@@ -24,7 +24,7 @@ MAX_TOTAL_MAPPINGS = 100_000
 MAX_WAITING = 10_000
 """Mappings of events that nobody has asked for: those of 2,000 programs that were started."""
 
-MAX_LEFT = 4096
+MAX_LEFT = 16_384
 MAX_LEFT_OF_ONE = 63
 """Programs that processes have left for others, of all and of one; their samples arrive within a
 drain."""
