@@ -13,6 +13,7 @@ import struct
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 
 import numpy as np
@@ -70,13 +71,18 @@ class Inspected:
 
     def packed(self) -> bytes:
         """`struct python_process`."""
-        record = np.zeros(1, abi.PROCESS)
-        record["code_type"] = self.code_type
-        record["slot_block"], record["slot"] = self.slot.block, self.slot.offset
-        for index, (start, end) in enumerate(self.eval[: abi.EVAL_RANGES]):
-            record["eval"][0, index] = start, end
-        record["layout"] = self.layout.packed()
-        return record.tobytes()
+        return _packed(self)
+
+
+@lru_cache(256)  # every child of a process has what its parent has
+def _packed(inspected: Inspected) -> bytes:
+    record = np.zeros(1, abi.PROCESS)
+    record["code_type"] = inspected.code_type
+    record["slot_block"], record["slot"] = inspected.slot.block, inspected.slot.offset
+    for index, (start, end) in enumerate(inspected.eval[: abi.EVAL_RANGES]):
+        record["eval"][0, index] = start, end
+    record["layout"] = inspected.layout.packed()
+    return record.tobytes()
 
 
 def inspect(memory: Memory, interpreter: Interpreter, base: int) -> Inspected:
