@@ -17,34 +17,17 @@ from profiler.model import Profile
 from tests.collector.delivery.drains import held
 from tests.collector.delivery.server import Server
 
-BUSY = """
-#include <stdlib.h>
-#include <time.h>
-/* In a register, each turn waiting for the one before: equally long on every CPU. */
-#define SPIN(times) \\
-    for (long i = 0, x = 1; i < times; i++) { x = x * 3 + i; asm volatile("" : "+r"(x)); }
-void __attribute__((noinline)) three_quarters(void) { SPIN(300000) }
-void __attribute__((noinline)) one_quarter(void) { SPIN(100000) }
-int main(int count, char **arguments)
-{
-    while (clock() * 1000 / CLOCKS_PER_SEC < atoi(arguments[1])) {
-        three_quarters();
-        one_quarter();
-    }
-    return 7;
-}
-"""
+SPLIT = Path(__file__).parents[1] / "kernel" / "programs" / "split.c"
 
 
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A program that uses a CPU for as many milliseconds as it is told, and ends with 7."""
+    """A program that uses a CPU for as many milliseconds as it is told, 3 : 1 in two functions."""
     compiler = shutil.which("gcc") or pytest.skip("gcc is not installed")
-    folder = tmp_path_factory.mktemp("busy")
-    (folder / "busy.c").write_text(BUSY)
+    program = tmp_path_factory.mktemp("busy") / "busy"
     flags = ["-O1", "-fno-omit-frame-pointer"]
-    subprocess.run([compiler, *flags, "-o", folder / "busy", folder / "busy.c"], check=True)
-    return folder / "busy"
+    subprocess.run([compiler, *flags, "-o", program, SPLIT], check=True)
+    return program
 
 
 def record(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -58,7 +58,10 @@ LINE_SAMPLES = 4000
 """The share of a third is then known to 0.75 points (one standard deviation)."""
 TORN = {cause.name for cause in (abi.Cause.TORN, abi.Cause.READ_FAULT, abi.Cause.NOT_CODE)}
 MAX_TORN = 0.01
-"""Of the samples of 3.11 and 3.12: see PYTHON_TORN in bpf/python.h. Seen: 0.1 %."""
+"""Of the samples of 3.11 and 3.12, which link a run of the loop some instructions before they fill
+its CFrame: see PYTHON_TORN in bpf/python.h. Seen: 0.1 %. Where the stack happens to hold the CFrame
+of an earlier run with the same frame, the walk cannot tell, and the frames of the run outside stand
+in this one (seen: 1 of 10,000 samples)."""
 
 
 def python_frames(harness: Harness, pid: int, sample: Sample) -> list[Frame]:
@@ -126,7 +129,8 @@ def test_every_chain_is_one_of_the_program(python: Path, start: Start, harness: 
     # Each run of the loop has its frames; only one that just begins or ends has none.
     ranges = loop_ranges(pid)
     placed = [runs(sample, ranges) for sample in whole]
-    assert [p for p in placed if not all(p[1:])] == []
+    robbed = [p for p in placed if not all(p[1:])]
+    assert len(robbed) <= (MAX_TORN * len(whole) if has_cframes(python) else 0), robbed
     assert sum(not p[0] for p in placed if p) < 0.1 * len(whole)
 
 
