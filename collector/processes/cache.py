@@ -54,6 +54,11 @@ class Process:
     _digest: bytes = field(default=b"", repr=False)
 
     @property
+    def program(self) -> tuple[int, int, int]:
+        """Names what it runs: another one after it has executed another program."""
+        return self.pid, self.start_ticks, self.since_ns
+
+    @property
     def seen(self) -> bool:
         return self.start_ticks != UNSEEN
 

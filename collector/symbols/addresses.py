@@ -1,4 +1,4 @@
-"""The addresses and Python frames of one process during one drain.
+"""The addresses and Python frames of one program that a process runs.
 
 What an unnamed address is shown as depends on whether anyone could name it later. In a file,
 yes: it keeps its exact address and the file's build-id. In memory without a file, or in a process
@@ -37,7 +37,7 @@ def without_python(pid: int, frame: PythonFrame) -> Answer:
 
 
 class Addresses:
-    """Answers for runtime addresses and Python frames of one process."""
+    """Answers for runtime addresses and Python frames of one process, until its mappings change."""
 
     def __init__(
         self, process: Process, binaries: Binaries, perf_maps: PerfMaps, name_python: NamePython
@@ -48,6 +48,19 @@ class Addresses:
         self._name_python = name_python
         self._files: dict[int, Binary] = {}
         self._perf_map: PerfMap | None = None
+
+    def renew(self, process: Process) -> bool:
+        """To be called between drains. False: this is not the program, or more is known of it than
+        was answered."""
+        known = self._process
+        if process.mappings is not known.mappings or process.program != known.program:
+            return False
+        if any(map(self._binaries.knows_more, self._files.values())):
+            return False
+        self._process = process
+        self._files.clear()
+        self._perf_map = None
+        return True
 
     def answer(self, entry: Entry) -> Answer:
         if isinstance(entry, PythonFrame):
@@ -86,12 +99,20 @@ class Addresses:
 
 
 class Memo(dict[E, tuple[Frame, ...]]):
-    """The frames of stack entries, each asked for once and counted: memo[address]."""
+    """The frames of stack entries, each asked for once and counted: memo[address].
+
+    `passing` are the entries whose frames may be others in the next drain."""
 
     def __init__(self, answer: Callable[[E], Answer], counters: Counters) -> None:
         super().__init__()
+        self.passing: set[E] = set()
         self._answer = answer
         self._counters = counters
+
+    def forget_passing(self) -> None:
+        for entry in self.passing:
+            del self[entry]
+        self.passing.clear()
 
     def __missing__(self, entry: E) -> tuple[Frame, ...]:
         answer = self._answer(entry)
@@ -100,4 +121,6 @@ class Memo(dict[E, tuple[Frame, ...]]):
         else:
             self._counters.named += 1
         self[entry] = answer.frames
+        if answer.passing:
+            self.passing.add(entry)
         return answer.frames

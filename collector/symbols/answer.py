@@ -13,6 +13,12 @@ class Answer:
     frames: tuple[Frame, ...]
     cause: str = ""
 
+    @property
+    def passing(self) -> bool:
+        """Whether it may be another one in the next drain: more can be known by then of what has
+        no name, and code that was written at run time can make room for other code."""
+        return bool(self.cause) or self.frames[0].kind is Kind.JIT
+
 
 def unnamed(
     cause: str,

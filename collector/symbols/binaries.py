@@ -79,6 +79,10 @@ class Binaries:
         finally:
             os.close(fd)
 
+    def knows_more(self, binary: Binary) -> bool:
+        """Whether `find` would give a better one for it."""
+        return self._reader.knows_more(binary)
+
     def clear(self) -> None:
         self._keys.clear()
         self._binaries.clear()

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 class Counters:
     """Every number only grows.
 
-    `named` and `unnamed` count addresses, each once a drain and process. The causes of `unnamed`:
+    `named` and `unnamed` count addresses, each once a process while it is remembered, and those
+    without a name in each drain. The causes of `unnamed`:
     `process_gone` (it ended before anyone looked), `not_mapped` (outside its code: mostly what a
     frame-pointer walk takes for an address), `anonymous` (memory without a file, and no perf-map
     entry), `no_symbol` (its file names others but not it), `kernel_hidden` (kptr_restrict), and

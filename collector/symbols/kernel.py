@@ -64,14 +64,17 @@ class KernelSymbols:
         """Why kernel functions have no names, in one line with the next step; "" if they have."""
         return "" if self._symbols is None else self._symbols.problem
 
-    def refresh(self) -> None:
-        """Forgets what has become old; to be called before the addresses of a drain."""
+    def refresh(self) -> bool:
+        """To be called before the addresses of a drain; whether it has forgotten what was answered
+        before, for it has become old."""
         modules = read_bounded(self._proc / "modules", MAX_MODULES_BYTES)
         old = self._doubted and self._clock.monotonic_ns() - self._loaded_ns >= RELOAD_NS
         if modules != self._modules or old:
             self._modules = modules
             self._symbols = None
             self.answer.cache_clear()
+            return True
+        return False
 
     def _load(self) -> Kallsyms:
         if self._symbols is None:

@@ -22,13 +22,14 @@ from collector.symbols.builder import Builder
 from collector.symbols.counters import Counters
 from collector.symbols.debugfiles import DebugFiles
 from collector.symbols.debuginfod import Debuginfod, Settings
+from collector.symbols.forest import Forest
 from collector.symbols.kernel import KernelSymbols
 from collector.symbols.perfmap import PerfMaps
 from collector.symbols.profiles import Profiles
 from collector.symbols.reader import Reader
 from collector.unwind.python.stacks import Entry
 from profiler.clock import Clock, SystemClock
-from profiler.model import CPU, Drain, Labels, ProfileBuilder
+from profiler.model import Drain
 
 PATIENCE_SECONDS = 5.0
 """In one drain for files that were not read before. On a node with 30 libraries and a node.js
@@ -67,6 +68,7 @@ class Symbolizer:
         self._binaries = Binaries(proc, reader, self.counters, self._clock, read_vdso())
         self._perf_maps = PerfMaps(procfs)
         self._kernel = KernelSymbols(proc, sys, self._clock)
+        self._forest = Forest(self._kernel.answer, self.counters)
 
     @property
     def kernel_problem(self) -> str:
@@ -81,16 +83,17 @@ class Symbolizer:
     ) -> Drain:
         """The profiles of a drain, one for each set of labels. Never raises for what processes
         do, or have mapped. `sightings` are what py-spy saw of processes."""
-        self._kernel.refresh()
+        if self._kernel.refresh():
+            self._forest.forget()
         self._binaries.deadline_ns = self._clock.monotonic_ns() + self._patience_ns
-        kernel: Memo[int] = Memo(self._kernel.answer, self.counters)
         look_at = partial(self._look_at, name_python)
-        profiles = Profiles(self._host_name, raw.period_ns, look_at, kernel, sightings or {})
+        profiles = Profiles(self._host_name, raw.period_ns, look_at, self._forest, sightings or {})
         for sample in raw.samples:
             profiles.add(sample)
         profiles.place_sighted(raw.duration_ns, self.counters)
         self._builder.rest()
-        return _drain(self._host_name, raw, profiles.builders)
+        taken = self._forest.take(raw.period_ns, raw.start_ns, raw.duration_ns)
+        return Drain(self._host_name, raw.start_ns, raw.duration_ns, raw.taken, raw.losses, taken)
 
     def close(self) -> None:
         """Ends the child process that reads files, and forgets everything."""
@@ -98,24 +101,11 @@ class Symbolizer:
         if self._debuginfod:
             self._debuginfod.close()
         self._binaries.clear()
+        self._forest.forget()
 
     def _look_at(
         self, name_python: NamePython, pid: int, time_ns: int
     ) -> tuple[Process, Memo[Entry]]:
         process = self.processes.at(pid, time_ns)
-        addresses = Addresses(process, self._binaries, self._perf_maps, name_python)
-        return process, Memo(addresses.answer, self.counters)
-
-
-def _drain(host_name: str, raw: RawDrain, builders: Mapping[Labels, ProfileBuilder]) -> Drain:
-    profiles = tuple(
-        builder.build(
-            CPU,
-            period=raw.period_ns,
-            start_ns=raw.start_ns,
-            duration_ns=raw.duration_ns,
-            labels=labels,
-        )
-        for labels, builder in builders.items()
-    )
-    return Drain(host_name, raw.start_ns, raw.duration_ns, raw.taken, raw.losses, profiles)
+        look = partial(Addresses, process, self._binaries, self._perf_maps, name_python)
+        return process, self._forest.frames(process, look)

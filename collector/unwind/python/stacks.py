@@ -7,6 +7,7 @@ Innermost first; two words a Python frame (see bpf/python.h):
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from collector.unwind.python import abi
@@ -24,6 +25,10 @@ class PythonFrame(NamedTuple):
 Entry = int | PythonFrame
 """An address, or a Python frame."""
 
+CALLERS = 1024
+"""Stacks without their innermost address that are kept parsed, some 2 KB each: of Python, node and
+PostgreSQL on two CPUs, 600 a drain, and 80 % of the samples of the next drain are called so too."""
+
 
 class Stack(NamedTuple):
     """Innermost first. `cause` says why Python frames are missing, None where none are known to
@@ -33,8 +38,15 @@ class Stack(NamedTuple):
     cause: Cause | None = None
 
 
-def parse(words: Sequence[int]) -> Stack:
+def parse(words: tuple[int, ...]) -> Stack:
     """Whatever the words are: one that lost its second word is left out."""
+    if not words or words[0] >= abi.TAG:
+        return _parse(words)
+    callers = _parse_callers(words[1:])
+    return Stack((words[0], *callers.frames), callers.cause)
+
+
+def _parse(words: Sequence[int]) -> Stack:
     if max(words, default=0) < abi.TAG:
         return Stack(tuple(words))
     entries: list[Entry | None] = []
@@ -57,6 +69,9 @@ def parse(words: Sequence[int]) -> Stack:
     if None in entries:
         _align(entries)
     return Stack(tuple([entry for entry in entries if entry is not None]), cause)
+
+
+_parse_callers = lru_cache(CALLERS)(_parse)
 
 
 def _align(entries: list[Entry | None]) -> None:
