@@ -10,7 +10,7 @@ from collector.symbols.symbolizer import Symbolizer
 from profiler.model import Drain
 from tests.collector.processes.fake_proc import maps_line
 from tests.collector.symbols import programs
-from tests.collector.symbols.drains import NOBODY, drain_of, on_fakes
+from tests.collector.symbols.drains import NOBODY, drain_of, map_of, on_fakes
 
 
 def shown(drain: Drain) -> dict[tuple[str, ...], int]:
@@ -61,10 +61,14 @@ def test_code_that_took_the_place_of_other_code_has_its_own_name(tmp_path: Path)
             assert stack == ("node", "caller", name)
 
 
-def test_a_file_in_the_place_of_another_has_its_own_names(tmp_path: Path) -> None:
-    sample = RawSample(7, "t", (0x10010,), (), 1)
+def test_a_file_in_the_place_of_another_has_its_own_names(tmp_path: Path, c_program: Path) -> None:
+    at = 0x10000 + programs.address_of("hidden", c_program)
     with on_fakes(tmp_path) as (symbolizer, proc):
-        for name in ("libone.so", "libtwo.so"):
-            proc.process(7, maps=maps_line(0x10000, 0x20000, f"/lib/{name}"))
+        sample = RawSample(7, "t", (at,), (), 1)
+        for maps, name in (
+            (map_of(c_program), "hidden"),
+            (maps_line(0x10000, 0x20000, "/lib/other.so"), "[unknown] other.so"),
+        ):
+            proc.process(7, maps=maps)
             (stack,) = shown(symbolizer.symbolize(drain_of(sample)))
-            assert name in stack[-1]
+            assert stack[-1].startswith(name)
