@@ -277,7 +277,10 @@ def test_a_file_that_vanishes_costs_its_samples_only(tmp_path: Path) -> None:
     with Spool(tmp_path) as spool:
         spool.append(drain(0))
         next(tmp_path.glob("*.batch")).unlink()
+        newest = drain(1)
+        spool.append(newest)
         assert content(spool)[0].losses == {"ring_full": 1, "spool_damaged": 10}
+        assert content(spool)[1] is newest, "it is in memory"
 
 
 def test_what_was_refused_is_kept_as_a_recording_and_its_loss_is_sent(tmp_path: Path) -> None:
