@@ -129,7 +129,7 @@ class Ingester:
         rows: list[Row] = []
         for service, profiles in by_service.items():
             rows += self._rows(transaction, stream, batch, service, profiles)
-        hot.add(transaction, uid, rows)
+        hot.add(transaction, {uid: rows})
         entries = sum(len(row.entries.nodes) for row in rows)
         return Outcome(False, totals.stored, entries, totals.losses)
 

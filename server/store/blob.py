@@ -8,7 +8,7 @@ compressed. Everything is little-endian. A blob that is not what it says is a Da
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +23,9 @@ _VERSION = b"\x01"
 _LEVEL = 3
 """zstd's default. Level 9 saves 3 % of the bytes for five times the time."""
 
+_QUICK_LEVEL = -1
+"""For what is soon written anew: 10 % more bytes than the default in 5 of 18 us for 2 KB."""
+
 _PLAIN_BYTES = 256 << 20
 """The most that a blob may unpack to: four million samples or nodes need less."""
 
@@ -36,6 +39,7 @@ class _Zstd(threading.local):
 
     def __init__(self) -> None:
         self.compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+        self.quick = zstandard.ZstdCompressor(level=_QUICK_LEVEL, write_checksum=True)
         self.decompressor = zstandard.ZstdDecompressor()
 
 
@@ -45,6 +49,11 @@ _zstd = _Zstd()
 def pack(*columns: NDArray[np.generic]) -> bytes:
     plain = b"".join(column.tobytes() for column in columns)
     return _VERSION + _zstd.compressor.compress(plain)
+
+
+def pack_quickly(columns: Iterable[bytes]) -> bytes:
+    """The same of columns that are bytes already, for a blob that is read a few times."""
+    return _VERSION + _zstd.quick.compress(b"".join(columns))
 
 
 def planes(column: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -11,10 +11,10 @@ survive a killed process, but lose the last commits with the power.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import psycopg
 import sqlalchemy as sa
@@ -25,6 +25,7 @@ from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
     DataError,
+    DBAPIError,
     IntegrityError,
     InterfaceError,
     ProgrammingError,
@@ -136,6 +137,34 @@ def insert_new(transaction: sa.Connection, table: sa.Table, **values: object) ->
     statement = insert(table).on_conflict_do_nothing()
     inserted = statement.returning(sa.literal_column("1", sa.Integer))
     return transaction.execute(inserted, values).first() is not None
+
+
+def insert_many(
+    transaction: sa.Connection,
+    table: sa.Table,
+    columns: Sequence[str],
+    rows: Sequence[tuple[object, ...]],
+) -> None:
+    """Inserts rows of these columns; raises IntegrityError where a key is there already.
+
+    Past SQLAlchemy, which takes longer for a row than SQLite does, and on PostgreSQL by COPY.
+    """
+    names = ", ".join(columns)
+    if transaction.dialect.name == "sqlite":
+        marks = ", ".join("?" * len(columns))
+        insert = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"
+        transaction.exec_driver_sql(insert, list(rows))
+        return
+    statement = f"COPY {table.name} ({names}) FROM STDIN"
+    raw = cast(psycopg.Connection[Any], transaction.connection.driver_connection)
+    try:
+        with raw.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        raise DBAPIError.instance(
+            statement, None, error, psycopg.Error, dialect=transaction.dialect
+        ) from error
 
 
 def upsert(transaction: sa.Connection, table: sa.Table, **values: object) -> None:

@@ -1,13 +1,15 @@
 """Hot rows: what was measured and is not yet compacted, one row a series and batch."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from profiler.errors import FormatError
 from server.store.codec import Entries, decode_entries, encode_entries
+from server.store.database import insert_many
 from server.store.group import Group
 from server.store.hours import HOUR_NS, TimeRange
 from server.store.schema import hot, scope, series
@@ -49,31 +51,58 @@ _ROW = (
 )
 
 
-def add(transaction: sa.Connection, uid: int, rows: Iterable[Row]) -> None:
-    """Adds the rows of the batch `uid`; FormatError where another batch has used its name."""
-    columns = [
-        {
-            "scope_id": row.scope_id,
-            "series_id": row.series_id,
-            "t0_ns": row.t0_ns,
-            "uid": uid,
-            "epoch": row.epoch,
-            "duration_ns": row.duration_ns,
-            "period": row.period,
-            "samples": row.samples,
-            "value": row.value,
-            "n": len(row.entries.nodes),
-            "blob": encode_entries(row.entries),
-        }
-        for row in rows
-    ]
+_COLUMNS = (
+    *("scope_id", "series_id", "t0_ns", "uid", "epoch", "duration_ns"),
+    *("period", "samples", "value", "n", "blob"),
+)
+
+
+def add(transaction: sa.Connection, batches: Mapping[int, Sequence[Row]]) -> None:
+    """Adds the rows of batches, by their names; FormatError where another batch has used one."""
+    rows = [row for of_batch in batches.values() for row in of_batch]
+    if not rows:
+        return
+    uids = (uid for uid, of_batch in batches.items() for _ in of_batch)
+    columns = zip(
+        rows, uids, _sums(rows), encode_entries([row.entries for row in rows]), strict=True
+    )
     try:
-        if columns:
-            transaction.execute(hot.insert(), columns)
+        insert_many(
+            transaction,
+            hot,
+            _COLUMNS,
+            [
+                (
+                    row.scope_id,
+                    row.series_id,
+                    row.t0_ns,
+                    uid,
+                    row.epoch,
+                    row.duration_ns,
+                    row.period,
+                    samples,
+                    int(row.entries.values.sum())
+                    if len(row.entries.values)
+                    else samples * row.period,
+                    len(row.entries.nodes),
+                    blob,
+                )
+                for row, uid, samples, blob in columns
+            ],
+        )
     except IntegrityError:
         raise FormatError(
             "sequence: a batch of this collector and number is stored, with other accounts"
         ) from None
+
+
+def _sums(rows: Sequence[Row]) -> list[int]:
+    """The samples of each."""
+    ends = np.cumsum([len(row.entries.nodes) for row in rows])
+    sums = np.cumsum(
+        np.concatenate([np.zeros(1, np.int64), *(row.entries.samples for row in rows)])
+    )
+    return np.diff(sums[ends], prepend=0).tolist()
 
 
 def take(

@@ -26,12 +26,25 @@ def entries(draw: st.DrawFn) -> Entries:
     return Entries(*(np.array(column, np.int64) for column in (nodes, samples, values)))
 
 
-@given(entries())
-def test_entries_come_back(given_entries: Entries) -> None:
-    read = codec.decode_entries(codec.encode_entries(given_entries))
-    assert read.nodes.tolist() == given_entries.nodes.tolist()
-    assert read.samples.tolist() == given_entries.samples.tolist()
-    assert read.values.tolist() == given_entries.values.tolist()
+@given(st.lists(entries(), min_size=1, max_size=4))
+def test_entries_come_back(given_entries: list[Entries]) -> None:
+    blobs = codec.encode_entries(given_entries)
+    for blob, given in zip(blobs, given_entries, strict=True):
+        read = codec.decode_entries(blob)
+        assert read.nodes.tolist() == given.nodes.tolist()
+        assert read.samples.tolist() == given.samples.tolist()
+        assert read.values.tolist() == given.values.tolist()
+
+
+def test_a_blob_does_not_depend_on_those_that_are_made_with_it() -> None:
+    one, other = (np.array(column, np.int64) for column in ([70_000, 200_000], [3, 300]))
+    given = [
+        Entries(one, other, other),
+        Entries(one[:0], one[:0], one[:0]),
+        Entries(other, one, one),
+    ]
+    alone = [codec.encode_entries([entries])[0] for entries in given]
+    assert codec.encode_entries(given) == alone
 
 
 @given(st.lists(strategies.frames, min_size=1, max_size=20))
@@ -52,7 +65,7 @@ def test_an_entry_takes_less_than_two_bytes() -> None:
     choose = np.random.default_rng(1)
     nodes = np.sort(choose.choice(100_000, 1000, replace=False)).astype(np.int64)
     samples = choose.geometric(0.6, 1000).astype(np.int64)
-    assert len(codec.encode_entries(Entries(nodes, samples, samples[:0]))) < 2000
+    assert len(codec.encode_entries([Entries(nodes, samples, samples[:0])])[0]) < 2000
 
 
 @given(st.binary(max_size=40), st.integers(0, 60), st.integers(0, 255))
@@ -61,7 +74,7 @@ def test_whatever_a_damaged_blob_holds_it_is_refused_or_read(
 ) -> None:
     """The database may rot; what is read from it must not end the server."""
     one = np.array([1, 2, 300], np.int64)
-    blob = bytearray(codec.encode_entries(Entries(one, one, one)))
+    blob = bytearray(codec.encode_entries([Entries(one, one, one)])[0])
     blob[min(at, len(blob) - 1)] = byte
     for damaged in (bytes(blob), b"\x01" + tail, bytes(blob[:at])):
         for decode in (codec.decode_entries, codec.decode_frames):
@@ -78,7 +91,7 @@ def test_a_blob_that_unpacks_to_more_than_it_may_is_not_unpacked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     many = np.arange(1000, dtype=np.int64)
-    blob = codec.encode_entries(Entries(many, many, many))
+    (blob,) = codec.encode_entries([Entries(many, many, many)])
     monkeypatch.setattr(blobs, "_PLAIN_BYTES", 1000)
     with pytest.raises(DamagedError, match="at most 1000"):
         codec.decode_entries(blob)
