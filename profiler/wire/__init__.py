@@ -14,13 +14,13 @@ columns without a loop over samples. Every refusal is a FormatError that names f
 from profiler.wire.decoder import (
     Additions,
     DecodedBatch,
-    Samples,
     StreamDecoder,
     StreamFullError,
 )
 from profiler.wire.drains import DrainDecoder, decode
 from profiler.wire.encoder import StreamEncoder, encode
 from profiler.wire.recording import parse, read_batches, write_batch
+from profiler.wire.series import Samples
 
 __all__ = [
     "Additions",

@@ -16,21 +16,26 @@ from profiler.wire import limits
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def columns(message: str, fields: object, dtypes: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+def columns(
+    message: str, fields: Mapping[str, bytes], dtypes: Mapping[str, str]
+) -> dict[str, NDArray[Any]]:
     """The columns of `fields` by name, all of one length."""
     found = {}
     for field, dtype in dtypes.items():
-        data: bytes = getattr(fields, field)
-        if len(data) % np.dtype(dtype).itemsize:
-            raise FormatError(
-                f"{message}.{field}: {len(data)} bytes are no whole number of entries of "
-                f"{np.dtype(dtype).itemsize} bytes"
-            )
-        found[field] = np.frombuffer(data, dtype=dtype)
+        whole(f"{message}.{field}", fields[field], np.dtype(dtype).itemsize)
+        found[field] = np.frombuffer(fields[field], dtype=dtype)
     lengths = {field: len(column) for field, column in found.items()}
     if len(set(lengths.values())) > 1:
         raise FormatError(f"{message}: columns of different lengths: {lengths}")
     return found
+
+
+def whole(field: str, data: bytes, size: int) -> None:
+    """`data` is some entries of `size` bytes."""
+    if len(data) % size:
+        raise FormatError(
+            f"{field}: {len(data)} bytes are no whole number of entries of {size} bytes"
+        )
 
 
 def below(field: str, column: NDArray[Any], limit: int, what: str) -> None:

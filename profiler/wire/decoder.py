@@ -5,16 +5,16 @@ Columns are checked with numpy as wholes; the loops that are left run over strin
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from profiler.errors import FormatError, UnavailableError
-from profiler.model import Kind, Labels, ProfileType
+from profiler.model import Kind, ProfileType
 from profiler.v1 import ingest_pb2 as pb
 from profiler.wire import checks, limits
+from profiler.wire.series import Samples, SeriesDecoder
 
 _FRAME_COLUMNS = {
     "frame_function": "<u4",
@@ -26,6 +26,7 @@ _FRAME_COLUMNS = {
     "frame_kind": "u1",
     "frame_inlined": "u1",
 }
+_NODE_COLUMNS = {"node_parent": "<u4", "node_frame": "<u4"}
 
 
 class StreamFullError(UnavailableError):
@@ -58,17 +59,6 @@ class Additions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Samples:
-    """The samples of one series: node numbers of the stream (each once) and their counts."""
-
-    labels: Labels
-    period: int
-    stacks: NDArray[np.uint32]
-    samples: NDArray[np.int64]
-    values: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class DecodedBatch:
     """A batch of which every field has been checked; no two `profiles` have equal labels."""
 
@@ -86,7 +76,7 @@ class DecodedBatch:
     @property
     def unaccounted(self) -> int:
         """Samples taken that are neither held nor lost by name: 0 where the accounts close."""
-        held = sum(int(profile.samples.sum()) for profile in self.profiles)
+        held = sum(profile.total for profile in self.profiles)
         return self.taken - held - sum(self.losses.values())
 
 
@@ -101,6 +91,12 @@ class StreamDecoder:
         self._string_bytes = 0
         self._frames = 0
         self._nodes = 1
+        self._series = SeriesDecoder(self._strings)
+
+    @property
+    def bytes(self) -> int:
+        """About the memory of what is remembered beside what the stream has numbered."""
+        return self._series.bytes
 
     def decode(self, batch: pb.Batch) -> DecodedBatch:
         """Raises FormatError for what no stream may carry, StreamFullError for what this stream
@@ -114,6 +110,7 @@ class StreamDecoder:
             decoded = self._batch(batch, additions)
         except FormatError:
             del self._strings[known:]
+            self._series.forget()
             raise
         self._string_bytes += sum(map(checks.size, additions.strings))
         self._frames += len(additions.frame_function)
@@ -125,10 +122,10 @@ class StreamDecoder:
         start_ns = checks.bounded("accounts.start_ns", accounts.start_ns, limits.TIME_NS)
         latest = limits.TIME_NS - start_ns
         losses = checks.losses(accounts.losses)
-        profiles = self._profiles(batch, self._nodes + len(additions.node_parent))
+        profiles = self._series.decode(batch.profiles, self._nodes + len(additions.node_parent))
         for field, total in (
-            ("samples", sum(int(profile.samples.sum()) for profile in profiles)),
-            ("values", sum(int(profile.values.sum()) for profile in profiles)),
+            ("samples", sum(profile.total for profile in profiles)),
+            ("values", sum(profile.value for profile in profiles)),
             ("accounts.losses", sum(losses.values())),
         ):
             checks.bounded(f"the sum of {field}", total, limits.COUNT)
@@ -150,7 +147,7 @@ class StreamDecoder:
 
     def _additions(self, new: pb.Additions) -> Additions:
         strings = self._new_strings(new)
-        frames = checks.columns("additions", new, _FRAME_COLUMNS)
+        frames = _columns(new, _FRAME_COLUMNS)
         self._room("frames", limits.STREAM_FRAMES, self._frames, len(frames["frame_kind"]))
         for field in ("frame_function", "frame_file", "frame_binary", "frame_build_id"):
             known = len(self._strings) + len(strings)
@@ -167,7 +164,7 @@ class StreamDecoder:
         )
 
     def _new_nodes(self, new: pb.Additions, frames: int) -> dict[str, NDArray[Any]]:
-        nodes = checks.columns("additions", new, {"node_parent": "<u4", "node_frame": "<u4"})
+        nodes = _columns(new, _NODE_COLUMNS)
         parents = nodes["node_parent"]
         self._room("nodes", limits.STREAM_NODES, self._nodes, len(parents))
         checks.below("additions.node_frame", nodes["node_frame"], frames, "frames")
@@ -198,58 +195,6 @@ class StreamDecoder:
                 "begin a new stream"
             )
 
-    def _profiles(self, batch: pb.Batch, nodes: int) -> tuple[Samples, ...]:
-        if len(batch.profiles) > limits.PROFILES:
-            raise FormatError(f"profiles: {len(batch.profiles)}, at most {limits.PROFILES} a batch")
-        profiles = tuple(self._samples(profile, nodes) for profile in batch.profiles)
-        seen: set[Labels] = set()
-        for profile in profiles:
-            if profile.labels in seen:
-                raise FormatError(f"profiles: two have the labels {str(profile.labels)[:200]}")
-            seen.add(profile.labels)
-        return profiles
 
-    def _samples(self, profile: pb.Profile, nodes: int) -> Samples:
-        columns = checks.columns("profiles", profile, {"stacks": "<u4", "samples": "<u8"})
-        stacks = columns["stacks"]
-        checks.below("profiles.stacks", stacks, nodes, "nodes")
-        ordered = np.sort(stacks)
-        twice = np.flatnonzero(ordered[1:] == ordered[:-1])
-        if len(twice):
-            raise FormatError(f"profiles.stacks: {ordered[twice[0]]} stands there twice")
-        period = checks.bounded("profiles.period", profile.period, limits.COUNT)
-        samples = checks.counts("profiles.samples", columns["samples"])
-        return Samples(
-            labels=self._labels(profile),
-            period=period,
-            stacks=stacks,
-            samples=samples,
-            values=_values(profile, samples, period),
-        )
-
-    def _labels(self, profile: pb.Profile) -> Labels:
-        columns = checks.columns("profiles", profile, {"label_names": "<u4", "label_values": "<u4"})
-        if (count := len(columns["label_names"])) > limits.LABELS:
-            raise FormatError(f"profiles.label_names: {count}, at most {limits.LABELS} a series")
-        for field, column in columns.items():
-            checks.below(f"profiles.{field}", column, len(self._strings), "strings")
-        names = [self._strings[i] for i in columns["label_names"].tolist()]
-        values = [self._strings[i] for i in columns["label_values"].tolist()]
-        for name, value in zip(names, values, strict=True):
-            checks.name("profiles.label_names", name)
-            checks.text(f"the value of the label {name}", value, limits.LABEL_BYTES)
-        if any(a >= b for a, b in pairwise(names)):
-            raise FormatError(f"profiles.label_names: {str(names)[:200]} are not sorted, each once")
-        return tuple(zip(names, values, strict=True))
-
-
-def _values(profile: pb.Profile, samples: NDArray[np.int64], period: int) -> NDArray[np.int64]:
-    if not profile.values:
-        if period == 0 and len(samples):
-            raise FormatError("profiles.values: none, and no period to tell them by")
-        checks.bounded("profiles.samples x period", int(samples.sum()) * period, limits.COUNT)
-        return samples * period
-    columns = checks.columns("profiles", profile, {"samples": "<u8", "values": "<i8"})
-    if columns["values"].min() < 0:
-        raise FormatError(f"profiles.values: {columns['values'].min()} is negative")
-    return checks.counts("profiles.values", columns["values"])
+def _columns(new: pb.Additions, dtypes: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+    return checks.columns("additions", {name: getattr(new, name) for name in dtypes}, dtypes)

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from profiler.model import ROOT, Drain, Frame, Kind, Profile
 from profiler.v1 import ingest_pb2 as pb
-from profiler.wire.decoder import Additions, DecodedBatch, Samples, StreamDecoder
+from profiler.wire.decoder import Additions, DecodedBatch, StreamDecoder
+from profiler.wire.series import Samples
 
 
 class DrainDecoder:
@@ -57,7 +58,8 @@ class DrainDecoder:
         nodes = self._with_callers(series.stacks)
         at = np.searchsorted(nodes, series.stacks)
         samples, values = np.zeros((2, len(nodes)), dtype=np.int64)
-        samples[at], values[at] = series.samples, series.values
+        samples[at] = series.samples
+        values[at] = series.values if len(series.values) else series.samples * series.period
         parents = np.searchsorted(nodes, self._parents[nodes]).astype(np.int32)
         parents[ROOT] = -1
         used, node_frames = np.unique(self._node_frames[nodes[1:]], return_inverse=True)

@@ -102,7 +102,8 @@ def _sums(rows: Sequence[Row]) -> list[int]:
     sums = np.cumsum(
         np.concatenate([np.zeros(1, np.int64), *(row.entries.samples for row in rows)])
     )
-    return np.diff(sums[ends], prepend=0).tolist()
+    found: list[int] = np.diff(sums[ends], prepend=0).tolist()
+    return found
 
 
 def take(

@@ -29,11 +29,11 @@ def entries(draw: st.DrawFn) -> Entries:
 @given(st.lists(entries(), min_size=1, max_size=4))
 def test_entries_come_back(given_entries: list[Entries]) -> None:
     blobs = codec.encode_entries(given_entries)
-    for blob, given in zip(blobs, given_entries, strict=True):
+    for blob, one in zip(blobs, given_entries, strict=True):
         read = codec.decode_entries(blob)
-        assert read.nodes.tolist() == given.nodes.tolist()
-        assert read.samples.tolist() == given.samples.tolist()
-        assert read.values.tolist() == given.values.tolist()
+        assert read.nodes.tolist() == one.nodes.tolist()
+        assert read.samples.tolist() == one.samples.tolist()
+        assert read.values.tolist() == one.values.tolist()
 
 
 def test_a_blob_does_not_depend_on_those_that_are_made_with_it() -> None:
