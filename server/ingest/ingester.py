@@ -1,39 +1,39 @@
-"""Writes the batches of all streams, one after the other, each in one transaction.
+"""Writes the batches of all streams, as many in one transaction as wait.
 
-There is one thread that does so in a process: SQLite has one writer anyway, the symbol caches
-need no locks, and a commit per collector and drain is far from what one thread can do. Servers
-scale by processes.
+There is one thread that does so in a process: SQLite has one writer anyway, and the symbol caches
+need no locks. A commit waits for the disk, some milliseconds, so the batches that arrive meanwhile
+share the next one. Servers scale by processes.
 
-A batch's accounts are inserted first. If they are there already the batch has been stored before
-and there is nothing to do; on PostgreSQL that insert waits for another server that is storing the
-same batch. Then, service by service in their order (so that no two servers wait for each other in
-a circle), the symbols, and the samples that use them.
+The accounts of the batches are inserted first. Where they are there already the batch has been
+stored before and there is nothing to do; on PostgreSQL that insert waits for another server that is
+storing the same batch. Then, service by service in their order (so that no two servers wait for
+each other in a circle), the symbols, and at last the samples that use them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import groupby
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from profiler.clock import Clock, SystemClock
-from profiler.errors import FormatError
+from profiler.errors import FormatError, UnavailableError
 from profiler.model import ProfileType
 from profiler.wire import DecodedBatch, Samples
 from server.ingest import numbering
+from server.ingest.scopes import OpenScope, Scopes
 from server.ingest.stream import Stream
 from server.store import accounts, catalog, horizon, hot
 from server.store.accounts import Accounts
-from server.store.bounded import BoundedCache
 from server.store.catalog import SERVICE
 from server.store.codec import Entries
 from server.store.database import Database
 from server.store.hot import Row
 from server.store.hours import HOUR_NS, TimeRange
-from server.store.symbols import CACHED_NODES, SymbolWriter
+from server.store.symbols import CACHED_NODES
 
 UNACCOUNTED = "unaccounted"
 
@@ -52,17 +52,12 @@ class Outcome:
     losses: Mapping[str, int] = field(default_factory=dict)
 
 
-class _OpenScope:
-    """A scope that was written to: its epoch's symbols, its series by hash."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Delivery:
+    """A batch of a stream."""
 
-    def __init__(self, scope: catalog.Scope) -> None:
-        self.scope = scope
-        self.symbols = SymbolWriter(scope.scope_id, scope.epoch)
-        self.series: dict[bytes, int] = {}
-
-    @property
-    def weight(self) -> int:
-        return self.symbols.weight + len(self.series) + 16
+    stream: Stream
+    batch: DecodedBatch
 
 
 class Ingester:
@@ -79,9 +74,8 @@ class Ingester:
     ) -> None:
         self._database = database
         self._tenant = tenant
-        self._clock = clock or SystemClock()
         self._epoch_nodes = epoch_nodes
-        self._scopes = BoundedCache[str, _OpenScope](cached_nodes, lambda scope: scope.weight)
+        self._scopes = Scopes(tenant, clock or SystemClock(), epoch_nodes, cached_nodes)
         self._units: dict[str, str] = {}
 
     @property
@@ -94,155 +88,152 @@ class Ingester:
         Raises FormatError for a batch that can never be stored and UnavailableError where the
         database is at fault; then nothing of the batch is stored.
         """
-        stream.extend(batch.additions)
-        by_service = _by_service(batch.profiles)
+        (outcome,) = self.store_all([Delivery(stream, batch)])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def store_all(self, deliveries: Sequence[Delivery]) -> list[Outcome | Exception]:
+        """The same of batches of different streams, together. What is wrong with one of them is
+        its own outcome and no other's, unless the database is at fault."""
+        found: dict[Delivery, Outcome | Exception] = {}
+        for delivery in deliveries:
+            try:
+                delivery.stream.extend(delivery.batch.additions)
+            except FormatError as error:
+                found[delivery] = error
+        found |= self._stored([delivery for delivery in deliveries if delivery not in found])
+        return [found[delivery] for delivery in deliveries]
+
+    def _stored(self, deliveries: Sequence[Delivery]) -> dict[Delivery, Outcome | Exception]:
+        if not deliveries:
+            return {}
         try:
             with self._database.write() as transaction:
-                return self._write(transaction, stream, batch, by_service)
-        except BaseException:
-            for service in by_service:
-                self._scopes.forget(service)
-            raise
+                found: dict[Delivery, Outcome | Exception] = dict(
+                    self._write(transaction, deliveries)
+                )
+        except Exception as error:
+            self._scopes.roll_back()
+            if len(deliveries) == 1 or isinstance(error, UnavailableError):
+                return dict.fromkeys(deliveries, error)
+            # One of them is at fault: each has a transaction of its own.
+            return {delivery: self._stored([delivery])[delivery] for delivery in deliveries}
+        self._scopes.commit()
+        return found
 
     def _write(
-        self,
-        transaction: sa.Connection,
-        stream: Stream,
-        batch: DecodedBatch,
-        by_service: Mapping[str, list[Samples]],
-    ) -> Outcome:
-        self._check_unit(transaction, batch.type)
-        self._check_age(transaction, batch)
-        uid = batch_uid(batch)
-        totals = _accounts(batch)
-        if not accounts.add(
-            transaction,
-            self._tenant,
-            uid,
-            host_name=batch.host_name,
-            profile_type=batch.type.name,
-            window=TimeRange(batch.start_ns, batch.start_ns + batch.duration_ns),
-            accounts=totals,
-        ):
-            return Outcome(duplicate=True)
-        self._leave_old_epochs(transaction, by_service)
-        rows: list[Row] = []
-        for service, profiles in by_service.items():
-            rows += self._rows(transaction, stream, batch, service, profiles)
-        hot.add(transaction, {uid: rows})
-        entries = sum(len(row.entries.nodes) for row in rows)
-        return Outcome(False, totals.stored, entries, totals.losses)
+        self, transaction: sa.Connection, deliveries: Sequence[Delivery]
+    ) -> Iterator[tuple[Delivery, Outcome]]:
+        self._check(transaction, [delivery.batch for delivery in deliveries])
+        named = [_named(delivery.batch) for delivery in deliveries]
+        new = accounts.add(transaction, self._tenant, named)
+        batches = {
+            delivery: batch
+            for delivery, batch, is_new in zip(deliveries, named, new, strict=True)
+            if is_new
+        }
+        rows = self._rows(transaction, list(batches))
+        hot.add(transaction, [(batches[delivery].uid, rows[delivery]) for delivery in batches])
+        for delivery in deliveries:
+            if delivery in batches:
+                sums = batches[delivery].accounts
+                entries = sum(len(row.entries.nodes) for row in rows[delivery])
+                yield delivery, Outcome(False, sums.stored, entries, sums.losses)
+            else:
+                yield delivery, Outcome(duplicate=True)
 
     def _rows(
+        self, transaction: sa.Connection, deliveries: Sequence[Delivery]
+    ) -> Mapping[Delivery, list[Row]]:
+        """Of each; numbers symbols and series on the way, service by service in their order."""
+        by_service: defaultdict[str, dict[Delivery, list[Samples]]] = defaultdict(dict)
+        for delivery in deliveries:
+            for profile in delivery.batch.profiles:
+                if len(profile.stacks):
+                    service = next((v for name, v in profile.labels if name == SERVICE), "")
+                    by_service[service].setdefault(delivery, []).append(profile)
+        self._scopes.leave_old_epochs(transaction, by_service)
+        rows: defaultdict[Delivery, list[Row]] = defaultdict(list)
+        for service in sorted(by_service):
+            opened = self._scopes.open(transaction, service)
+            for delivery, profiles in by_service[service].items():
+                rows[delivery] += self._rows_of(transaction, delivery, opened, profiles)
+        return rows
+
+    def _rows_of(
         self,
         transaction: sa.Connection,
-        stream: Stream,
-        batch: DecodedBatch,
-        service: str,
-        profiles: Iterable[Samples],
+        delivery: Delivery,
+        opened: OpenScope,
+        profiles: Sequence[Samples],
     ) -> Iterator[Row]:
-        """The rows of one service; numbers its symbols and series on the way."""
-        held = [profile for profile in profiles if len(profile.stacks)]
-        if not held:
-            return
-        opened = self._open(transaction, service)
-        stacks = np.concatenate([profile.stacks for profile in held])
-        numbers = self._numbers(transaction, stream, opened, service, stacks)
-        ends = np.cumsum([len(profile.stacks) for profile in held])
-        for profile, nodes in zip(held, np.split(numbers, ends[:-1]), strict=True):
-            entries = _entries(nodes, profile)
+        batch = delivery.batch
+        stacks = np.concatenate([profile.stacks for profile in profiles])
+        numbers = self._numbers(transaction, delivery.stream, opened, stacks)
+        end = 0
+        for profile in profiles:
+            start, end = end, end + len(profile.stacks)
+            entries = _entries(numbers[start:end], profile)
             yield Row(
                 scope_id=opened.scope.scope_id,
-                series_id=self._series(transaction, opened, batch.type, profile),
+                series_id=self._scopes.series(transaction, opened, batch.type, profile.labels),
                 t0_ns=batch.start_ns,
                 epoch=opened.scope.epoch,
                 duration_ns=batch.duration_ns,
                 period=0 if len(entries.values) else profile.period,
                 entries=entries,
             )
-        self._scopes.put(service, opened)  # weighs it again
-
-    def _leave_old_epochs(self, transaction: sa.Connection, services: Iterable[str]) -> None:
-        """Forgets the scopes of which another has begun a new epoch; the old one may be dropped."""
-        known = {name: opened for name in services if (opened := self._scopes.get(name))}
-        numbers = [opened.scope.scope_id for opened in known.values()]
-        epochs = catalog.epochs(transaction, numbers) if numbers else {}
-        for name, opened in known.items():
-            if epochs.get(opened.scope.scope_id) != opened.scope.epoch:
-                self._scopes.forget(name)
-
-    def _open(self, transaction: sa.Connection, service: str) -> _OpenScope:
-        opened = self._scopes.get(service)
-        if opened is None:
-            opened = _OpenScope(
-                catalog.open_scope(transaction, self._tenant, service, self._clock.now_ns())
-            )
-            opened.symbols.load(transaction)
-        while opened.symbols.nodes >= self._epoch_nodes:
-            opened = _OpenScope(
-                catalog.begin_epoch(transaction, opened.scope, self._clock.now_ns())
-            )
-            opened.symbols.load(transaction)
-        self._scopes.put(service, opened)
-        return opened
 
     def _numbers(
         self,
         transaction: sa.Connection,
         stream: Stream,
-        opened: _OpenScope,
-        service: str,
+        opened: OpenScope,
         stacks: NDArray[np.uint32],
     ) -> NDArray[np.int32]:
         """The numbers of the stream's `stacks` in the scope."""
-        known = stream.scope(service, opened.scope.epoch)
-        numbers = known.nodes.look_up(stacks)
-        unknown = stacks[numbers < 0]
-        if not len(unknown):
+        known = stream.scope(opened.service, opened.scope.epoch)
+        numbers = stream.look_up(known, stacks)
+        if numbers.min() >= 0:
             return numbers
-        paths = stream.unknown_paths(unknown, known.nodes)
+        self._scopes.touch(opened, stream)
+        paths = stream.unknown_paths(known, stacks[numbers < 0])
         if len(paths) > self._epoch_nodes:
             raise FormatError(
-                f"profiles: {len(paths)} new nodes in the service {service!r}, "
+                f"profiles: {len(paths)} new nodes in the service {opened.service!r}, "
                 f"a batch may have {self._epoch_nodes}"
             )
         numbering.learn(transaction, stream, known, opened.symbols, paths)
-        return known.nodes.look_up(stacks)
+        return stream.look_up(known, stacks)
 
-    def _series(
-        self,
-        transaction: sa.Connection,
-        opened: _OpenScope,
-        type: ProfileType,
-        profile: Samples,
-    ) -> int:
-        key = catalog.labels_hash(type, profile.labels)
-        number = opened.series.get(key)
-        if number is None:
-            number = catalog.open_series(transaction, opened.scope.scope_id, type, profile.labels)
-            opened.series[key] = number
-        return number
+    def _check(self, transaction: sa.Connection, batches: Sequence[DecodedBatch]) -> None:
+        """Units and ages. What is older than the proofs that it was stored could be stored twice."""
+        kept = {
+            name: horizon.hold(transaction, self._tenant, name)
+            for name in sorted({batch.type.name for batch in batches})
+        }
+        units: dict[str, str] = {}
+        for batch in batches:
+            unit = units.setdefault(batch.type.name, self._unit(transaction, batch.type))
+            if unit != batch.type.unit:  # two units under one name could not be added up
+                raise FormatError(
+                    f"accounts.unit: {batch.type.unit!r}, profiles of the type "
+                    f"{batch.type.name!r} are counted in {unit!r} here"
+                )
+            first = kept[batch.type.name].raw * HOUR_NS
+            if batch.start_ns < first:
+                raise FormatError(
+                    f"accounts.start_ns: {batch.start_ns} is older than the profiles that are "
+                    f"kept, which begin at {first}"
+                )
 
-    def _check_age(self, transaction: sa.Connection, batch: DecodedBatch) -> None:
-        """What is older than the proofs that it was stored could be stored twice."""
-        kept = horizon.hold(transaction, self._tenant, batch.type.name)
-        if batch.start_ns < kept.raw * HOUR_NS:
-            raise FormatError(
-                f"accounts.start_ns: {batch.start_ns} is older than the profiles that are kept, "
-                f"which begin at {kept.raw * HOUR_NS}"
-            )
-
-    def _check_unit(self, transaction: sa.Connection, type: ProfileType) -> None:
-        """Two units under one name could not be added up."""
+    def _unit(self, transaction: sa.Connection, type: ProfileType) -> str:
+        """That of the type's name; that of the type where nothing of its name is stored."""
         if type.name not in self._units:
             known = catalog.profile_types(transaction, self._tenant)
             self._units = {known_type.name: known_type.unit for known_type in known}
-        unit = self._units.get(type.name, type.unit)
-        if unit != type.unit:
-            raise FormatError(
-                f"accounts.unit: {type.unit!r}, profiles of the type {type.name!r} "
-                f"are counted in {unit!r} here"
-            )
+        return self._units.get(type.name, type.unit)
 
 
 def batch_uid(batch: DecodedBatch) -> int:
@@ -251,14 +242,10 @@ def batch_uid(batch: DecodedBatch) -> int:
     return int.from_bytes(blake2b(name, digest_size=8).digest(), "little", signed=True)
 
 
-def _by_service(profiles: Iterable[Samples]) -> dict[str, list[Samples]]:
-    """The profiles of each service, the services in their order."""
-
-    def service(profile: Samples) -> str:
-        return dict(profile.labels).get(SERVICE, "")
-
-    ordered = sorted(profiles, key=service)
-    return {name: list(group) for name, group in groupby(ordered, key=service)}
+def _named(batch: DecodedBatch) -> accounts.Batch:
+    window = TimeRange(batch.start_ns, batch.start_ns + batch.duration_ns)
+    sums = _accounts(batch)
+    return accounts.Batch(batch_uid(batch), batch.host_name, batch.type.name, window, sums)
 
 
 def _accounts(batch: DecodedBatch) -> Accounts:
@@ -273,8 +260,15 @@ def _entries(nodes: NDArray[np.int32], profile: Samples) -> Entries:
     """The entries of a row; two numbers of a stream may be one path, so one node."""
     order = np.argsort(nodes, kind="stable")
     ordered = nodes[order].astype(np.int64)
-    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-    counts = np.add.reduceat(profile.samples[order], starts)
-    values = np.add.reduceat(profile.values[order], starts)
-    implied = profile.period > 0 and np.array_equal(values, counts * profile.period)
-    return Entries(ordered[starts], counts, values[:0] if implied else values)
+    counts, given = profile.samples[order], profile.values
+    values = given[order] if len(given) else given
+    first = np.empty(len(ordered), bool)
+    first[0] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    if not first.all():
+        starts = np.flatnonzero(first)
+        ordered, counts = ordered[starts], np.add.reduceat(counts, starts)
+        values = np.add.reduceat(values, starts) if len(values) else values
+    if len(values) and profile.period and np.array_equal(values, counts * profile.period):
+        values = values[:0]
+    return Entries(ordered, counts, values)

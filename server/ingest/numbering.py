@@ -17,7 +17,7 @@ def learn(
 ) -> None:
     """Numbers `paths`, nodes of the stream from top to bottom, in the scope's logs."""
     entries = np.union1d(stream.parents[paths], paths)
-    numbers = known.nodes.look_up(entries)
+    numbers = stream.look_up(known, entries)
     new = numbers < 0  # these are `paths`
     frames = np.zeros(len(entries), np.int32)
     frames[new] = _frames(transaction, stream, known, symbols, stream.node_frames[paths])
@@ -27,7 +27,7 @@ def learn(
         np.searchsorted(entries, stream.parents[entries]).tolist(),
         frames.tolist(),
     )
-    known.nodes.learn(paths, np.array(found, np.int32)[new])
+    stream.learn(known, paths, np.array(found, np.int32)[new])
 
 
 def _frames(

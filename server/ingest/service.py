@@ -2,12 +2,13 @@
 
 A stream's next message is read when the last one has been answered, so gRPC's flow control holds
 the sender back. The messages of all streams wait for the one thread that writes; it parses them
-too, so that what does not parse ends its stream and nothing else.
+too, so that what does not parse ends its stream and nothing else. What waits while it commits is
+committed next, together.
 """
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import Any
 
 import grpc
@@ -16,9 +17,10 @@ import grpc.aio
 from profiler import wire
 from profiler.errors import FormatError, ProfilerError, UnavailableError
 from profiler.v1 import ingest_pb2 as pb
-from profiler.wire import StreamFullError
-from server.ingest.ingester import Ingester
+from profiler.wire import DecodedBatch, StreamFullError
+from server.ingest.ingester import Delivery, Ingester, Outcome
 from server.ingest.stream import Stream
+from server.ingest.writer import Writer
 from server.metrics import Metrics
 from server.store.database import DatabaseFullError
 
@@ -48,9 +50,10 @@ class IngestService:
     def __init__(self, ingester: Ingester, metrics: Metrics) -> None:
         self._ingester = ingester
         self._metrics = metrics
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="ingest")
+        self._writer = Writer[tuple[Stream, bytes], int](self._store)
         self._waiting_bytes = 0
         self._held_bytes: dict[Stream, int] = {}
+        self._reading: set[asyncio.Task[Any]] = set()
         self._stopping = asyncio.Event()
         metrics.watch("profiler_ingest_streams", "Open streams.", lambda: len(self._held_bytes))
 
@@ -65,15 +68,13 @@ class IngestService:
         """One stream, to its end."""
         stream = Stream()
         self._held_bytes[stream] = 0
-        stopping = asyncio.ensure_future(self._stopping.wait())
         try:
-            while (message := await _next(context, stopping)) is not None:
+            while (message := await self._next(context)) is not None:
                 sequence = await self._stored(stream, message)
                 await context.write(pb.Ack(sequence=sequence))
         except Exception as error:
             await self._refuse(context, error)
         finally:
-            stopping.cancel()
             del self._held_bytes[stream]
         if self._stopping.is_set():
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the server stops: try again later")
@@ -81,17 +82,35 @@ class IngestService:
     def stop(self) -> None:
         """Ends every stream once the batch in its hands is answered. In the event loop."""
         self._stopping.set()
+        for task in self._reading:
+            task.cancel()
 
     def close(self) -> None:
-        """Waits for the batch that is being written. Outside of the event loop."""
-        self._writer.shutdown(wait=True, cancel_futures=True)
+        """Waits for the batches that are being written. Outside of the event loop."""
+        self._writer.close()
+
+    async def _next(self, context: Context) -> bytes | None:
+        """The next message of a stream; None at its end, or where the server stops meanwhile."""
+        if self._stopping.is_set():
+            return None
+        task = asyncio.current_task()
+        assert task is not None
+        self._reading.add(task)
+        try:
+            message = await context.read()
+            return message if isinstance(message, bytes) else None  # else it is grpc.aio.EOF
+        except asyncio.CancelledError:
+            if not self._stopping.is_set():
+                raise
+            return None
+        finally:
+            self._reading.discard(task)
 
     async def _stored(self, stream: Stream, message: bytes) -> int:
         """The sequence number of the batch, once it is committed."""
         self._check_bounds(stream, len(message))
         self._waiting_bytes += len(message)
-        loop = asyncio.get_running_loop()
-        storing = loop.run_in_executor(self._writer, self._store, stream, message)
+        storing = self._writer.put((stream, message), len(message))
 
         def done(_: object) -> None:
             self._waiting_bytes -= len(message)
@@ -118,11 +137,21 @@ class IngestService:
                 f"its share is {fair_share}: begin a new stream"
             )
 
-    def _store(self, stream: Stream, message: bytes) -> int:
+    def _store(self, messages: Sequence[tuple[Stream, bytes]]) -> list[int | Exception]:
         """Runs in the writing thread."""
-        batch = stream.decoder.decode(wire.parse(message))
+        read = [_decoded(stream, message) for stream, message in messages]
+        deliveries = [one for one in read if isinstance(one, Delivery)]
         with self._metrics.store_seconds.time():
-            outcome = self._ingester.store(stream, batch)
+            outcomes = iter(self._ingester.store_all(deliveries))
+        return [
+            self._counted(one.batch, next(outcomes)) if isinstance(one, Delivery) else one
+            for one in read
+        ]
+
+    def _counted(self, batch: DecodedBatch, outcome: Outcome | Exception) -> int | Exception:
+        """The number to answer with, or what was wrong."""
+        if isinstance(outcome, Exception):
+            return outcome
         self._metrics.batches.labels("duplicate" if outcome.duplicate else "stored").inc()
         self._metrics.samples.inc(outcome.samples)
         self._metrics.entries.inc(outcome.entries)
@@ -142,12 +171,8 @@ class IngestService:
         await context.abort(status, str(error) if known else "the server's log says more")
 
 
-async def _next(context: Context, stopping: asyncio.Future[Any]) -> bytes | None:
-    """The next message of a stream; None at its end, or where the server stops meanwhile."""
-    reading: asyncio.Future[object] = asyncio.ensure_future(context.read())
+def _decoded(stream: Stream, message: bytes) -> Delivery | Exception:
     try:
-        await asyncio.wait((reading, stopping), return_when=asyncio.FIRST_COMPLETED)
-        message = reading.result() if reading.done() else None
-        return message if isinstance(message, bytes) else None  # else it is grpc.aio.EOF
-    finally:
-        reading.cancel()
+        return Delivery(stream, stream.decoder.decode(wire.parse(message)))
+    except Exception as error:  # a mistake of ours must not end other streams
+        return error

@@ -1,11 +1,14 @@
 """What one stream has numbered, and which numbers its nodes have in the scopes.
 
 A stream's frames and nodes are looked up in a scope's logs once, when they are first used there.
-From then on `Numbers` translates whole columns of them.
+From then on whole columns of them are translated. A stack is of one process, so nearly every node
+is used in one scope alone: its number stands in a column of the stream, where it is found in two
+nanoseconds, with the scope that it belongs to. Nodes of other scopes too have `Numbers` there.
 """
 
 from array import array
 from collections.abc import Sequence
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +26,7 @@ _SCOPE_BYTES = 750
 """What a scope takes beside its numbers; a stream may name hundreds of thousands."""
 
 _SENTINEL = 0xFFFFFFFF
+_NOBODY = -1
 
 _FRAME_COLUMNS = {
     "frame_function": np.uint32,
@@ -65,10 +69,12 @@ class Numbers:
 
 
 class ScopeNumbers:
-    """Which numbers the frames and nodes of a stream have in one epoch of a scope."""
+    """Which numbers the frames and nodes of a stream have in one epoch of a scope: `key` is the
+    stream's own name for it, `nodes` has those that the stream's columns have for another."""
 
-    def __init__(self, epoch: int) -> None:
+    def __init__(self, epoch: int, key: int) -> None:
         self.epoch = epoch
+        self.key = key
         self.frames = Numbers()
         self.nodes = Numbers()
         self.nodes.learn(np.array([ROOT], np.uint32), [ROOT])
@@ -90,13 +96,19 @@ class Stream:
         self._string_bytes = 0
         self._frames = {name: np.array([], dtype) for name, dtype in _FRAME_COLUMNS.items()}
         self._scopes: dict[str, ScopeNumbers] = {}
+        self._keys = count()
+        self._owners = np.array([_NOBODY], np.int32)  # the key of the scope of `_numbers`
+        self._numbers = np.array([ROOT], np.int32)
+        self._marks = bytearray(1)  # for one walk; all zero between two
 
     @property
     def bytes(self) -> int:
         """About the memory that the stream holds."""
-        columns = [self.parents, self.node_frames, *self._frames.values()]
+        columns = [self.parents, self.node_frames, self._owners, self._numbers]
+        columns += self._frames.values()
         scopes = sum(_SCOPE_BYTES + known.bytes for known in self._scopes.values())
-        return self._string_bytes + sum(column.nbytes for column in columns) + scopes
+        texts = self._string_bytes + self.decoder.bytes
+        return texts + sum(column.nbytes for column in columns) + scopes
 
     def extend(self, new: Additions) -> None:
         """Takes up what a batch adds; raises FormatError for a stack that is too deep."""
@@ -109,6 +121,10 @@ class Stream:
             self._measure(new)
             self.parents = np.concatenate([self.parents, new.node_parent])
             self.node_frames = np.concatenate([self.node_frames, new.node_frame])
+            nothing = np.full(len(new.node_parent), _NOBODY, np.int32)
+            self._owners = np.concatenate([self._owners, nothing])
+            self._numbers = np.concatenate([self._numbers, nothing])
+            self._marks += bytes(len(nothing))
 
     def _measure(self, new: Additions) -> None:
         depths = self._depths
@@ -125,20 +141,48 @@ class Stream:
         """What is known of the stream in the scope's present epoch."""
         known = self._scopes.get(service)
         if known is None or known.epoch != epoch:
-            known = self._scopes[service] = ScopeNumbers(epoch)
+            self.forget(service)
+            known = self._scopes[service] = ScopeNumbers(epoch, next(self._keys))
         return known
 
-    def unknown_paths(self, leaves: NDArray[np.uint32], nodes: Numbers) -> NDArray[np.uint32]:
-        """The nodes from `leaves` up that `nodes` does not have, ascending."""
-        seen = np.zeros(len(self.parents), np.uint8)
-        seen[nodes.known] = 1  # the root is always known
-        mark, parents = seen.data, self.parents.data
+    def forget(self, service: str) -> None:
+        """Its numbers in a scope are no more."""
+        known = self._scopes.pop(service, None)
+        if known is not None:
+            self._owners[self._owners == known.key] = _NOBODY
+
+    def look_up(self, known: ScopeNumbers, nodes: NDArray[np.uint32]) -> NDArray[np.int32]:
+        """The number of each in the scope, -1 where it is not known."""
+        mine = self._owners[nodes] == known.key
+        numbers = self._numbers[nodes]
+        if not mine.all():
+            others = np.flatnonzero(~mine)
+            numbers[others] = known.nodes.look_up(nodes[others])
+        return numbers
+
+    def learn(
+        self, known: ScopeNumbers, nodes: NDArray[np.uint32], numbers: NDArray[np.int32]
+    ) -> None:
+        """Adds the numbers in the scope of some nodes that are not yet known, ascending."""
+        free = self._owners[nodes] == _NOBODY
+        mine = nodes[free]
+        self._owners[mine], self._numbers[mine] = known.key, numbers[free]
+        known.nodes.learn(nodes[~free], numbers[~free])
+
+    def unknown_paths(self, known: ScopeNumbers, leaves: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """The nodes from `leaves` up that are not known in the scope, ascending."""
+        marks, owners, parents = self._marks, self._owners.data, self.parents.data
+        seen, key = known.nodes.known.tolist(), known.key  # with the root
+        for node in seen:
+            marks[node] = 1
         found = []
         for node in leaves.tolist():
-            while not mark[node]:
-                mark[node] = 1
+            while not marks[node] and owners[node] != key:
+                marks[node] = 1
                 found.append(node)
                 node = parents[node]
+        for node in (*seen, *found):  # and not all of them: a stream may have millions
+            marks[node] = 0
         return np.sort(np.array(found, np.uint32))
 
     def frames(self, numbers: NDArray[np.uint32]) -> list[FrameRow]:

@@ -6,12 +6,12 @@ that the batch has been stored.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from server.store.database import insert_new
+from server.store.database import insert_all_new
 from server.store.hours import HOUR_NS, TimeRange, hours_range
 from server.store.schema import drain
 
@@ -35,30 +35,44 @@ class Accounts:
         return Accounts(self.taken + other.taken, self.stored + other.stored, dict(losses))
 
 
-def add(
-    transaction: sa.Connection,
-    tenant: str,
-    uid: int,
-    *,
-    host_name: str,
-    profile_type: str,
-    window: TimeRange,
-    accounts: Accounts,
-) -> bool:
-    """Writes the accounts of the batch `uid`; False where that has been done before."""
-    return insert_new(
-        transaction,
-        drain,
-        tenant=tenant,
-        host_name=host_name,
-        profile_type=profile_type,
-        t0_ns=window.from_ns,
-        uid=uid,
-        duration_ns=window.to_ns - window.from_ns,
-        taken=accounts.taken,
-        stored=accounts.stored,
-        losses=json.dumps(accounts.losses, sort_keys=True),
-    )
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The accounts of a batch, and its name: no other has the same `uid`."""
+
+    uid: int
+    host_name: str
+    profile_type: str
+    window: TimeRange
+    accounts: Accounts
+
+
+def add(transaction: sa.Connection, tenant: str, batches: Sequence[Batch]) -> list[bool]:
+    """Writes the accounts of batches; False for each where that has been done before.
+
+    Inserted in the order of their key, so that no two servers wait for each other in a circle.
+    """
+    rows = {
+        (one.host_name, one.profile_type, one.window.from_ns, one.uid): {
+            "tenant": tenant,
+            "host_name": one.host_name,
+            "profile_type": one.profile_type,
+            "t0_ns": one.window.from_ns,
+            "uid": one.uid,
+            "duration_ns": one.window.to_ns - one.window.from_ns,
+            "taken": one.accounts.taken,
+            "stored": one.accounts.stored,
+            "losses": json.dumps(one.accounts.losses, sort_keys=True),
+        }
+        for one in batches
+    }
+    key = (drain.c.host_name, drain.c.profile_type, drain.c.t0_ns, drain.c.uid)
+    inserted = insert_all_new(transaction, drain, [rows[name] for name in sorted(rows)], key)
+    new = set(map(tuple, inserted))
+    found = []
+    for name in ((b.host_name, b.profile_type, b.window.from_ns, b.uid) for b in batches):
+        found.append(name in new)
+        new.discard(name)  # the same batch twice
+    return found
 
 
 def read(
@@ -94,17 +108,12 @@ def fold(
     sums: defaultdict[tuple[str, int], Accounts] = defaultdict(Accounts)
     for host_name, t0_ns, taken, stored, losses in removed:
         sums[host_name, t0_ns // unit_ns * unit_ns] += Accounts(taken, stored, json.loads(losses))
-    for (host_name, t0_ns), folded in sums.items():
-        window = TimeRange(t0_ns, t0_ns + unit_ns)
-        add(
-            transaction,
-            tenant,
-            _FOLDED,
-            host_name=host_name,
-            profile_type=profile_type,
-            window=window,
-            accounts=folded,
-        )
+    batches = [
+        Batch(_FOLDED, host_name, profile_type, TimeRange(t0_ns, t0_ns + unit_ns), folded)
+        for (host_name, t0_ns), folded in sums.items()
+    ]
+    if batches:
+        add(transaction, tenant, batches)
 
 
 def hours(transaction: sa.Connection, tenant: str, profile_type: str, within: range) -> list[int]:

@@ -139,6 +139,19 @@ def insert_new(transaction: sa.Connection, table: sa.Table, **values: object) ->
     return transaction.execute(inserted, values).first() is not None
 
 
+def insert_all_new(
+    transaction: sa.Connection,
+    table: sa.Table,
+    rows: Sequence[dict[str, object]],
+    returning: Sequence[sa.Column[Any]],
+) -> Sequence[sa.Row[Any]]:
+    """Inserts those rows none of whose unique keys is there already, in their order; these columns
+    of each that was inserted. Waits as `insert_new` does."""
+    insert = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
+    statement = insert(table).on_conflict_do_nothing().returning(*returning)
+    return transaction.execute(statement, rows).all()
+
+
 def insert_many(
     transaction: sa.Connection,
     table: sa.Table,

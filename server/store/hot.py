@@ -1,6 +1,6 @@
 """Hot rows: what was measured and is not yet compacted, one row a series and batch."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,43 +57,30 @@ _COLUMNS = (
 )
 
 
-def add(transaction: sa.Connection, batches: Mapping[int, Sequence[Row]]) -> None:
-    """Adds the rows of batches, by their names; FormatError where another batch has used one."""
-    rows = [row for of_batch in batches.values() for row in of_batch]
+def add(transaction: sa.Connection, batches: Iterable[tuple[int, Sequence[Row]]]) -> None:
+    """Adds rows with the uid of their batch; FormatError where another batch has used one."""
+    named = [(uid, row) for uid, of_batch in batches for row in of_batch]
+    rows = [row for _, row in named]
     if not rows:
         return
-    uids = (uid for uid, of_batch in batches.items() for _ in of_batch)
-    columns = zip(
-        rows, uids, _sums(rows), encode_entries([row.entries for row in rows]), strict=True
-    )
+    columns = zip(named, _sums(rows), encode_entries([row.entries for row in rows]), strict=True)
+    values = [_values(*of_row, samples, blob) for of_row, samples, blob in columns]
     try:
-        insert_many(
-            transaction,
-            hot,
-            _COLUMNS,
-            [
-                (
-                    row.scope_id,
-                    row.series_id,
-                    row.t0_ns,
-                    uid,
-                    row.epoch,
-                    row.duration_ns,
-                    row.period,
-                    samples,
-                    int(row.entries.values.sum())
-                    if len(row.entries.values)
-                    else samples * row.period,
-                    len(row.entries.nodes),
-                    blob,
-                )
-                for row, uid, samples, blob in columns
-            ],
-        )
+        insert_many(transaction, hot, _COLUMNS, values)
     except IntegrityError:
         raise FormatError(
             "sequence: a batch of this collector and number is stored, with other accounts"
         ) from None
+
+
+def _values(uid: int, row: Row, samples: int, blob: bytes) -> tuple[object, ...]:
+    """Of `_COLUMNS`."""
+    given = row.entries.values
+    return (
+        *(row.scope_id, row.series_id, row.t0_ns, uid, row.epoch, row.duration_ns),
+        *(row.period, samples, int(given.sum()) if len(given) else samples * row.period),
+        *(len(row.entries.nodes), blob),
+    )
 
 
 def _sums(rows: Sequence[Row]) -> list[int]:

@@ -23,7 +23,7 @@ def main(url: str, moment: str) -> None:
         ingester.hot.add = _deadly(ingester.hot.add)
     else:
         Ingester = ingester.Ingester
-        Ingester.store = _deadly(Ingester.store)  # type: ignore[method-assign]
+        Ingester.store_all = _deadly(Ingester.store_all)  # type: ignore[method-assign]
     with Server(config(url)) as server:
         print(server.grpc_address, flush=True)
         threading.Event().wait()
