@@ -4,7 +4,7 @@ Messages are short whatever the value is: they travel in the status of a gRPC ca
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,14 @@ def text(field: str, text: str, limit: int) -> str:
     if "\0" in text:
         raise FormatError(f"{field}: {text[:64]!r} has a NUL, which SQL text cannot hold")
     return text
+
+
+def texts(field: str, texts: Sequence[str], limit: int) -> int:
+    """The bytes of all of them, if `text` takes each."""
+    together = "".join(texts)
+    if together.isascii() and "\0" not in together and max(map(len, texts), default=0) <= limit:
+        return len(together)
+    return sum(size(text(field, one, limit)) for one in texts)
 
 
 def size(text: str) -> int:

@@ -44,6 +44,7 @@ class Additions:
 
     first_string: int
     strings: tuple[str, ...]
+    string_bytes: int
     first_frame: int
     frame_function: NDArray[np.uint32]
     frame_file: NDArray[np.uint32]
@@ -103,7 +104,7 @@ class StreamDecoder:
         has no room for."""
         if len(batch.collector_id) != 16:
             raise FormatError(f"collector_id: expected 16 bytes, got {len(batch.collector_id)}")
-        additions = self._additions(batch.additions)
+        additions = self._additions(batch)
         known = len(self._strings)
         self._strings += additions.strings
         try:
@@ -112,7 +113,7 @@ class StreamDecoder:
             del self._strings[known:]
             self._series.forget()
             raise
-        self._string_bytes += sum(map(checks.size, additions.strings))
+        self._string_bytes += additions.string_bytes
         self._frames += len(additions.frame_function)
         self._nodes += len(additions.node_parent)
         return decoded
@@ -145,8 +146,12 @@ class StreamDecoder:
             profiles=profiles,
         )
 
-    def _additions(self, new: pb.Additions) -> Additions:
-        strings = self._new_strings(new)
+    def _additions(self, batch: pb.Batch) -> Additions:
+        firsts = len(self._strings), self._frames, self._nodes
+        if not batch.HasField("additions"):  # most of the time
+            return _additions(*firsts, (), 0, _NO_COLUMNS)
+        new = batch.additions
+        strings, size = self._new_strings(new)
         frames = _columns(new, _FRAME_COLUMNS)
         self._room("frames", limits.STREAM_FRAMES, self._frames, len(frames["frame_kind"]))
         for field in ("frame_function", "frame_file", "frame_binary", "frame_build_id"):
@@ -154,14 +159,8 @@ class StreamDecoder:
             checks.below(f"additions.{field}", frames[field], known, "strings")
         checks.below("additions.frame_kind", frames["frame_kind"], len(Kind), "kinds")
         checks.below("additions.frame_inlined", frames["frame_inlined"], 2, "values")
-        return Additions(
-            first_string=len(self._strings),
-            strings=strings,
-            first_frame=self._frames,
-            first_node=self._nodes,
-            **frames,
-            **self._new_nodes(new, self._frames + len(frames["frame_kind"])),
-        )
+        nodes = self._new_nodes(new, self._frames + len(frames["frame_kind"]))
+        return _additions(*firsts, strings, size, frames | nodes)
 
     def _new_nodes(self, new: pb.Additions, frames: int) -> dict[str, NDArray[Any]]:
         nodes = _columns(new, _NODE_COLUMNS)
@@ -177,14 +176,13 @@ class StreamDecoder:
             )
         return nodes
 
-    def _new_strings(self, new: pb.Additions) -> tuple[str, ...]:
+    def _new_strings(self, new: pb.Additions) -> tuple[tuple[str, ...], int]:
+        """They, and their bytes."""
         self._room("strings", limits.STREAM_STRINGS, len(self._strings), len(new.strings))
-        strings = tuple(
-            checks.text("additions.strings", text, limits.STRING_BYTES) for text in new.strings
-        )
-        size = sum(map(checks.size, strings))
+        strings = tuple(new.strings)
+        size = checks.texts("additions.strings", strings, limits.STRING_BYTES)
         self._room("bytes of strings", limits.STREAM_STRING_BYTES, self._string_bytes, size)
-        return strings
+        return strings, size
 
     def _room(self, what: str, limit: int, held: int, new: int) -> None:
         if new >= limit:
@@ -198,3 +196,26 @@ class StreamDecoder:
 
 def _columns(new: pb.Additions, dtypes: Mapping[str, str]) -> dict[str, NDArray[Any]]:
     return checks.columns("additions", {name: getattr(new, name) for name in dtypes}, dtypes)
+
+
+_NO_COLUMNS = {
+    name: np.array([], dtype) for name, dtype in (_FRAME_COLUMNS | _NODE_COLUMNS).items()
+}
+
+
+def _additions(
+    first_string: int,
+    first_frame: int,
+    first_node: int,
+    strings: tuple[str, ...],
+    string_bytes: int,
+    columns: Mapping[str, NDArray[Any]],
+) -> Additions:
+    return Additions(
+        first_string=first_string,
+        strings=strings,
+        string_bytes=string_bytes,
+        first_frame=first_frame,
+        first_node=first_node,
+        **columns,
+    )

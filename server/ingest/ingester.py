@@ -208,7 +208,7 @@ class Ingester:
         return stream.look_up(known, stacks)
 
     def _check(self, transaction: sa.Connection, batches: Sequence[DecodedBatch]) -> None:
-        """Units and ages. What is older than the proofs that it was stored could be stored twice."""
+        """What is older than the proofs that it was stored could be stored twice."""
         kept = {
             name: horizon.hold(transaction, self._tenant, name)
             for name in sorted({batch.type.name for batch in batches})

@@ -6,9 +6,9 @@ is used in one scope alone: its number stands in a column of the stream, where i
 nanoseconds, with the scope that it belongs to. Nodes of other scopes too have `Numbers` there.
 """
 
-from array import array
 from collections.abc import Sequence
 from itertools import count
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,10 @@ trees is done level by level, so the deepest stack bounds it."""
 _SCOPE_BYTES = 750
 """What a scope takes beside its numbers; a stream may name hundreds of thousands."""
 
+_STRING_BYTES = 64
+
 _SENTINEL = 0xFFFFFFFF
-_NOBODY = -1
+_NOBODYS = -1
 
 _FRAME_COLUMNS = {
     "frame_function": np.uint32,
@@ -91,20 +93,19 @@ class Stream:
         self.decoder = StreamDecoder()
         self.parents = np.array([ROOT], np.uint32)
         self.node_frames = np.array([0], np.uint32)  # the root's is never asked for
-        self._depths = array("H", [0])
+        self._depths = np.zeros(1, np.uint16)
         self._strings = [""]
         self._string_bytes = 0
         self._frames = {name: np.array([], dtype) for name, dtype in _FRAME_COLUMNS.items()}
         self._scopes: dict[str, ScopeNumbers] = {}
         self._keys = count()
-        self._owners = np.array([_NOBODY], np.int32)  # the key of the scope of `_numbers`
-        self._numbers = np.array([ROOT], np.int32)
+        self._numbers = np.array([_NOBODYS], np.int64)  # key of the scope << 32 | number there
         self._marks = bytearray(1)  # for one walk; all zero between two
 
     @property
     def bytes(self) -> int:
         """About the memory that the stream holds."""
-        columns = [self.parents, self.node_frames, self._owners, self._numbers]
+        columns: list[NDArray[Any]] = [self.parents, self.node_frames, self._depths, self._numbers]
         columns += self._frames.values()
         scopes = sum(_SCOPE_BYTES + known.bytes for known in self._scopes.values())
         texts = self._string_bytes + self.decoder.bytes
@@ -113,7 +114,7 @@ class Stream:
     def extend(self, new: Additions) -> None:
         """Takes up what a batch adds; raises FormatError for a stack that is too deep."""
         self._strings += new.strings
-        self._string_bytes += sum(64 + len(text) for text in new.strings)
+        self._string_bytes += _STRING_BYTES * len(new.strings) + new.string_bytes
         if len(new.frame_kind):
             for name, column in self._frames.items():
                 self._frames[name] = np.concatenate([column, getattr(new, name)])
@@ -121,21 +122,26 @@ class Stream:
             self._measure(new)
             self.parents = np.concatenate([self.parents, new.node_parent])
             self.node_frames = np.concatenate([self.node_frames, new.node_frame])
-            nothing = np.full(len(new.node_parent), _NOBODY, np.int32)
-            self._owners = np.concatenate([self._owners, nothing])
+            nothing = np.full(len(new.node_parent), _NOBODYS, np.int64)
             self._numbers = np.concatenate([self._numbers, nothing])
             self._marks += bytes(len(nothing))
 
     def _measure(self, new: Additions) -> None:
-        depths = self._depths
-        for number, parent in enumerate(new.node_parent.tolist(), new.first_node):
-            depth = depths[parent] + 1
-            if depth > MAX_DEPTH:
-                raise FormatError(
-                    f"additions.node_parent: the stack of node {number} has more than "
-                    f"{MAX_DEPTH} frames"
-                )
-            depths.append(depth)
+        """Finds the depths of new nodes. What each is below, and how far, is looked up from what
+        its ancestors have found: after k times, from 2**k levels above."""
+        first = new.first_node
+        above, steps = new.node_parent.astype(np.int64), np.ones(len(new.node_parent), np.int64)
+        while len(inside := np.flatnonzero(above >= first)):
+            further = above[inside] - first
+            steps[inside] += steps[further]
+            above[inside] = above[further]
+        depths = self._depths[above] + steps
+        if depths.max() > MAX_DEPTH:
+            raise FormatError(
+                f"additions.node_parent: the stack of node {first + int(depths.argmax())} has "
+                f"more than {MAX_DEPTH} frames"
+            )
+        self._depths = np.concatenate([self._depths, depths.astype(np.uint16)])
 
     def scope(self, service: str, epoch: int) -> ScopeNumbers:
         """What is known of the stream in the scope's present epoch."""
@@ -149,12 +155,13 @@ class Stream:
         """Its numbers in a scope are no more."""
         known = self._scopes.pop(service, None)
         if known is not None:
-            self._owners[self._owners == known.key] = _NOBODY
+            self._numbers[self._numbers >> 32 == known.key] = _NOBODYS
 
     def look_up(self, known: ScopeNumbers, nodes: NDArray[np.uint32]) -> NDArray[np.int32]:
         """The number of each in the scope, -1 where it is not known."""
-        mine = self._owners[nodes] == known.key
-        numbers = self._numbers[nodes]
+        found = self._numbers[nodes]
+        mine = found >> 32 == known.key
+        numbers = found.astype(np.int32)  # the lower half
         if not mine.all():
             others = np.flatnonzero(~mine)
             numbers[others] = known.nodes.look_up(nodes[others])
@@ -164,20 +171,19 @@ class Stream:
         self, known: ScopeNumbers, nodes: NDArray[np.uint32], numbers: NDArray[np.int32]
     ) -> None:
         """Adds the numbers in the scope of some nodes that are not yet known, ascending."""
-        free = self._owners[nodes] == _NOBODY
-        mine = nodes[free]
-        self._owners[mine], self._numbers[mine] = known.key, numbers[free]
+        free = self._numbers[nodes] == _NOBODYS
+        self._numbers[nodes[free]] = known.key << 32 | numbers[free].astype(np.int64)
         known.nodes.learn(nodes[~free], numbers[~free])
 
     def unknown_paths(self, known: ScopeNumbers, leaves: NDArray[np.uint32]) -> NDArray[np.uint32]:
         """The nodes from `leaves` up that are not known in the scope, ascending."""
-        marks, owners, parents = self._marks, self._owners.data, self.parents.data
+        marks, numbers, parents = self._marks, self._numbers.data, self.parents.data
         seen, key = known.nodes.known.tolist(), known.key  # with the root
         for node in seen:
             marks[node] = 1
         found = []
         for node in leaves.tolist():
-            while not marks[node] and owners[node] != key:
+            while not marks[node] and numbers[node] >> 32 != key:
                 marks[node] = 1
                 found.append(node)
                 node = parents[node]
