@@ -6,8 +6,8 @@ share the next one. Servers scale by processes.
 
 The accounts of the batches are inserted first. Where they are there already the batch has been
 stored before and there is nothing to do; on PostgreSQL that insert waits for another server that is
-storing the same batch. Then, service by service in their order (so that no two servers wait for
-each other in a circle), the symbols, and at last the samples that use them.
+storing the same batch. Then scopes, series and symbols, service by service in their order (so that
+no two servers wait for each other in a circle), and at last the samples that use them.
 """
 
 from collections import defaultdict
@@ -155,10 +155,19 @@ class Ingester:
                     by_service[service].setdefault(delivery, []).append(profile)
         self._scopes.leave_old_epochs(transaction, by_service)
         rows: defaultdict[Delivery, list[Row]] = defaultdict(list)
+        opened = self._scopes.open(transaction, sorted(by_service))
+        self._scopes.number_series(
+            transaction,
+            (
+                (opened[service], delivery.batch.type, profile.labels)
+                for service in sorted(by_service)
+                for delivery, profiles in by_service[service].items()
+                for profile in profiles
+            ),
+        )
         for service in sorted(by_service):
-            opened = self._scopes.open(transaction, service)
             for delivery, profiles in by_service[service].items():
-                rows[delivery] += self._rows_of(transaction, delivery, opened, profiles)
+                rows[delivery] += self._rows_of(transaction, delivery, opened[service], profiles)
         return rows
 
     def _rows_of(
@@ -177,7 +186,7 @@ class Ingester:
             entries = _entries(numbers[start:end], profile)
             yield Row(
                 scope_id=opened.scope.scope_id,
-                series_id=self._scopes.series(transaction, opened, batch.type, profile.labels),
+                series_id=opened.series[batch.type, profile.labels],
                 t0_ns=batch.start_ns,
                 epoch=opened.scope.epoch,
                 duration_ns=batch.duration_ns,

@@ -52,27 +52,38 @@ class Scopes:
             if epochs.get(opened.scope.scope_id) != opened.scope.epoch:
                 self._open.forget(name)
 
-    def open(self, transaction: sa.Connection, service: str) -> OpenScope:
-        """The scope of a service, in an epoch that has room."""
-        opened = self._open.get(service)
-        if opened is None:
-            scope = catalog.open_scope(transaction, self._tenant, service, self._clock.now_ns())
-            opened = self._loaded(transaction, service, scope)
-        while opened.symbols.nodes >= self._epoch_nodes:
-            scope = catalog.begin_epoch(transaction, opened.scope, self._clock.now_ns())
-            opened = self._loaded(transaction, service, scope)
+    def open(self, transaction: sa.Connection, services: Iterable[str]) -> dict[str, OpenScope]:
+        """The scopes of some services, each in an epoch that has room."""
+        held = {name: self._open.get(name) for name in services}
+        opened = {name: one for name, one in held.items() if one is not None}
+        missing = [name for name in held if name not in opened]
+        if missing:
+            scopes, made = catalog.open_scopes(
+                transaction, self._tenant, missing, self._clock.now_ns()
+            )
+            for name in missing:
+                opened[name] = self._loaded(transaction, name, scopes[name], is_new=name in made)
+        for name, one in opened.items():
+            while one.symbols.nodes >= self._epoch_nodes:
+                scope = catalog.begin_epoch(transaction, one.scope, self._clock.now_ns())
+                one = opened[name] = self._loaded(transaction, name, scope)
         return opened
 
-    def series(
-        self, transaction: sa.Connection, opened: OpenScope, type: ProfileType, labels: Labels
-    ) -> int:
-        """The number of a series."""
-        number = opened.series.get((type, labels))
-        if number is None:
-            self.touch(opened)
-            number = catalog.open_series(transaction, opened.scope.scope_id, type, labels)
-            opened.series[type, labels] = number
-        return number
+    def number_series(
+        self, transaction: sa.Connection, used: Iterable[tuple[OpenScope, ProfileType, Labels]]
+    ) -> None:
+        """Of each scope, its series of these names."""
+        new = [
+            (one, type, labels) for one, type, labels in used if (type, labels) not in one.series
+        ]
+        if not new:
+            return
+        names = [catalog.SeriesName(one.scope.scope_id, type, labels) for one, type, labels in new]
+        for (one, type, labels), number in zip(
+            new, catalog.open_series(transaction, names), strict=True
+        ):
+            self.touch(one)
+            one.series[type, labels] = number
 
     def touch(self, opened: OpenScope, stream: Stream | None = None) -> None:
         """Something was added to the scope, or to what the stream knows of it."""
@@ -93,9 +104,17 @@ class Scopes:
                 stream.forget(service)
         self._touched = {}
 
-    def _loaded(self, transaction: sa.Connection, service: str, scope: catalog.Scope) -> OpenScope:
+    def _loaded(
+        self,
+        transaction: sa.Connection,
+        service: str,
+        scope: catalog.Scope,
+        *,
+        is_new: bool = False,
+    ) -> OpenScope:
         opened = OpenScope(service, scope)
         self.touch(opened)
-        opened.symbols.load(transaction)
+        if not is_new:
+            opened.symbols.load(transaction)
         self._open.put(service, opened)
         return opened

@@ -67,7 +67,7 @@ def add(transaction: sa.Connection, tenant: str, batches: Sequence[Batch]) -> li
     }
     key = (drain.c.host_name, drain.c.profile_type, drain.c.t0_ns, drain.c.uid)
     inserted = insert_all_new(transaction, drain, [rows[name] for name in sorted(rows)], key)
-    new = set(map(tuple, inserted))
+    new = set(inserted)
     found = []
     for name in ((b.host_name, b.profile_type, b.window.from_ns, b.uid) for b in batches):
         found.append(name in new)

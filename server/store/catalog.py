@@ -1,20 +1,27 @@
 """Which scopes and series there are, and which of them a selector means."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import TypeVar
 
 import sqlalchemy as sa
 
 from profiler.model import Labels, ProfileType
 from profiler.selector import Selector
-from server.store.database import insert_new
+from server.store.database import insert_all_new
 from server.store.hours import HOUR_NS, TimeRange
 from server.store.schema import hot, label, scope, series
 
 SERVICE = "service_name"
 """The label whose value names the scope."""
+
+
+_A_STATEMENT = 1000
+"""SQLite takes 32,766 parameters a statement."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +40,42 @@ class Series:
     labels: Mapping[str, str]
 
 
-def open_scope(transaction: sa.Connection, tenant: str, service: str, now_ns: int) -> Scope:
-    """The scope of a service, made where there was none."""
-    wanted = sa.select(scope.c.scope_id, scope.c.epoch).where(
-        scope.c.tenant == tenant, scope.c.service == service
-    )
-    found = transaction.execute(wanted).one_or_none()
-    if found is None:
-        insert_new(transaction, scope, tenant=tenant, service=service, epoch=0, began_ns=now_ns)
-        found = transaction.execute(wanted).one()
-    return Scope(*found)
+def open_scopes(
+    transaction: sa.Connection, tenant: str, services: Iterable[str], now_ns: int
+) -> tuple[dict[str, Scope], set[str]]:
+    """The scopes of some services; those that did not exist are made, and named in the set."""
+    wanted = sorted(services)
+    found = dict(_scopes(transaction, tenant, wanted))
+    missing = [service for service in wanted if service not in found]
+    if not missing:
+        return found, set()
+    rows: list[dict[str, object]] = [
+        {"tenant": tenant, "service": service, "epoch": 0, "began_ns": now_ns}
+        for service in missing
+    ]
+    made = insert_all_new(transaction, scope, rows, [scope.c.service])
+    found |= _scopes(transaction, tenant, missing)
+    return found, {service for (service,) in made}
+
+
+def _scopes(
+    transaction: sa.Connection, tenant: str, services: Sequence[str]
+) -> Iterator[tuple[str, Scope]]:
+    columns = (scope.c.service, scope.c.scope_id, scope.c.epoch)
+    for some in _slices(services):
+        wanted = sa.select(*columns).where(scope.c.tenant == tenant, scope.c.service.in_(some))
+        for service, scope_id, epoch in transaction.execute(wanted):
+            yield service, Scope(scope_id, epoch)
 
 
 def epochs(transaction: sa.Connection, scope_ids: Sequence[int]) -> dict[int, int]:
     """The present epoch of each scope."""
-    wanted = sa.select(scope.c.scope_id, scope.c.epoch).where(scope.c.scope_id.in_(scope_ids))
-    return {scope_id: epoch for scope_id, epoch in transaction.execute(wanted)}
+    columns = sa.select(scope.c.scope_id, scope.c.epoch)
+    return {
+        scope_id: epoch
+        for some in _slices(scope_ids)
+        for scope_id, epoch in transaction.execute(columns.where(scope.c.scope_id.in_(some)))
+    }
 
 
 def begin_epoch(transaction: sa.Connection, old: Scope, now_ns: int) -> Scope:
@@ -62,29 +89,74 @@ def begin_epoch(transaction: sa.Connection, old: Scope, now_ns: int) -> Scope:
     return Scope(*transaction.execute(sa.select(scope.c.scope_id, scope.c.epoch).where(mine)).one())
 
 
-def open_series(
-    transaction: sa.Connection, scope_id: int, type: ProfileType, labels: Labels
-) -> int:
-    """The number of a series in its scope, given to it where it had none."""
-    hashed = labels_hash(type, labels)
-    mine = series.c.scope_id == scope_id
-    known = sa.select(series.c.series_id).where(mine, series.c.labels_hash == hashed)
-    highest = sa.select(sa.func.coalesce(sa.func.max(series.c.series_id), 0)).where(mine)
-    while (number := transaction.execute(known).scalar()) is None:
-        # Another server may take the number, or number this series: then look again.
-        number = transaction.execute(highest).scalar_one() + 1
-        if insert_new(
-            transaction,
-            series,
-            scope_id=scope_id,
-            series_id=number,
-            profile_type=type.name,
-            unit=type.unit,
-            labels=_canonical(dict(labels)),
-            labels_hash=hashed,
-        ):
-            _index(transaction, scope_id, number, labels)
-    return int(number)
+@dataclass(frozen=True, slots=True)
+class SeriesName:
+    """What names a series."""
+
+    scope_id: int
+    type: ProfileType
+    labels: Labels
+
+
+def open_series(transaction: sa.Connection, names: Sequence[SeriesName]) -> list[int]:
+    """The number of each series in its scope, given to it where it had none."""
+    keys = [(name.scope_id, labels_hash(name.type, name.labels)) for name in names]
+    numbers: dict[tuple[int, bytes], int] = {}
+    while missing := {
+        key: name for key, name in zip(keys, names, strict=True) if key not in numbers
+    }:
+        # Another server may take a number, or number one of these series: then look again.
+        numbers |= dict(_known_series(transaction, missing))
+        new = {key: name for key, name in missing.items() if key not in numbers}
+        if new:
+            _add_series(transaction, new)
+    return [numbers[key] for key in keys]
+
+
+def _known_series(
+    transaction: sa.Connection, keys: Collection[tuple[int, bytes]]
+) -> Iterator[tuple[tuple[int, bytes], int]]:
+    columns = sa.select(series.c.scope_id, series.c.labels_hash, series.c.series_id)
+    for some in _slices(sorted(keys)):
+        scope_ids, hashes = {scope_id for scope_id, _ in some}, {hashed for _, hashed in some}
+        chosen = columns.where(series.c.scope_id.in_(scope_ids), series.c.labels_hash.in_(hashes))
+        for scope_id, hashed, number in transaction.execute(chosen):
+            yield (scope_id, hashed), number
+
+
+def _add_series(transaction: sa.Connection, names: Mapping[tuple[int, bytes], SeriesName]) -> None:
+    """Adds those of which neither name nor number has been taken meanwhile."""
+    highest = dict(_highest_series(transaction, sorted({scope_id for scope_id, _ in names})))
+    rows: list[dict[str, object]] = []
+    for (scope_id, hashed), name in names.items():
+        highest[scope_id] = highest.get(scope_id, 0) + 1
+        rows.append(
+            {
+                "scope_id": scope_id,
+                "series_id": highest[scope_id],
+                "profile_type": name.type.name,
+                "unit": name.type.unit,
+                "labels": _canonical(dict(name.labels)),
+                "labels_hash": hashed,
+            }
+        )
+    key = (series.c.scope_id, series.c.labels_hash, series.c.series_id)
+    labels = [
+        {"scope_id": scope_id, "series_id": number, "name": name, "value": value}
+        for scope_id, hashed, number in insert_all_new(transaction, series, rows, key)
+        for name, value in names[scope_id, hashed].labels
+    ]
+    if labels:
+        transaction.execute(label.insert(), labels)
+
+
+def _highest_series(
+    transaction: sa.Connection, scope_ids: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    columns = sa.select(series.c.scope_id, sa.func.max(series.c.series_id))
+    for some in _slices(scope_ids):
+        chosen = columns.where(series.c.scope_id.in_(some)).group_by(series.c.scope_id)
+        yield from map(tuple, transaction.execute(chosen))
 
 
 def labels_hash(type: ProfileType, labels: Labels) -> bytes:
@@ -170,13 +242,10 @@ def _may_have_samples(within: TimeRange) -> sa.ColumnElement[bool]:
     return (series.c.last_hour >= within.from_ns // HOUR_NS) | hot_rows
 
 
-def _index(transaction: sa.Connection, scope_id: int, number: int, labels: Labels) -> None:
-    rows = [
-        {"scope_id": scope_id, "series_id": number, "name": name, "value": value}
-        for name, value in labels
-    ]
-    if rows:
-        transaction.execute(label.insert(), rows)
+def _slices(things: Sequence[T]) -> Iterator[Sequence[T]]:
+    """For a statement each."""
+    for start in range(0, len(things), _A_STATEMENT):
+        yield things[start : start + _A_STATEMENT]
 
 
 def _canonical(value: object) -> str:

@@ -13,6 +13,7 @@ survive a killed process, but lose the last commits with the power.
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -133,10 +134,17 @@ def insert_new(transaction: sa.Connection, table: sa.Table, **values: object) ->
 
     On PostgreSQL it waits for a transaction that has inserted such a row and not yet ended.
     """
-    insert = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
-    statement = insert(table).on_conflict_do_nothing()
-    inserted = statement.returning(sa.literal_column("1", sa.Integer))
-    return transaction.execute(inserted, values).first() is not None
+    return (
+        transaction.execute(_insert_new(transaction.dialect.name, table), values).first()
+        is not None
+    )
+
+
+@cache
+def _insert_new(dialect: str, table: sa.Table) -> sa.Executable:
+    """To make a statement takes as long as to execute it."""
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return insert(table).on_conflict_do_nothing().returning(sa.literal_column("1", sa.Integer))
 
 
 def insert_all_new(
@@ -144,12 +152,12 @@ def insert_all_new(
     table: sa.Table,
     rows: Sequence[dict[str, object]],
     returning: Sequence[sa.Column[Any]],
-) -> Sequence[sa.Row[Any]]:
+) -> list[tuple[Any, ...]]:
     """Inserts those rows none of whose unique keys is there already, in their order; these columns
     of each that was inserted. Waits as `insert_new` does."""
     insert = sqlite.insert if transaction.dialect.name == "sqlite" else postgresql.insert
     statement = insert(table).on_conflict_do_nothing().returning(*returning)
-    return transaction.execute(statement, rows).all()
+    return [tuple(row) for row in transaction.execute(statement, rows)]
 
 
 def insert_many(
