@@ -40,8 +40,8 @@ def whole(field: str, data: bytes, size: int) -> None:
 
 def below(field: str, column: NDArray[Any], limit: int, what: str) -> None:
     """All entries are numbers of the `limit` things there are."""
-    beyond = np.flatnonzero(column >= limit)
-    if len(beyond):
+    if len(column) and column.max() >= limit:
+        beyond = np.flatnonzero(column >= limit)
         raise FormatError(f"{field}: {column[beyond[0]]} at entry {beyond[0]}, of {limit} {what}")
 
 
