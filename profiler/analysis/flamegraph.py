@@ -6,17 +6,17 @@
 ([0, 1, 2, 2], [-1, 0, 1, 2], [4, 4, 3, 1])
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from profiler.analysis import forest, grouping
-from profiler.analysis.forest import Forest, merged
-from profiler.analysis.tree import Column, levels, preorder
+from profiler.analysis import forest
+from profiler.analysis.forest import Forest, Tree, largest
+from profiler.analysis.frames import FrameTable
+from profiler.analysis.tree import Column
 from profiler.errors import UsageError
-from profiler.model import Frame, Profile, ProfileType
+from profiler.model import ROOT, Frame, Profile, ProfileType
 
 MAX_NODES = 20_000
 """Enough for every box of a 4K screen that is a pixel wide, and 1 MB on the wire."""
@@ -29,16 +29,22 @@ class Flamegraph:
     Columns, one entry a node, node 0 the root: `depth` int32, `frame` int32 index into `frames`
     (-1 at the root), `self_values` and `totals` int64 in the unit of the type, `samples` int64
     the total in samples. `hidden_nodes` were cut off; the totals of their parents still hold them.
+    `functions` are the numbers of `frames` in `table`.
     """
 
     type: ProfileType
-    frames: tuple[Frame, ...]
+    table: FrameTable
+    functions: NDArray[np.intp]
     depth: NDArray[np.int32]
     frame: NDArray[np.int32]
     self_values: Column
     totals: Column
     samples: Column
     hidden_nodes: int
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        return tuple(self.table[number] for number in self.functions.tolist())
 
 
 def build(profile: Profile, max_nodes: int = MAX_NODES) -> Flamegraph:
@@ -53,63 +59,50 @@ def draw(trees: Forest, max_nodes: int = MAX_NODES) -> Flamegraph:
     """Draws all trees as one. Of equal nodes of several trees, each counts as hidden."""
     if max_nodes < 1:
         raise UsageError(f"max_nodes is at least 1, got {max_nodes}")
-    tree, weights = merged(trees.trees, max_nodes)
-    kept = _largest(tree.totals, tree.depth, max_nodes)
-    parents = _renumbered(tree.parents, kept)
-    function = tree.functions[kept]
-    rows = levels(parents)
-    place = preorder(parents, rows, -tree.totals[kept], _ranks(trees.keys, function))
-    order = np.argsort(place.position)
-    frames, frame = _used(trees.frames, function[order])
-    drawn = kept[order]
+    tree, count = largest(trees, max_nodes)
+    order = _by_total(tree)
+    functions, frame = _used(tree.shape.functions[order], len(trees.ranks))
     return Flamegraph(
         type=trees.type,
-        frames=frames,
-        depth=tree.depth[drawn],
+        table=trees.frames,
+        functions=functions,
+        depth=tree.shape.depth[order],
         frame=frame,
-        self_values=tree.self_values[drawn],
-        totals=tree.totals[drawn],
-        samples=tree.samples[drawn],
-        hidden_nodes=trees.nodes - int(weights[kept].sum()),
+        self_values=tree.self_values[order],
+        totals=tree.totals[order],
+        samples=tree.samples[order],
+        hidden_nodes=trees.nodes - count,
     )
 
 
-def _largest(totals: Column, depth: NDArray[np.int32], count: int) -> NDArray[np.intp]:
-    """The `count` nodes of the largest totals, ascending; of equal ones the higher, so that
-    every node that stays has its parent."""
-    beyond = len(totals) - count
-    if beyond <= 0:
-        return np.arange(len(totals))
-    least = np.partition(totals, beyond)[beyond]
-    larger, equal = np.flatnonzero(totals > least), np.flatnonzero(totals == least)
-    higher = equal[np.argsort(depth[equal], kind="stable")]
-    return np.sort(np.concatenate([larger, higher[: count - len(larger)]]))
+def _by_total(tree: Tree) -> NDArray[np.intp]:
+    """The nodes in another preorder: siblings by total, largest first, then as they stood.
+
+    A node's position is the sum of what it and each of its callers are moved on from where their
+    own parents stand. A sum over callers is a sum from the left, of what begins with a node and
+    ends with its subtree.
+    """
+    parents, end = tree.shape.parents, tree.shape.end
+    sizes = end - np.arange(len(end))
+    siblings = np.lexsort((-tree.totals, parents))
+    family = parents[siblings]
+    before = np.cumsum(sizes[siblings]) - sizes[siblings]
+    moved = np.zeros(len(end) + 1, np.int64)
+    moved[siblings] = 1 + before - before[np.searchsorted(family, family)]
+    moved[ROOT] = 0
+    np.subtract.at(moved, end, moved[:-1].copy())
+    order = np.empty(len(end), np.intp)
+    order[np.cumsum(moved[:-1])] = np.arange(len(end))
+    return order
 
 
-def _renumbered(parents: NDArray[np.int32], kept: NDArray[np.intp]) -> NDArray[np.int32]:
-    number = np.full(len(parents), -1, np.int32)
-    number[kept] = np.arange(len(kept))
-    result = number[parents[kept]]
-    result[0] = -1
-    return result
-
-
-def _ranks(keys: Sequence[grouping.FunctionKey], function: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Each node's place in the alphabet of the functions that occur; 0 at the root."""
-    used, index = np.unique(function[1:], return_inverse=True)
-    names = [keys[number] for number in used.tolist()]
-    rank = np.empty(len(used), np.int32)
-    rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(used))
-    return np.concatenate([np.zeros(1, np.int32), rank[index]])
-
-
-def _used(
-    frames: Sequence[Frame], function: NDArray[np.int32]
-) -> tuple[tuple[Frame, ...], NDArray[np.int32]]:
-    """The frames of the functions in order of use, and each node's index into these."""
-    used, first, index = np.unique(function[1:], return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    place = np.empty(len(used), np.int32)
-    place[order] = np.arange(len(used))
-    chosen = tuple(frames[number] for number in used[order].tolist())
-    return chosen, np.concatenate([np.full(1, -1, np.int32), place[index]])
+def _used(function: NDArray[np.int32], count: int) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
+    """The functions, of so many, in order of use, and each node's index into these."""
+    place = np.full(count + 1, len(function), np.int32)  # the root's function is -1, the last one
+    place[function[::-1]] = np.arange(len(function) - 1, -1, -1)  # the first node of each stays
+    place[-1] = len(function)
+    used = np.flatnonzero(place < len(function))
+    used = used[np.argsort(place[used])]
+    place[used] = np.arange(len(used))
+    place[-1] = -1
+    return used, place[function]

@@ -18,11 +18,18 @@ _MARKER = re.compile(r"\[truncated: (.*)\]")
 def causes(trees: Forest) -> dict[str, int]:
     """Samples below `[truncated: CAUSE]` by cause, most first; one that stands below two such
     frames counts for each."""
+    markers = {
+        number: match[1]
+        for number, (name, *_) in enumerate(trees.keys)
+        if name.startswith("[") and (match := _MARKER.fullmatch(name))
+    }
     found: Counter[str] = Counter()
+    marked = np.zeros(len(trees.keys) + 1, bool)  # the root's function is -1, the last one
+    marked[list(markers)] = True
     for tree in trees.trees:
-        samples = np.zeros(len(trees.keys), np.int64)
-        np.add.at(samples, tree.functions[1:], tree.samples[1:])
-        for function in np.flatnonzero(samples).tolist():
-            if match := _MARKER.fullmatch(trees.keys[function][0]):
-                found[match[1]] += int(samples[function])
+        nodes = np.flatnonzero(marked[tree.shape.functions] & (tree.samples != 0))
+        for node, function in zip(
+            nodes.tolist(), tree.shape.functions[nodes].tolist(), strict=True
+        ):
+            found[markers[function]] += int(tree.samples[node])
     return dict(found.most_common())

@@ -1,17 +1,17 @@
 """The table of functions: what each costs itself, and with everything that it calls."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from profiler.analysis import grouping
-from profiler.analysis.tree import Column, levels, preorder, sums
-from profiler.model import Kind, Profile
+from profiler.analysis.forest import Forest
+from profiler.analysis.tree import Column
+from profiler.model import Kind
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionCost:
+class FunctionCost(NamedTuple):
     """One function's cost, in the unit of the profile's type and in samples.
 
     `total_*` counts a stack once, however often the function stands in it.
@@ -27,66 +27,60 @@ class FunctionCost:
     total_samples: int
 
 
-def functions(profile: Profile) -> list[FunctionCost]:
-    """Every function of the profile, the most expensive itself first; threads are none."""
-    keys, function_of = grouping.by_function(profile.frames)
-    nodes = np.flatnonzero(_is_code(profile))
-    function = function_of[profile.node_frames[nodes]]
-    rows = levels(profile.parents)
-    outermost = _outermost(profile, nodes, function, rows)
+@dataclass(frozen=True, slots=True, eq=False)
+class Costs:
+    """The same as columns, an entry a number of a function."""
 
-    def by_function(column: Column, which: NDArray[np.intp] | slice) -> list[int]:
-        result = np.zeros(len(keys), np.int64)
-        np.add.at(result, function[which], column[nodes[which]])
-        return result.tolist()
+    self_values: Column
+    totals: Column
+    self_samples: Column
+    samples: Column
 
-    everywhere = slice(None)
-    columns = zip(
-        keys,
-        by_function(profile.values, everywhere),
-        by_function(sums(profile.values, profile.parents, rows), outermost),
-        by_function(profile.samples, everywhere),
-        by_function(sums(profile.samples, profile.parents, rows), outermost),
-        strict=True,
+    @property
+    def held(self) -> NDArray[np.intp]:
+        """The functions that have samples or values."""
+        return np.flatnonzero(self.totals | self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """The first functions, and what all others cost themselves."""
+
+    functions: list[FunctionCost]
+    hidden: int
+    hidden_self_value: int
+    hidden_self_samples: int
+
+
+def functions(trees: Forest, limit: int = 0, *, by_total: bool = False) -> Top:
+    """The functions that cost most themselves, or (`by_total`) with all that they call, at most
+    `limit` of them unless it is 0; threads are none."""
+    found = costs(trees)
+    held = found.held
+    code = [trees.keys[number][-1] is not Kind.THREAD for number in held.tolist()]
+    held = held[np.array(code, bool)]
+    first, second = found.self_values[held], found.totals[held]
+    if by_total:
+        first, second = second, first
+    order = held[np.lexsort((trees.ranks[held], -second, -first))]
+    shown, others = np.split(order, [limit or len(order)])
+    columns = (found.self_values, found.totals, found.self_samples, found.samples)
+    rows = zip(shown.tolist(), *(column[shown].tolist() for column in columns), strict=True)
+    return Top(
+        [FunctionCost(*trees.keys[number], *numbers) for number, *numbers in rows],
+        len(others),
+        int(found.self_values[others].sum()),
+        int(found.self_samples[others].sum()),
     )
-    used = np.isin(np.arange(len(keys)), function).tolist()
-    costs = [
-        FunctionCost(*key, *numbers)
-        for (key, *numbers), seen in zip(columns, used, strict=True)
-        if seen
-    ]
-    return sorted(costs, key=_rank)
 
 
-def _rank(cost: FunctionCost) -> tuple[int, int, str, str, str]:
-    return -cost.self_value, -cost.total_value, cost.function, cost.file, cost.binary
-
-
-def _is_code(profile: Profile) -> NDArray[np.bool_]:
-    """Which nodes are functions: all but the root and those of threads' names."""
-    threads = np.array([frame.kind is Kind.THREAD for frame in profile.frames], bool)
-    code = profile.node_frames >= 0
-    code[code] = ~threads[profile.node_frames[code]]
-    return code
-
-
-def _outermost(
-    profile: Profile,
-    nodes: NDArray[np.intp],
-    function: NDArray[np.int32],
-    rows: list[NDArray[np.intp]],
-) -> NDArray[np.intp]:
-    """Indexes into `nodes` of those that have none of the same function above them.
-
-    In preorder a subtree is an interval, and intervals nest or are disjoint. So among the nodes
-    of one function, in order, a node is nested exactly when it starts before the furthest end
-    seen so far. Adding function * size to both keeps the functions apart in one running maximum.
-    """
-    place = preorder(profile.parents, rows)
-    apart = function.astype(np.int64) * (len(profile.parents) + 1)
-    start, end = apart + place.position[nodes], apart + place.end[nodes]
-    order = np.argsort(start)
-    furthest = np.maximum.accumulate(end[order])
-    nested = np.zeros(len(nodes), bool)
-    nested[1:] = start[order][1:] < furthest[:-1]
-    return order[~nested]
+def costs(trees: Forest) -> Costs:
+    """Of all functions, the threads' names among them."""
+    found = Costs(*(np.zeros(len(trees.ranks), np.int64) for _ in range(4)))
+    for tree in trees.trees:
+        functions, outermost = tree.shape.functions, tree.shape.outermost
+        np.add.at(found.self_values, functions[1:], tree.self_values[1:])
+        np.add.at(found.self_samples, functions[1:], tree.self_samples[1:])
+        np.add.at(found.totals, functions[outermost], tree.totals[outermost])
+        np.add.at(found.samples, functions[outermost], tree.samples[outermost])
+    return found

@@ -4,8 +4,10 @@ import gzip
 import logging
 import time
 
-from flask import Flask, Response, g, json, request
+import orjson
+from flask import Flask, Response, g, request
 
+from profiler.errors import UsageError
 from server.api.backend import backend
 
 _GZIP_FROM = 1024  # smaller ones fit into a packet as they are
@@ -34,8 +36,15 @@ def install(app: Flask) -> None:
 
 
 def answer(body: object) -> Response:
-    """`body` as JSON, in the order in which it was written."""
-    text = json.dumps(body, ensure_ascii=False, sort_keys=False, separators=(",", ":"))
+    """`body` as JSON, in the order in which it was written; arrays of numpy are lists."""
+    try:
+        text = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+    except orjson.JSONEncodeError as error:
+        if "64-bit" in str(error):  # the sums of PostgreSQL have no bound
+            raise UsageError(
+                "the sums of this range exceed 64 bits: choose a shorter range"
+            ) from None
+        raise
     return Response(text, content_type="application/json")
 
 

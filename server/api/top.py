@@ -10,7 +10,7 @@ from server.api.backend import backend
 from server.api.context import context
 from server.api.responses import answer
 from server.query import selection
-from server.query.profile import merged_profile
+from server.query.forest import forest
 
 _MOST_FUNCTIONS = 2**31 - 1
 
@@ -25,18 +25,22 @@ def show() -> Response:
     sort = given.choice("sort", ("self", "total"))
     with backend().database.read() as transaction:
         chosen = selection.select(transaction, backend().tenant, selector, within)
-        profile = merged_profile(transaction, backend().symbols, chosen)
+        trees = forest(transaction, backend().functions, chosen)
         coverage = selection.coverage(chosen)
         accounts = selection.account(transaction, chosen)
-    functions = top.functions(profile)
-    if sort == "total":  # they come by self; sorting keeps the order of equals
-        functions.sort(key=lambda cost: -cost.total_value)
+    found = top.functions(trees, limit, by_total=sort == "total")
+    value, samples = trees.total
     return answer(
         {
-            "unit": profile.type.unit,
-            "total": {"value": profile.total_value, "samples": profile.total_samples},
-            "functions": [_row(cost) for cost in functions[: limit or None]],
-            "functions_total": len(functions),
+            "unit": trees.type.unit,
+            "total": {"value": value, "samples": samples},
+            "functions": [_row(cost) for cost in found.functions],
+            "functions_total": len(found.functions) + found.hidden,
+            "hidden": {
+                "functions": found.hidden,
+                "self": found.hidden_self_value,
+                "self_samples": found.hidden_self_samples,
+            },
         }
         | context(accounts, coverage)
     )

@@ -4,7 +4,7 @@ Frames of one function, file, binary and kind are one function, with a number th
 in all trees. A log only grows, so a tree is extended by what is new and never made again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from profiler.analysis import grouping
-from profiler.analysis.forest import rows
+from profiler.analysis.forest import Shape, Tree, below, shape
+from profiler.analysis.frames import FrameTable
 from profiler.analysis.grouping import FunctionKey
-from profiler.analysis.tree import levels, sums
-from profiler.model import ROOT, Frame
+from profiler.analysis.tree import levels
+from profiler.model import Frame
 from server.query.sums import Log
 from server.store.bounded import BoundedCache
 from server.store.symbols import CACHED_NODES, SymbolReader, SymbolTree
@@ -27,36 +28,44 @@ _MOST_FUNCTIONS = 1 << 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FunctionTree:
-    """Columns, one entry a node, node 0 the root (parent, function -1), parents first.
+    """The tree in preorder, and what it takes to extend it: its nodes in the order in which they
+    came, parents first, node 0 the root (parent, function -1)."""
 
-    `node_of` maps the nodes of the log; `outermost` are those that have no node of the same
-    function above them.
-    """
-
+    shape: Shape
+    place_of: NDArray[np.intp]
+    """Of each node of the log, in the shape."""
     node_of: NDArray[np.int32]
+    """Of each node of the log, in the order of coming."""
     parents: NDArray[np.int32]
     functions: NDArray[np.int32]
-    depth: NDArray[np.int32]
-    outermost: NDArray[np.bool_]
     function_of: NDArray[np.int32]
     """Of each frame of the log."""
     keys: NDArray[np.int64]
     """parent << 32 | function, ascending, and the node of each."""
     nodes: NDArray[np.int32]
-    rows: list[NDArray[np.intp]]
-    """The nodes of each depth, from [root] down."""
 
-    def sums(self, column: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """A column of the log's nodes, by node alone and with everything below it."""
-        alone = np.zeros(len(self.parents), np.int64)
-        np.add.at(alone, self.node_of, column)
-        return alone, sums(alone, self.parents, self.rows)
+    def sums(self, samples: NDArray[np.int64], values: NDArray[np.int64], period: int) -> Tree:
+        """Columns of the log's nodes, by node alone and with everything below it; `period` is the
+        value of each sample, or 0."""
+        alone = self._added(samples)
+        if not period:
+            return Tree.of(self.shape, self._added(values), alone)
+        all_samples = below(self.shape, alone)
+        return Tree(self.shape, alone * period, alone, all_samples * period, all_samples)
+
+    def _added(self, column: NDArray[np.int64]) -> NDArray[np.int64]:
+        added = np.zeros(len(self.shape), np.int64)
+        np.add.at(added, self.place_of, column)
+        return added
 
 
 def _empty() -> FunctionTree:
     root, none = np.array([-1], np.int32), np.array([], np.int32)
     zero = np.zeros(1, np.int32)
-    return FunctionTree(zero, root, root, zero, zero > 0, none, none.astype(np.int64), none, [])
+    alone = Shape(root, root, zero, zero + 1)
+    return FunctionTree(
+        alone, zero.astype(np.intp), zero, root, root, none, none.astype(np.int64), none
+    )
 
 
 @dataclass(slots=True)
@@ -65,15 +74,43 @@ class _Numbers:
 
     numbers: dict[FunctionKey, int] = field(default_factory=dict)
     keys: list[FunctionKey] = field(default_factory=list)
-    frames: list[Frame] = field(default_factory=list)
+    frames: FrameTable = field(default_factory=FrameTable)
+    alphabet: list[int] = field(default_factory=list)
+    ranks: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
 
-    def number(self, frame: Frame) -> int:
-        key = grouping.key(frame)
-        number = self.numbers.setdefault(key, len(self.keys))
-        if number == len(self.keys):
-            self.keys.append(key)
-            self.frames.append(frame)
-        return number
+    def of(self, frames: Iterable[Frame]) -> NDArray[np.int32]:
+        """The number of each."""
+        new: list[Frame] = []
+        found: list[int] = []
+        for frame in frames:
+            key = grouping.key(frame)
+            number = self.numbers.setdefault(key, len(self.keys))
+            if number == len(self.keys):
+                self.keys.append(key)
+                new.append(frame)
+            found.append(number)
+        self.frames.extend(new)
+        self._rank(range(len(self.alphabet), len(self.keys)))
+        return np.array(found, np.int32)
+
+    def _rank(self, new: range) -> None:
+        """Sorting what is sorted but for its end costs a comparison a function."""
+        if new:
+            self.alphabet += sorted(new, key=self.keys.__getitem__)
+            self.alphabet.sort(key=self.keys.__getitem__)
+            self.ranks = np.empty(len(self.keys), np.int32)
+            self.ranks[self.alphabet] = np.arange(len(self.keys), dtype=np.int32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """Trees, and by the numbers of their functions the keys, the places in the alphabet, and
+    frames that show them. There may be more functions than `ranks` has."""
+
+    trees: list[FunctionTree]
+    keys: Sequence[FunctionKey]
+    ranks: NDArray[np.int32]
+    frames: FrameTable
 
 
 class FunctionTrees:
@@ -93,17 +130,15 @@ class FunctionTrees:
     def cached_nodes(self) -> int:
         return self._trees.weight
 
-    def of(
-        self, transaction: sa.Connection, logs: Iterable[Log]
-    ) -> tuple[list[FunctionTree], list[FunctionKey], list[Frame]]:
-        """The tree of each log, at least as far as the transaction sees it; the functions, and
-        the frames that show them."""
+    def of(self, transaction: sa.Connection, logs: Iterable[Log]) -> Found:
+        """The tree of each log, at least as far as the transaction sees it."""
         read = [(log, self._symbols.tree(transaction, *log)) for log in logs]
         with self._lock:
             if len(self._numbers.frames) > _MOST_FUNCTIONS:
                 self._forget()
             trees = [self._extended(log, symbols) for log, symbols in read]
-            return trees, self._numbers.keys, self._numbers.frames
+            numbers = self._numbers
+            return Found(trees, numbers.keys, numbers.ranks, numbers.frames)
 
     def _extended(self, log: Log, symbols: SymbolTree) -> FunctionTree:
         tree = self._trees.get(log) or _empty()
@@ -113,8 +148,8 @@ class FunctionTrees:
         return tree
 
     def _extend(self, tree: FunctionTree, symbols: SymbolTree) -> FunctionTree:
-        new = [self._numbers.number(frame) for frame in symbols.frames[len(tree.function_of) :]]
-        function_of = np.concatenate([tree.function_of, np.array(new, np.int32)])
+        new = self._numbers.of(symbols.frames[len(tree.function_of) :])
+        function_of = np.concatenate([tree.function_of, new])
         first, size = len(tree.node_of), len(tree.parents)
         node_of = np.concatenate([tree.node_of, np.zeros(len(symbols.parents) - first, np.int32)])
         keys, nodes = tree.keys, tree.nodes
@@ -135,32 +170,14 @@ class FunctionTrees:
             nodes = np.insert(nodes, place[~known], numbers[~known])
             size += len(added[-1])
         pairs = np.concatenate(added)
-        return _with(tree, pairs, node_of, function_of, keys, nodes)
-
-
-def _with(
-    tree: FunctionTree,
-    pairs: NDArray[np.int64],
-    node_of: NDArray[np.int32],
-    function_of: NDArray[np.int32],
-    keys: NDArray[np.int64],
-    nodes: NDArray[np.int32],
-) -> FunctionTree:
-    """The tree with the nodes of `pairs` behind its own."""
-    before = len(tree.parents)
-    parents = np.concatenate([tree.parents, (pairs >> 32).astype(np.int32)])
-    functions = np.concatenate([tree.functions, (pairs & 0xFFFFFFFF).astype(np.int32)])
-    depth = np.concatenate([tree.depth, np.zeros(len(pairs), np.int32)])
-    outermost = np.concatenate([tree.outermost, np.ones(len(pairs), bool)])
-    climbing, above = np.arange(before, len(parents)), parents[before:]
-    while len(climbing):
-        depth[climbing] += 1
-        outermost[climbing] &= functions[above] != functions[climbing]
-        below_root = above != ROOT
-        climbing, above = climbing[below_root], parents[above[below_root]]
-    return FunctionTree(
-        node_of, parents, functions, depth, outermost, function_of, keys, nodes, rows(depth)
-    )
+        parents = np.concatenate([tree.parents, (pairs >> 32).astype(np.int32)])
+        functions = np.concatenate([tree.functions, (pairs & 0xFFFFFFFF).astype(np.int32)])
+        made, order = shape(parents, functions, self._numbers.ranks)
+        place = np.empty(len(order), np.intp)
+        place[order] = np.arange(len(order))
+        return FunctionTree(
+            made, place[node_of], node_of, parents, functions, function_of, keys, nodes
+        )
 
 
 def _rows(parents: NDArray[np.int32], first: int) -> Iterable[NDArray[np.intp]]:

@@ -45,7 +45,7 @@ class Columns:
 
     def _reach(self, length: int) -> None:
         if length > len(self._samples):
-            more = np.zeros(max(length, 2 * len(self._samples)) - len(self._samples), np.int64)
+            more = np.zeros((1 << length.bit_length()) - len(self._samples), np.int64)
             self._samples = np.concatenate([self._samples, more])
             self._values = np.concatenate([self._values, more])
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from profiler.analysis import flamegraph, top, tree
+from profiler.analysis import flamegraph, forest, top, tree
 from profiler.formats import FORMATS
 from tests.builders import random_profile
 
@@ -29,7 +29,7 @@ def main() -> None:
     measure("merge two", lambda: tree.merge([profile, other]))
     measure("flamegraph of 20,000 nodes", lambda: flamegraph.build(merged))
     measure("flamegraph of all nodes", lambda: flamegraph.build(merged, NODES * 2))
-    measure("table of all functions", lambda: top.functions(merged))
+    measure("table of all functions", lambda: top.functions(forest.of(merged)))
     for format in FORMATS.values():
         measure(f"write {format.name}", partial(format.dumps, merged))
 

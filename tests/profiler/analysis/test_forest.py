@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler.analysis import flamegraph, grouping, tree
-from profiler.analysis.forest import Forest, Tree
+from profiler.analysis.forest import Forest, Tree, alphabet, shape
+from profiler.analysis.frames import FrameTable
 from profiler.model import Frame, Profile
 from tests.builders import profile
 from tests.profiler.analysis.test_flamegraph import drawn, paths
@@ -20,24 +21,15 @@ def forest(profiles: Sequence[Profile]) -> Forest:
     keys, function_of = grouping.by_function(frames)
     numbers = dict(zip(frames, function_of.tolist(), strict=True))
     _, first = np.unique(function_of, return_index=True)
+    ranks = alphabet(keys)
     trees = []
     for one in profiles:
         frame_numbers = np.array([*(numbers[frame] for frame in one.frames), -1], np.int32)
         folded = tree.fold(one.parents, frame_numbers[one.node_frames])
-        rows = tree.levels(folded.parents)
-        values, samples = folded.add(one.values), folded.add(one.samples)
-        trees.append(
-            Tree(
-                folded.parents,
-                folded.keys,
-                tree.depths(folded.parents),
-                values,
-                tree.sums(values, folded.parents, rows),
-                tree.sums(samples, folded.parents, rows),
-            )
-        )
+        made, order = shape(folded.parents, folded.keys, ranks)
+        trees.append(Tree.of(made, folded.add(one.values)[order], folded.add(one.samples)[order]))
     shown: list[Frame] = [frames[number] for number in first.tolist()]
-    return Forest(tuple(trees), keys, shown, profiles[0].type)
+    return Forest(tuple(trees), keys, ranks, FrameTable(shown), profiles[0].type)
 
 
 several = st.lists(profiles(), min_size=1, max_size=4)

@@ -1,9 +1,14 @@
 from hypothesis import given
 
-from profiler.analysis.top import FunctionCost, functions
+from profiler.analysis import forest, top
+from profiler.analysis.top import FunctionCost
 from profiler.model import Frame, Kind, Profile, ProfileBuilder
 from tests.builders import PERIOD_NS, profile
 from tests.profiler.strategies import profiles
+
+
+def functions(profile: Profile) -> list[FunctionCost]:
+    return top.functions(forest.of(profile)).functions
 
 
 def costs(profile: Profile) -> dict[str, tuple[int, int]]:
@@ -47,6 +52,17 @@ def test_lines_and_addresses_are_one_function_and_files_are_two() -> None:
     builder.add([Frame("f", "a.c", 2, address=2, inlined=True)], 2, 2)
     builder.add([Frame("f", "b.c", 1)], 4, 4)
     assert [cost.self_samples for cost in functions(builder.build())] == [4, 3]
+
+
+def test_a_limit_hides_the_cheapest_and_says_what_they_cost() -> None:
+    trees = forest.of(profile("main;a 3", "main;b 2", "main;b;c 1"))
+    shown = top.functions(trees, 1)
+    assert [cost.function for cost in shown.functions] == ["a"]
+    assert (shown.hidden, shown.hidden_self_samples) == (3, 3)
+    assert shown.hidden_self_value == 3 * PERIOD_NS
+    by_total = top.functions(trees, 2, by_total=True)
+    assert [cost.function for cost in by_total.functions] == ["main", "a"]
+    assert by_total.hidden_self_samples == 3
 
 
 def test_of_nothing_there_are_no_functions() -> None:
