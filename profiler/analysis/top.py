@@ -64,14 +64,20 @@ def functions(trees: Forest, limit: int = 0, *, by_total: bool = False) -> Top:
         first, second = second, first
     order = held[np.lexsort((trees.ranks[held], -second, -first))]
     shown, others = np.split(order, [limit or len(order)])
-    columns = (found.self_values, found.totals, found.self_samples, found.samples)
-    rows = zip(shown.tolist(), *(column[shown].tolist() for column in columns), strict=True)
     return Top(
-        [FunctionCost(*trees.keys[number], *numbers) for number, *numbers in rows],
+        rows(trees, found, shown),
         len(others),
         int(found.self_values[others].sum()),
         int(found.self_samples[others].sum()),
     )
+
+
+def rows(trees: Forest, costs: Costs, functions: NDArray[np.intp]) -> list[FunctionCost]:
+    columns = (costs.self_values, costs.totals, costs.self_samples, costs.samples)
+    numbers = zip(
+        functions.tolist(), *(column[functions].tolist() for column in columns), strict=True
+    )
+    return [FunctionCost(*trees.keys[number], *sums) for number, *sums in numbers]
 
 
 def costs(trees: Forest) -> Costs:

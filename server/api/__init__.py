@@ -3,6 +3,7 @@
 from flask import Flask
 
 from server.api import (
+    callers,
     catalog,
     flamegraph,
     health,
@@ -16,7 +17,7 @@ from server.api import (
 )
 from server.api.backend import Backend, attach
 
-_NOUNS = (catalog, timeline, flamegraph, top, profiles, openapi, health, pages)
+_NOUNS = (catalog, timeline, flamegraph, top, callers, profiles, openapi, health, pages)
 
 
 LOOPBACK_NAMES = ["127.0.0.1", "[::1]", "localhost", ".localhost"]

@@ -72,6 +72,14 @@ class Arguments:
             raise ParameterError(name, f"{text[:64]!r}, expected a number from {least} to {most}")
         return int(text)
 
+    def text(self, name: str) -> str | None:
+        return self._given.get(name)
+
+    def required(self, name: str) -> str:
+        if not self._given.get(name):
+            raise ParameterError(name, "is to be given")
+        return self._given[name]
+
     def choice(self, name: str, choices: Collection[str]) -> str:
         """One of `choices`, the first where none is given."""
         text = self._given.get(name, next(iter(choices)))

@@ -34,7 +34,7 @@ def show() -> Response:
         {
             "unit": trees.type.unit,
             "total": {"value": value, "samples": samples},
-            "functions": [_row(cost) for cost in found.functions],
+            "functions": [row(cost) for cost in found.functions],
             "functions_total": len(found.functions) + found.hidden,
             "hidden": {
                 "functions": found.hidden,
@@ -46,7 +46,7 @@ def show() -> Response:
     )
 
 
-def _row(cost: FunctionCost) -> dict[str, object]:
+def row(cost: FunctionCost) -> dict[str, object]:
     return {
         "function": cost.function,
         "file": cost.file,

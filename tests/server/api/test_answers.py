@@ -29,6 +29,7 @@ REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     "flamegraph-empty": ("/flamegraph", {"query": 'cpu{host_name="z"}', **MINUTE}),
     "top": ("/top", HOST_A),
     "top-total": ("/top", {**HOST_A, "sort": "total", "limit": "2"}),
+    "callers": ("/callers", {**HOST_A, "function": "main"}),
     "selector-mistake": ("/flamegraph", {"query": 'cpu{host_name="a}', **MINUTE}),
     "no-such-path": ("/flame", {}),
 }

@@ -1,0 +1,43 @@
+"""Who calls a function, and what it calls."""
+
+from flask import Blueprint, Response
+
+from profiler.analysis import flamegraph
+from profiler.analysis.callers import sandwich
+from profiler.analysis.flamegraph import MAX_NODES
+from server.api import urls
+from server.api.arguments import SELECTION, Arguments
+from server.api.backend import backend
+from server.api.context import context
+from server.api.flamegraph import MOST_NODES, columns
+from server.api.responses import answer
+from server.api.top import row
+from server.query import selection
+from server.query.forest import forest
+
+blueprint = Blueprint("callers", __name__)
+
+
+@blueprint.get(urls.CALLERS)
+def show() -> Response:
+    given = Arguments(*SELECTION, "function", "file", "binary", "max_nodes")
+    selector, within = given.selector(), given.within()
+    function = given.required("function")
+    max_nodes = given.integer("max_nodes", MAX_NODES, 1, MOST_NODES)
+    with backend().database.read() as transaction:
+        chosen = selection.select(transaction, backend().tenant, selector, within)
+        trees = forest(transaction, backend().functions, chosen)
+        coverage = selection.coverage(chosen)
+        accounts = selection.account(transaction, chosen)
+    found = sandwich(trees, function, given.text("file"), given.text("binary"))
+    value, samples = trees.total
+    return answer(
+        {
+            "unit": trees.type.unit,
+            "total": {"value": value, "samples": samples},
+            "functions": [row(cost) for cost in found.functions],
+            "callers": columns(flamegraph.draw(found.callers, max_nodes)),
+            "callees": columns(flamegraph.draw(found.callees, max_nodes)),
+        }
+        | context(accounts, coverage)
+    )
