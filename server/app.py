@@ -18,9 +18,9 @@ from server.ingest.listener import IngestListener
 from server.ingest.service import IngestService
 from server.maintenance import Maintenance
 from server.metrics import Metrics
-from server.query.function_tree import FunctionTrees
 from server.store import migrations
 from server.store.database import Database
+from server.store.function_tree import FunctionTrees
 from server.store.symbols import SymbolReader
 
 _CONNECTIONS = THREADS + 4
@@ -93,5 +93,5 @@ class Server:
         )
         if config.maintain:
             parts.enter_context(
-                Maintenance(database, config.tenant, config.policy, metrics, self._clock)
+                Maintenance(database, config.tenant, config.policy, metrics, self._clock, functions)
             )

@@ -19,8 +19,10 @@ from profiler.errors import UnavailableError
 from server.metrics import Metrics
 from server.store import compaction, renewal, retention, size, stale
 from server.store.database import Database
+from server.store.function_tree import FunctionTrees
 from server.store.plan import Level
 from server.store.retention import Policy, Step
+from server.store.symbols import SymbolReader
 
 PAUSE_SECONDS = 20.0
 """Between two looks at what is to do."""
@@ -34,12 +36,18 @@ _log = logging.getLogger(__name__)
 
 
 def compaction_phases(
-    database: Database, now_ns: int, *, everything: bool = False
+    database: Database,
+    now_ns: int,
+    trees: FunctionTrees | None = None,
+    *,
+    everything: bool = False,
 ) -> Iterator[list[Step]]:
     """What is to do, in steps; each phase is looked up when the one before is done.
 
-    `everything` compacts also what will be compacted better later.
+    `trees` are those that queries use, if there are any; `everything` compacts also what will be
+    compacted better later.
     """
+    trees = trees or FunctionTrees(SymbolReader())
     with database.read() as transaction:
         pending = compaction.pending(transaction)
     chosen = pending if everything else compaction.due(pending, now_ns)
@@ -48,7 +56,7 @@ def compaction_phases(
     for level in (Level.ALL_HOUR, Level.ALL_DAY):
         with database.read() as transaction:
             marks = renewal.due(stale.marks(transaction, level), now_ns)
-        yield [partial(renewal.renew, database, mark) for mark in _shuffled(marks)]
+        yield [partial(renewal.renew, database, mark, trees) for mark in _shuffled(marks)]
 
 
 def _shuffled(steps: Sequence[T]) -> list[T]:
@@ -66,6 +74,7 @@ class Maintenance:
         policy: Policy,
         metrics: Metrics,
         clock: Clock,
+        trees: FunctionTrees | None = None,
         pause_seconds: float = PAUSE_SECONDS,
     ) -> None:
         self._database = database
@@ -73,6 +82,7 @@ class Maintenance:
         self._policy = policy
         self._metrics = metrics
         self._clock = clock
+        self._trees = trees
         self._pause_seconds = pause_seconds
         self._next_pruning = 0.0
         self._stopping = threading.Event()
@@ -103,7 +113,7 @@ class Maintenance:
 
     def _work(self) -> None:
         now_ns = self._clock.now_ns()
-        self._do(compaction_phases(self._database, now_ns))
+        self._do(compaction_phases(self._database, now_ns, self._trees))
         if time.monotonic() >= self._next_pruning:
             self._next_pruning = time.monotonic() + PRUNE_SECONDS
             self._do(retention.phases(self._database, self._tenant, self._policy, now_ns))

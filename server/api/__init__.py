@@ -7,6 +7,7 @@ from server.api import (
     catalog,
     flamegraph,
     health,
+    history,
     openapi,
     pages,
     problems,
@@ -17,7 +18,7 @@ from server.api import (
 )
 from server.api.backend import Backend, attach
 
-_NOUNS = (catalog, timeline, flamegraph, top, callers, profiles, openapi, health, pages)
+_NOUNS = (catalog, timeline, flamegraph, top, callers, history, profiles, openapi, health, pages)
 
 
 LOOPBACK_NAMES = ["127.0.0.1", "[::1]", "localhost", ".localhost"]

@@ -7,8 +7,8 @@ from flask import Flask, current_app
 
 from profiler.clock import Clock
 from server.metrics import Metrics
-from server.query.function_tree import FunctionTrees
 from server.store.database import Database
+from server.store.function_tree import FunctionTrees
 from server.store.symbols import SymbolReader
 
 _KEY = "profiler"

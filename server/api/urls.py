@@ -10,6 +10,7 @@ TIMELINE = f"{API}/timeline"
 FLAMEGRAPH = f"{API}/flamegraph"
 CALLERS = f"{API}/callers"
 TOP = f"{API}/top"
+HISTORY = f"{API}/history"
 PROFILES = f"{API}/profiles"
 OPENAPI = f"{API}/openapi.json"
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from profiler.analysis import tree
 from profiler.model import ROOT, Labels, Profile, ProfileBuilder, ProfileType
 from server.query.selection import Selection
-from server.query.sums import add_up
 from server.store.catalog import Series
+from server.store.sums import add_up
 from server.store.symbols import SymbolReader, SymbolTree
 
 
@@ -20,7 +20,7 @@ def merged_profile(
 ) -> Profile:
     """All samples of the selection; its window is the range, its labels those that all share."""
     type, within = selection.type, selection.within
-    sums = add_up(transaction, selection)
+    sums = add_up(transaction, selection.groups, selection.kept)
     parts = []
     for log, columns in sums.columns.items():
         found = symbols.tree(transaction, *log)

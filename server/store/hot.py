@@ -176,6 +176,16 @@ def timeline(
             yield Window(t0_ns, duration_ns, int(samples), int(value))
 
 
+def hours(transaction: sa.Connection, group: Group, within: TimeRange) -> set[int]:
+    """Those of the range in which there are rows."""
+    wanted = sa.select((hot.c.t0_ns // HOUR_NS).label("hour")).distinct()
+    return {
+        int(hour)
+        for batch in group.batches()
+        for hour in transaction.execute(wanted.where(*_chosen(batch, within))).scalars()
+    }
+
+
 def first_hour(transaction: sa.Connection, tenant: str, profile_type: str) -> int | None:
     """That of the oldest row."""
     same = (hot.c.scope_id == series.c.scope_id) & (hot.c.series_id == series.c.series_id)

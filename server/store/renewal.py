@@ -8,16 +8,25 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from server.store import rollup, stale
+import numpy as np
+import sqlalchemy as sa
+
+from profiler.analysis import top
+from profiler.model import ProfileType
+from server.store import history, rollup, samples, stale
 from server.store.chunk import sums
 from server.store.codec import Entries
 from server.store.compaction import SETTLED_NS
 from server.store.database import Database
+from server.store.function_tree import FunctionTrees
 from server.store.group import Group
-from server.store.hours import HOUR_NS
+from server.store.history import COSTS, Day
+from server.store.hours import DAY_HOURS, HOUR_NS, hours_range
 from server.store.plan import Level, Run
 from server.store.rollup import ALL, Key, Rollup
 from server.store.stale import Mark
+from server.store.sums import added
+from server.store.symbols import SymbolReader
 from server.store.totals import LARGEST_SUM, Totals
 
 _SERIES_AT_ONCE = 16
@@ -38,10 +47,10 @@ def due(marks: Iterable[Mark], now_ns: int) -> list[Mark]:
     ]
 
 
-def renew(database: Database, mark: Mark) -> bool:
+def renew(database: Database, mark: Mark, trees: FunctionTrees | None = None) -> bool:
     """Makes what `mark` speaks of anew; False where that must be tried again later.
 
-    Several servers may do so at once.
+    Several servers may do so at once. `trees` are those that queries use, if there are any.
     """
     try:
         for rows in _made(database, mark):
@@ -49,10 +58,40 @@ def renew(database: Database, mark: Mark) -> bool:
                 if not stale.holds(transaction, mark):
                     return False
                 rollup.write(transaction, rows)
+        if mark.level is Level.ALL_DAY:
+            with database.read() as transaction:
+                day = _history(transaction, trees or FunctionTrees(SymbolReader()), mark)
+            with database.write() as transaction:
+                if not stale.holds(transaction, mark):
+                    return False
+                history.write(transaction, mark, day)
     except _TooLargeError:
         return False
     with database.write() as transaction:
         return stale.remove(transaction, mark)
+
+
+def _history(transaction: sa.Connection, trees: FunctionTrees, mark: Mark) -> Day:
+    """Hour by hour, so that the sums of one are in memory."""
+    hours = []
+    everything = np.zeros((COSTS, DAY_HOURS), np.int64)
+    scope = Group(mark.profile_type, (mark.scope_id,))
+    for place in range(DAY_HOURS):
+        hour = mark.hour + place
+        within = hours_range(range(hour, hour + 1))
+        with closing(samples.compacted(transaction, [scope], within)) as parts:
+            sums = added(parts)
+        found = trees.forest(transaction, sums, ProfileType(mark.profile_type, ""))
+        costs = top.costs(found)
+        held = costs.held
+        columns = (costs.self_samples, costs.samples, costs.self_values, costs.totals)
+        hours.append(([found.keys[i] for i in held.tolist()], [one[held] for one in columns]))
+        everything[:, place] = sums.samples, sums.samples, sums.value, sums.value
+    keys = {key: number for number, key in enumerate({key for keys, _ in hours for key in keys})}
+    table = np.zeros((COSTS, len(keys), DAY_HOURS), np.int64)
+    for place, (names, numbers) in enumerate(hours):
+        table[:, [keys[name] for name in names], place] = numbers
+    return Day(list(keys), table, everything)
 
 
 def _made(database: Database, mark: Mark) -> Iterator[list[Rollup]]:

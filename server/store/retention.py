@@ -18,7 +18,7 @@ from server.store.database import Database
 from server.store.group import Group
 from server.store.horizon import Horizon
 from server.store.hours import DAY_HOURS, HOUR_NS, hours_range
-from server.store.schema import chunk, rollup, scope, stale
+from server.store.schema import chunk, function_history, rollup, scope, stale
 
 Step = Callable[[], object]
 
@@ -165,7 +165,7 @@ class _Retained:
     def sums(self) -> Iterator[Step]:
         """Removes what is left before the last horizon; a day that it cuts is not read either."""
         before = self._present().hour
-        for table in (rollup, stale):
+        for table in (rollup, function_history, stale):
             for scope_id, hour in self._held(table, range(before)):
                 yield partial(self._remove, table, scope_id, hour)
         yield partial(self._forget, before)

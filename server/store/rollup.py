@@ -115,5 +115,15 @@ def series(transaction: sa.Connection, group: Group, run: Run) -> list[int]:
     return sorted(transaction.execute(wanted).scalars())
 
 
+def hours(transaction: sa.Connection, group: Group, run: Run) -> set[int]:
+    """Those of a run in which there are rollups."""
+    wanted = sa.select(rollup.c.hour).distinct()
+    return {
+        hour
+        for batch in group.batches()
+        for hour in transaction.execute(wanted.where(*batch.among(rollup), *_in(run))).scalars()
+    }
+
+
 def _in(run: Run) -> tuple[sa.ColumnElement[bool], ...]:
     return rollup.c.level == run.level, rollup.c.hour >= run.first, rollup.c.hour < run.end

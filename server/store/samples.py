@@ -39,6 +39,16 @@ def read(transaction: sa.Connection, groups: Sequence[Group], within: TimeRange)
 
     Holds a cursor: close it where it is not read to its end.
     """
+    with closing(compacted(transaction, groups, within)) as parts:
+        yield from parts
+    with closing(fresh(transaction, groups, within)) as parts:
+        yield from parts
+
+
+def compacted(
+    transaction: sa.Connection, groups: Sequence[Group], within: TimeRange
+) -> Generator[Part]:
+    """Of that, what stands in chunks and rollups."""
     for group, planned in _planned(transaction, groups, within):
         for run in planned.runs:
             with closing(rollup.read(transaction, group, run)) as rollups:
@@ -47,6 +57,12 @@ def read(transaction: sa.Connection, groups: Sequence[Group], within: TimeRange)
             with closing(archive.read(transaction, group, range(hour, hour + 1))) as chunks:
                 for stored in chunks:
                     yield _part(stored.cut(within.from_ns, within.to_ns))
+
+
+def fresh(
+    transaction: sa.Connection, groups: Sequence[Group], within: TimeRange
+) -> Generator[Part]:
+    """Of that, what is not yet compacted."""
     for group in groups:
         with closing(hot.read(transaction, group, within)) as rows:
             for row in rows:

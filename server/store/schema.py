@@ -147,7 +147,22 @@ rollup = Table(
     Column("sums", LargeBinary, nullable=False),
 )
 
-# A row where the rollups over an hour or a day are older than what is below them.
+# What each function cost in each hour of a day, of all series of a scope and type. A bucket holds
+# functions whose names begin alike when hashed, bucket 0 the sums of everything.
+function_history = Table(
+    "function_history",
+    metadata,
+    Column("scope_id", BigInteger, nullable=False),
+    Column("profile_type", Text, nullable=False),
+    Column("bucket", Integer, nullable=False),
+    Column("hour", Integer, nullable=False),  # the first one of the day
+    Column("n", Integer, nullable=False),  # functions
+    Column("costs", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("scope_id", "profile_type", "bucket", "hour"),
+)
+
+# A row where the rollups over an hour or a day are older than what is below them; of a day, its
+# function history too.
 stale = Table(
     "stale",
     metadata,

@@ -1,12 +1,22 @@
 """How much a database holds: what `profiler db` prints, and what a limit of bytes is about."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from server.store.database import Database
-from server.store.schema import chunk, hot, metadata, node_log, rollup, scope, stale
+from server.store.schema import (
+    chunk,
+    function_history,
+    hot,
+    metadata,
+    node_log,
+    rollup,
+    scope,
+    stale,
+)
 
 _ROW_BYTES = 120
 """What a row takes beside its blobs: its other columns, and its keys."""
@@ -79,8 +89,12 @@ def chunks_by_hour(transaction: sa.Connection, tenant: str) -> list[tuple[int, i
 
 
 def rollups_by_hour(transaction: sa.Connection, tenant: str) -> list[tuple[int, int]]:
-    bytes = _length(rollup.c.sums) + _ROW_BYTES * sa.func.count()
-    return list(_by_hour(transaction, tenant, rollup, bytes))
+    """Those of the function history go with them."""
+    held: Counter[int] = Counter()
+    for table, blob in ((rollup, rollup.c.sums), (function_history, function_history.c.costs)):
+        bytes = _length(blob) + _ROW_BYTES * sa.func.count()
+        held.update(dict(_by_hour(transaction, tenant, table, bytes)))
+    return sorted(held.items())
 
 
 def _by_hour(

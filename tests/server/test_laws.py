@@ -9,16 +9,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from profiler import selector
-from profiler.analysis import flamegraph
-from profiler.model import Drain
+from profiler.analysis import flamegraph, grouping, top
+from profiler.analysis.grouping import FunctionKey
+from profiler.analysis.top import FunctionCost
+from profiler.model import Drain, Kind, Profile
 from server.ingest.ingester import Ingester
-from server.query import selection
+from server.query import history, selection
 from server.query.forest import forest
-from server.query.function_tree import FunctionTrees
+from server.query.history import History, Wanted
 from server.query.profile import merged_profile
 from server.query.timeline import timeline
 from server.store import compaction, renewal, stale
 from server.store.database import Database
+from server.store.function_tree import FunctionTrees
 from server.store.hours import TimeRange
 from server.store.plan import Level
 from server.store.symbols import SymbolReader
@@ -113,15 +116,56 @@ class Expected:
         inside = [one for one in drains if within.from_ns <= one.start_ns < within.to_ns]
         self.stacks: Counter[tuple[str, ...]] = Counter()
         self.buckets: Counter[int] = Counter()
+        self.costs: Counter[tuple[FunctionKey, int, str]] = Counter()
+        """Of each function and hour, self and total samples."""
         for one in inside:
             for profile in one.profiles:
                 if profile.type.name == meant.profile_type and meant.matches(dict(profile.labels)):
                     self.stacks.update(builders.stacks(profile))
                     self.buckets[one.start_ns // HOUR] += profile.total_samples
+                    self._count(profile, one.start_ns // HOUR)
         self.taken = sum(one.taken for one in inside)
         self.losses: Counter[str] = Counter()
         for one in inside:
             self.losses.update(one.losses)
+
+    def _count(self, profile: Profile, hour: int) -> None:
+        for stack, samples, _ in profile.stacks():
+            functions = [grouping.key(frame) for frame in stack]
+            for leaf in functions[-1:]:
+                self.costs[leaf, hour, "self"] += samples
+            for function in set(functions):
+                self.costs[function, hour, "total"] += samples
+
+    def by_hour(self, name: str) -> Counter[tuple[FunctionKey, int, str]]:
+        return Counter({cell: n for cell, n in self.costs.items() if cell[0][0] == name and n})
+
+    def by_function(self) -> Counter[tuple[FunctionKey, str]]:
+        """Without threads."""
+        found: Counter[tuple[FunctionKey, str]] = Counter()
+        for (function, _, cost), samples in self.costs.items():
+            if function[-1] is not Kind.THREAD:
+                found[function, cost] += samples
+        return +found
+
+
+def by_function(costs: list[FunctionCost]) -> Counter[tuple[FunctionKey, str]]:
+    found: Counter[tuple[FunctionKey, str]] = Counter()
+    for cost in costs:
+        function = cost.function, cost.file, cost.binary, cost.kind
+        found[function, "self"] = cost.self_samples
+        found[function, "total"] = cost.total_samples
+    return +found
+
+
+def by_hour(past: History) -> Counter[tuple[FunctionKey, int, str]]:
+    found: Counter[tuple[FunctionKey, int, str]] = Counter()
+    for function, costs in past.functions.items():
+        for hour, self_samples, total_samples, *_ in zip(past.hours, *costs.tolist(), strict=True):
+            found[function, hour, "self"] = self_samples
+            found[function, hour, "total"] = total_samples
+        assert (costs[2:] == costs[:2] * builders.PERIOD_NS).all()
+    return +found
 
 
 def maintain(database: Database, compact: int, renew: int) -> None:
@@ -150,11 +194,11 @@ def maintain(database: Database, compact: int, renew: int) -> None:
 )
 def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
     database: Database,
-    history: tuple[list[Drain], list[Delivery]],
+    sent: tuple[list[Drain], list[Delivery]],
     chosen: str,
     edges: list[int],
 ) -> None:
-    drains, deliveries = history
+    drains, deliveries = sent
     tenant = next(tenants)
     # A cache for nearly nothing and epochs of a few nodes: every path is taken.
     servers = [
@@ -177,8 +221,10 @@ def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
     with database.read() as transaction:
         found = selection.select(transaction, tenant, selector.parse(chosen), within)
         profile = merged_profile(transaction, symbols, found)
-        graph = flamegraph.draw(forest(transaction, trees, found), 10**6)
+        drawn = forest(transaction, trees, found)
+        graph = flamegraph.draw(drawn, 10**6)
         shown = timeline(transaction, found, HOUR)
+        past = history.read(transaction, trees, found, Wanted("f"))
         everything = selection.select(transaction, tenant, selector.parse("cpu"), within)
         accounts = selection.account(transaction, everything)
 
@@ -188,6 +234,12 @@ def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
     assert dict(zip(shown.times_ns, shown.samples, strict=True)) == {
         time_ns: expected.buckets[time_ns // HOUR] for time_ns in shown.times_ns
     }
+    assert by_function(top.functions(drawn).functions) == expected.by_function()
+    assert by_hour(past) == expected.by_hour("f")
+    assert dict(zip(past.hours, past.everything[1].tolist(), strict=True)) == {
+        hour: expected.buckets[hour] for hour in past.hours
+    }
+    assert (past.everything[3] == past.everything[1] * builders.PERIOD_NS).all()
     assert sum(total.samples for total in found.totals.values()) == profile.total_samples
     assert (accounts.taken, Counter(accounts.losses)) == (expected.taken, expected.losses)
     assert accounts.taken == accounts.stored + sum(accounts.losses.values())

@@ -30,6 +30,7 @@ REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     "top": ("/top", HOST_A),
     "top-total": ("/top", {**HOST_A, "sort": "total", "limit": "2"}),
     "callers": ("/callers", {**HOST_A, "function": "main"}),
+    "history": ("/history", {**HOST_A, "function": "recurse"}),
     "selector-mistake": ("/flamegraph", {"query": 'cpu{host_name="a}', **MINUTE}),
     "no-such-path": ("/flame", {}),
 }

@@ -57,6 +57,7 @@ def sqlite_server(tmp_path: Path) -> Iterator[Server]:
         ("timeline", {"from": "now-30d", "step": "1s"}, "step", "at most 11000: use 300s or more"),
         ("top", {"sort": "name"}, "sort", "choose from self, total"),
         ("top", {"limit": "-1"}, "limit", "expected a number from 0"),
+        ("history", {"function": "f", "from": "now-500d"}, "from", "hours, at most 11000"),
         ("callers", {}, "function", "is to be given"),
         ("profiles", {"format": "jfr"}, "format", "choose from folded, pprof, speedscope"),
         ("profiles", {"format": "pprof", "value": "value"}, "value", "only folded has the choice"),

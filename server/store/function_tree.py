@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from profiler.analysis import grouping
-from profiler.analysis.forest import Shape, Tree, below, shape
+from profiler.analysis.forest import Forest, Shape, Tree, below, shape
 from profiler.analysis.frames import FrameTable
 from profiler.analysis.grouping import FunctionKey
 from profiler.analysis.tree import levels
-from profiler.model import Frame
-from server.query.sums import Log
+from profiler.model import Frame, ProfileType
 from server.store.bounded import BoundedCache
+from server.store.sums import Log, Sums
 from server.store.symbols import CACHED_NODES, SymbolReader, SymbolTree
 
 _MOST_FUNCTIONS = 1 << 20
@@ -47,25 +47,28 @@ class FunctionTree:
     def sums(self, samples: NDArray[np.int64], values: NDArray[np.int64], period: int) -> Tree:
         """Columns of the log's nodes, by node alone and with everything below it; `period` is the
         value of each sample, or 0."""
-        alone = self._added(samples)
+        alone = self.alone(samples)
         if not period:
-            return Tree.of(self.shape, self._added(values), alone)
+            return Tree.of(self.shape, self.alone(values), alone)
         all_samples = below(self.shape, alone)
         return Tree(self.shape, alone * period, alone, all_samples * period, all_samples)
 
-    def _added(self, column: NDArray[np.int64]) -> NDArray[np.int64]:
+    def alone(self, column: NDArray[np.int64]) -> NDArray[np.int64]:
+        """A column of the log's nodes, by node of the shape."""
         added = np.zeros(len(self.shape), np.int64)
         np.add.at(added, self.place_of, column)
         return added
 
 
-def _empty() -> FunctionTree:
-    root, none = np.array([-1], np.int32), np.array([], np.int32)
-    zero = np.zeros(1, np.int32)
-    alone = Shape(root, root, zero, zero + 1)
-    return FunctionTree(
-        alone, zero.astype(np.intp), zero, root, root, none, none.astype(np.int64), none
-    )
+_ROOT = np.full(1, -1, np.int32)
+_ZERO = np.zeros(1, np.int32)
+_NONE = np.zeros(0, np.int32)
+_SHAPE = Shape(_ROOT, _ROOT, _ZERO, _ZERO + 1)
+
+_EMPTY = FunctionTree(
+    _SHAPE, np.zeros(1, np.intp), _ZERO, _ROOT, _ROOT, _NONE, np.zeros(0, np.int64), _NONE
+)
+_ROOT_ALONE = _EMPTY.sums(np.zeros(1, np.int64), np.zeros(1, np.int64), 0)
 
 
 @dataclass(slots=True)
@@ -140,8 +143,17 @@ class FunctionTrees:
             numbers = self._numbers
             return Found(trees, numbers.keys, numbers.ranks, numbers.frames)
 
+    def forest(self, transaction: sa.Connection, sums: Sums, type: ProfileType) -> Forest:
+        """Sums as trees of functions, one a log."""
+        found = self.of(transaction, sums.columns)
+        made = tuple(
+            tree.sums(*columns.of(log, len(tree.node_of)), sums.period)
+            for tree, (log, columns) in zip(found.trees, sums.columns.items(), strict=True)
+        )
+        return Forest(made or (_ROOT_ALONE,), found.keys, found.ranks, found.frames, type)
+
     def _extended(self, log: Log, symbols: SymbolTree) -> FunctionTree:
-        tree = self._trees.get(log) or _empty()
+        tree = self._trees.get(log) or _EMPTY
         if len(tree.node_of) < len(symbols.parents):
             tree = self._extend(tree, symbols)
             self._trees.put(log, tree)

@@ -1,5 +1,6 @@
-"""The samples of a selection, added up: a column a log, without touching a stack."""
+"""The samples of some series, added up: a column a log, without touching a stack."""
 
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -8,9 +9,10 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from profiler.errors import UsageError
-from server.query.selection import Selection
 from server.store import samples
 from server.store.blob import DamagedError
+from server.store.group import Group
+from server.store.hours import TimeRange
 from server.store.samples import Part
 from server.store.totals import LARGEST_SUM
 
@@ -20,9 +22,12 @@ Log = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sums:
-    """`columns` by log, in the order of logs; `period` of all samples, 0 where it varies."""
+    """`columns` by log, in the order of logs, and their sums; `period` of all samples, 0 where it
+    varies."""
 
     columns: dict[Log, "Columns"]
+    samples: int
+    value: int
     period: int
 
 
@@ -60,17 +65,22 @@ class Columns:
         return self._samples[:nodes], self._values[:nodes]
 
 
-def add_up(transaction: sa.Connection, selection: Selection) -> Sums:
+def add_up(transaction: sa.Connection, groups: Sequence[Group], within: TimeRange) -> Sums:
+    """Of the profiles that begin in the range; raises UsageError where the sums leave 64 bits."""
+    with closing(samples.read(transaction, groups, within)) as parts:
+        return added(parts)
+
+
+def added(parts: Iterable[Part]) -> Sums:
     """Raises UsageError where the sums leave 64 bits."""
     columns: dict[Log, Columns] = {}
     periods = set()
     count = value = 0
-    with closing(samples.read(transaction, selection.groups, selection.kept)) as parts:
-        for part in parts:
-            periods.add(part.period)
-            count, value = count + part.samples, value + part.value
-            if max(count, value) > LARGEST_SUM:
-                raise UsageError("the sums of this range exceed 64 bits: choose a shorter range")
-            columns.setdefault((part.scope_id, part.epoch), Columns()).add(part)
+    for part in parts:
+        periods.add(part.period)
+        count, value = count + part.samples, value + part.value
+        if max(count, value) > LARGEST_SUM:
+            raise UsageError("the sums of this range exceed 64 bits: choose a shorter range")
+        columns.setdefault((part.scope_id, part.epoch), Columns()).add(part)
     (period,) = periods if len(periods) == 1 else (0,)
-    return Sums({log: columns[log] for log in sorted(columns)}, period)
+    return Sums({log: columns[log] for log in sorted(columns)}, count, value, period)

@@ -1,0 +1,212 @@
+"""What a function cost in each hour of a range, exactly, wherever its samples stand.
+
+Days of whole services come from the function history, hours that are not in it from the widest sums
+there are, and what is not yet compacted is added to both.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from profiler.analysis.grouping import FunctionKey
+from profiler.errors import UsageError
+from server.query.selection import Selection
+from server.store import history, hot, rollup, samples, stale
+from server.store.function_tree import FunctionTree, FunctionTrees
+from server.store.group import Group
+from server.store.history import COSTS, Costs
+from server.store.hours import DAY_HOURS, HOUR_NS, TimeRange
+from server.store.plan import Level, Run, Stale
+from server.store.sums import Columns, Log, added
+
+MOST_CELLS = 1 << 20
+"""Functions times hours: 32 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The functions of a name, or those of them in a file and binary."""
+
+    function: str
+    file: str | None = None
+    binary: str | None = None
+
+    def means(self, key: FunctionKey) -> bool:
+        function, file, binary, _ = key
+        return (
+            function == self.function
+            and self.file in (None, file)
+            and self.binary in (None, binary)
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """Costs by cost and hour, from the hour in which the range begins."""
+
+    hours: range
+    everything: Costs
+    functions: dict[FunctionKey, Costs]
+    """Largest total first."""
+
+
+def read(
+    transaction: sa.Connection, trees: FunctionTrees, selection: Selection, wanted: Wanted
+) -> History:
+    """Raises UsageError where there are too many functions of that name."""
+    found = _Found(selection.kept.hours, wanted)
+    other: defaultdict[int, list[Group]] = defaultdict(list)
+    marked = stale.read(transaction, selection.selector.profile_type)
+    for group in selection.groups:
+        for part, days in _by_days(group, selection.kept, marked):
+            found.add_days(transaction, part, days)
+            for hour in _others(transaction, part, selection.kept, days):
+                other[hour].append(part)
+    fresh = set().union(
+        *(hot.hours(transaction, group, selection.kept) for group in selection.groups)
+    )
+    places = _Places(transaction, trees, wanted)
+    for hour in sorted(fresh | other.keys()):
+        within = _clipped(hour, selection.kept)
+        with (
+            closing(samples.compacted(transaction, other[hour], within)) as old,
+            closing(samples.fresh(transaction, selection.groups, within)) as new,
+        ):
+            sums = added(chain(old, new))
+        found.add(hour, None, [sums.samples, sums.samples, sums.value, sums.value])
+        for key, costs in places.costs(sums.columns):
+            found.add(hour, key, costs)
+    return found.history()
+
+
+def _by_days(
+    group: Group, within: TimeRange, marked: dict[int, Stale]
+) -> Iterator[tuple[Group, frozenset[int]]]:
+    """The scopes of a group, by the days of which there is a history."""
+    first, end = -(-within.from_ns // HOUR_NS), within.to_ns // HOUR_NS
+    first, end = -(-first // DAY_HOURS) * DAY_HOURS, end // DAY_HOURS * DAY_HOURS
+    whole = frozenset(range(first, end, DAY_HOURS) if group.whole else ())
+    scopes: defaultdict[frozenset[int], list[int]] = defaultdict(list)
+    for scope_id in group.scope_ids:
+        scopes[whole - marked.get(scope_id, Stale()).days].append(scope_id)
+    for days, scope_ids in scopes.items():
+        yield replace(group, scope_ids=tuple(scope_ids)), days
+
+
+def _others(
+    transaction: sa.Connection, group: Group, within: TimeRange, days: frozenset[int]
+) -> Iterator[int]:
+    """The hours beside those days in which something is compacted."""
+    hours = within.hours
+    held = rollup.hours(transaction, group, Run(Level.SERIES_HOUR, hours.start, hours.stop))
+    return (hour for hour in held if hour // DAY_HOURS * DAY_HOURS not in days)
+
+
+def _clipped(hour: int, within: TimeRange) -> TimeRange:
+    return TimeRange(max(hour * HOUR_NS, within.from_ns), min((hour + 1) * HOUR_NS, within.to_ns))
+
+
+class _Found:
+    """Adds up what is found."""
+
+    def __init__(self, hours: range, wanted: Wanted) -> None:
+        self._hours = hours
+        self._wanted = wanted
+        self._everything = self._nothing()
+        self._functions: defaultdict[FunctionKey, Costs] = defaultdict(self._another)
+
+    def _nothing(self) -> Costs:
+        return np.zeros((COSTS, len(self._hours)), np.int64)
+
+    def _another(self) -> Costs:
+        most = max(MOST_CELLS // len(self._hours), 1)
+        if len(self._functions) >= most:
+            raise UsageError(
+                f"more than {most} functions {self._wanted.function!r:.80} in this range: "
+                "choose a file or binary, or a shorter range"
+            )
+        return self._nothing()
+
+    def add(self, hour: int, key: FunctionKey | None, costs: Costs | list[int]) -> None:
+        at = hour - self._hours.start
+        (self._everything if key is None else self._functions[key])[:, at] += costs
+
+    def add_days(self, transaction: sa.Connection, group: Group, days: frozenset[int]) -> None:
+        if not days:
+            return
+        span = range(min(days), max(days) + 1)
+        for row in history.read(
+            transaction, group.profile_type, group.scope_ids, span, self._wanted.function
+        ):
+            if row.hour in days and (row.key is None or self._wanted.means(row.key)):
+                sums = self._everything if row.key is None else self._functions[row.key]
+                at = row.hour - self._hours.start
+                sums[:, at : at + DAY_HOURS] += row.costs
+
+    def history(self) -> History:
+        def rank(item: tuple[FunctionKey, Costs]) -> tuple[int, FunctionKey]:
+            return -int(item[1][3].sum()), item[0]
+
+        held = ((key, costs) for key, costs in self._functions.items() if costs.any())
+        return History(self._hours, self._everything, dict(sorted(held, key=rank)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """Where a function stands in a tree: its nodes, and those with none of it above them."""
+
+    key: FunctionKey
+    nodes: NDArray[np.intp]
+    outermost: NDArray[np.intp]
+
+
+class _Places:
+    """What the functions that are wanted cost, by sums of logs."""
+
+    def __init__(self, transaction: sa.Connection, trees: FunctionTrees, wanted: Wanted) -> None:
+        self._transaction = transaction
+        self._trees = trees
+        self._wanted = wanted
+        self._known: dict[Log, tuple[FunctionTree, list[_Place]]] = {}
+
+    def costs(self, sums: dict[Log, Columns]) -> Iterator[tuple[FunctionKey, Costs]]:
+        self._look_up([log for log in sums if log not in self._known])
+        for log, columns in sums.items():
+            tree, places = self._known[log]
+            if places:
+                yield from _costs(tree, places, columns.of(log, len(tree.node_of)))
+
+    def _look_up(self, logs: list[Log]) -> None:
+        if not logs:
+            return
+        found = self._trees.of(self._transaction, logs)
+        meant = [n for n in range(len(found.ranks)) if self._wanted.means(found.keys[n])]
+        for log, tree in zip(logs, found.trees, strict=True):
+            places = [_place(tree, found.keys[number], number) for number in meant]
+            self._known[log] = tree, [place for place in places if len(place.nodes)]
+
+
+def _place(tree: FunctionTree, key: FunctionKey, number: int) -> _Place:
+    nodes = np.flatnonzero(tree.shape.functions == number)
+    ends = np.maximum.accumulate(tree.shape.end[nodes])
+    nested = np.zeros(len(nodes), bool)
+    nested[1:] = nodes[1:] < ends[:-1]
+    return _Place(key, nodes, nodes[~nested])
+
+
+def _costs(
+    tree: FunctionTree, places: Iterable[_Place], columns: tuple[NDArray[np.int64], ...]
+) -> Iterator[tuple[FunctionKey, Costs]]:
+    alone = np.stack([tree.alone(column) for column in columns])
+    upto = np.concatenate([np.zeros((2, 1), np.int64), np.cumsum(alone, axis=1)], axis=1)
+    for place in places:
+        self_sums = alone[:, place.nodes].sum(axis=1)
+        ends = tree.shape.end[place.outermost]
+        totals = (upto[:, ends] - upto[:, place.outermost]).sum(axis=1)
+        yield place.key, np.stack([self_sums, totals], axis=1).ravel()
