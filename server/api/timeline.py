@@ -1,5 +1,6 @@
 """Sums by time."""
 
+import numpy as np
 from flask import Blueprint, Response
 
 from profiler.timerange import SECOND
@@ -8,13 +9,19 @@ from server.api.arguments import SELECTION, Arguments, ParameterError
 from server.api.backend import backend
 from server.api.responses import answer
 from server.query import selection
-from server.query.timeline import buckets, timeline
+from server.query.labels import ByLabel, by_label
+from server.query.timeline import Timeline, buckets, timeline
 from server.store.hours import TimeRange
+from server.store.totals import Totals
 
 MOST_BUCKETS = 11_000
 """Prometheus' own limit: no screen is wider, and a mistyped step must not cost memory."""
 
 _USUAL_BUCKETS = 200
+
+_USUAL_GROUPS = 10
+
+_MOST_GROUPS = 100
 
 _LEAST_USUAL_NS = 10 * SECOND
 """Collectors drain every ten seconds: in shorter buckets a steady load would look like a comb."""
@@ -37,12 +44,18 @@ blueprint = Blueprint("timeline", __name__)
 
 @blueprint.get(urls.TIMELINE)
 def show() -> Response:
-    given = Arguments(*SELECTION, "step")
+    given = Arguments(*SELECTION, "step", "by", "max_groups")
     selector, within = given.selector(), given.within()
     step_ns = _step(given.duration("step"), within)
+    by, most = given.text("by"), given.integer("max_groups", _USUAL_GROUPS, 1, _MOST_GROUPS)
     with backend().database.read() as transaction:
         chosen = selection.select(transaction, backend().tenant, selector, within)
-        shown = timeline(transaction, chosen, step_ns)
+        if by is None:
+            shown, groups = timeline(transaction, chosen, step_ns), {}
+        else:
+            found = by_label(chosen, by, most)
+            shown = timeline(transaction, chosen, step_ns, found.lines)
+            groups = _groups(by, found, shown)
     return answer(
         {
             "unit": chosen.type.unit,
@@ -53,7 +66,26 @@ def show() -> Response:
             "values": shown.values,
             "samples": shown.samples,
         }
+        | groups
     )
+
+
+def _groups(name: str, found: ByLabel, shown: Timeline) -> dict[str, object]:
+    lines = [_line(total, shown, number) for number, total in enumerate(found.totals.values())]
+    return {
+        "by": name,
+        "groups": [
+            {"label_value": value} | line for value, line in zip(found.totals, lines, strict=True)
+        ],
+        "rest": {"groups": found.others} | _line(found.rest, shown, len(lines)),
+    }
+
+
+def _line(total: Totals, shown: Timeline, number: int) -> dict[str, object]:
+    nothing = np.zeros((2, len(shown.times_ns)), np.int64)
+    samples, values = shown.lines[:, number] if number < shown.lines.shape[1] else nothing
+    sums = {"value": total.value, "samples": total.samples}
+    return {"total": sums, "values": values, "samples": samples}
 
 
 def _step(asked_ns: int | None, within: TimeRange) -> int:

@@ -2,9 +2,13 @@
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 from sqlalchemy.exc import IntegrityError
 
 from profiler.errors import FormatError
@@ -13,7 +17,8 @@ from server.store.database import insert_many
 from server.store.group import Group
 from server.store.hours import HOUR_NS, TimeRange
 from server.store.schema import hot, scope, series
-from server.store.totals import LARGEST_SUM, Bucket, Totals, Window
+from server.store.spread import Windows
+from server.store.totals import LARGEST_SUM, Totals
 
 _ROWS_A_FETCH = 1000
 
@@ -154,26 +159,35 @@ def totals(
 
 
 def timeline(
-    transaction: sa.Connection, group: Group, within: TimeRange, origin_ns: int, step_ns: int
-) -> Iterator[Bucket | Window]:
-    """In no order: sums of the rows whose window lies in one bucket, and of those of each other
-    window. A window may come more than once."""
-    number = ((hot.c.t0_ns - origin_ns) // step_ns).label("number")
+    transaction: sa.Connection, group: Group, within: TimeRange, buckets: range
+) -> Iterator[Windows]:
+    """In no order, by series: sums of the rows whose window lies in one bucket, at its start, and
+    the window of each other row."""
+    number = ((hot.c.t0_ns - buckets.start) // buckets.step).label("number")
     last_ns = hot.c.t0_ns + sa.case((hot.c.duration_ns > 0, hot.c.duration_ns - 1), else_=0)
-    inside = (last_ns - origin_ns) // step_ns == number
-    sums = sa.select(number, sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value))
-    window = (hot.c.t0_ns, hot.c.duration_ns)
-    windows = sa.select(*window, sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value))
+    inside = (last_ns - buckets.start) // buckets.step == number
+    key = (hot.c.scope_id, hot.c.series_id)
+    sums = (sa.func.sum(hot.c.samples), sa.func.sum(hot.c.value))
+    summed = sa.select(*key, number, *sums).group_by(*key, number)
+    alone = sa.select(*key, hot.c.t0_ns, hot.c.duration_ns, hot.c.samples, hot.c.value)
     for batch in group.batches():
         chosen = _chosen(batch, within)
-        for bucket, samples, value in transaction.execute(
-            sums.where(*chosen, inside).group_by(number)
+        for scope_id, (series_ids, numbers, *counts) in _columns(
+            transaction, summed.where(*chosen, inside)
         ):
-            yield Bucket(int(bucket), int(samples), int(value))
-        for t0_ns, duration_ns, samples, value in transaction.execute(
-            windows.where(*chosen, ~inside).group_by(*window)
-        ):
-            yield Window(t0_ns, duration_ns, int(samples), int(value))
+            starts_ns = buckets.start + numbers * buckets.step
+            yield Windows(scope_id, series_ids, starts_ns, np.zeros_like(numbers), *counts)
+        for scope_id, columns in _columns(transaction, alone.where(*chosen, ~inside)):
+            yield Windows(scope_id, *columns)
+
+
+def _columns(
+    transaction: sa.Connection, wanted: sa.Select[Any]
+) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """By scope, all columns but that of the scope."""
+    rows = transaction.execute(wanted.order_by(hot.c.scope_id))
+    for scope_id, found in groupby(rows, key=itemgetter(0)):
+        yield scope_id, np.array([[*map(int, row[1:])] for row in found], np.int64).T
 
 
 def hours(transaction: sa.Connection, group: Group, within: TimeRange) -> set[int]:

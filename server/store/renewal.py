@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from profiler.analysis import top
 from profiler.model import ProfileType
-from server.store import history, rollup, samples, stale
+from server.store import history, minutes, rollup, samples, stale
 from server.store.chunk import sums
 from server.store.codec import Entries
 from server.store.compaction import SETTLED_NS
@@ -58,6 +58,13 @@ def renew(database: Database, mark: Mark, trees: FunctionTrees | None = None) ->
                 if not stale.holds(transaction, mark):
                     return False
                 rollup.write(transaction, rows)
+        if mark.level is Level.ALL_HOUR:
+            with database.read() as transaction:
+                hour = minutes.made(transaction, mark)
+            with database.write() as transaction:
+                if not stale.holds(transaction, mark):
+                    return False
+                minutes.write(transaction, mark, hour)
         if mark.level is Level.ALL_DAY:
             with database.read() as transaction:
                 day = _history(transaction, trees or FunctionTrees(SymbolReader()), mark)

@@ -18,7 +18,7 @@ from server.store.database import Database
 from server.store.group import Group
 from server.store.horizon import Horizon
 from server.store.hours import DAY_HOURS, HOUR_NS, hours_range
-from server.store.schema import chunk, function_history, rollup, scope, stale
+from server.store.schema import chunk, function_history, minutes, rollup, scope, stale
 
 Step = Callable[[], object]
 
@@ -136,8 +136,10 @@ class _Retained:
 
     def chunks(self) -> Iterator[Step]:
         """Removes those of which only sums are kept."""
-        for scope_id, hour in self._held(chunk, range(self._present().minute)):
-            yield partial(self._remove, chunk, scope_id, hour)
+        before = self._present().minute
+        for table in (chunk, minutes):
+            for scope_id, hour in self._held(table, range(before)):
+                yield partial(self._remove, table, scope_id, hour)
 
     def thinning(self) -> Iterator[Step]:
         """Merges profiles to minutes."""

@@ -6,7 +6,10 @@ caches, made from those below; `stale` knows which of them must not be used.
 
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
+import numpy as np
 import sqlalchemy as sa
 
 from server.store.codec import Entries, decode_sums, encode_sums
@@ -15,7 +18,8 @@ from server.store.group import Group
 from server.store.hours import HOUR_NS
 from server.store.plan import Level, Run
 from server.store.schema import rollup
-from server.store.totals import Totals, Window
+from server.store.spread import Windows
+from server.store.totals import Totals
 
 ALL = 0
 """The series number of what sums up all of them."""
@@ -98,15 +102,16 @@ def totals(transaction: sa.Connection, group: Group, run: Run) -> Iterator[tuple
             yield scope_id, series_id, Totals(*map(int, found))
 
 
-def windows(transaction: sa.Connection, group: Group, run: Run) -> Iterator[Window]:
-    """The sums of each hour or day of a run."""
-    sums = map(sa.func.sum, (rollup.c.samples, rollup.c.value))
-    wanted = sa.select(rollup.c.hour, *sums).group_by(rollup.c.hour)
+def windows(transaction: sa.Connection, group: Group, run: Run) -> Iterator[Windows]:
+    """The sums of each series and hour or day of a run."""
+    columns = (rollup.c.series_id, rollup.c.hour, rollup.c.samples, rollup.c.value)
+    wanted = sa.select(rollup.c.scope_id, *columns).order_by(rollup.c.scope_id)
     for batch in group.batches():
-        for hour, samples, value in transaction.execute(
-            wanted.where(*batch.among(rollup), *_in(run))
-        ):
-            yield Window(hour * HOUR_NS, run.level.hours * HOUR_NS, int(samples), int(value))
+        rows = transaction.execute(wanted.where(*batch.among(rollup), *_in(run)))
+        for scope_id, found in groupby(rows, key=itemgetter(0)):
+            series_ids, hours, samples, values = np.array([row[1:] for row in found], np.int64).T
+            length = np.full(len(hours), run.level.hours * HOUR_NS)
+            yield Windows(scope_id, series_ids, hours * HOUR_NS, length, samples, values)
 
 
 def series(transaction: sa.Connection, group: Group, run: Run) -> list[int]:

@@ -5,21 +5,21 @@ once. A profile belongs to a range when it begins there.
 """
 
 from collections import defaultdict
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-import numpy as np
 import sqlalchemy as sa
 
-from server.store import archive, hot, rollup, stale
-from server.store.chunk import Times
+from server.store import archive, hot, minutes, rollup, stale
 from server.store.codec import Entries
 from server.store.group import Group
-from server.store.hours import TimeRange
+from server.store.hours import HOUR_NS, TimeRange
+from server.store.minutes import MINUTE_NS, Minutes, windows_of
 from server.store.plan import Level, Plan, Run, Stale, plan
 from server.store.rollup import Rollup
-from server.store.totals import Bucket, Totals, Window
+from server.store.spread import Windows
+from server.store.totals import Totals
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +84,56 @@ def timeline(
     groups: Sequence[Group],
     within: TimeRange,
     first_chunk: int,
-    origin_ns: int,
-    step_ns: int,
-) -> Iterator[Bucket | Window]:
-    """In no order: sums of the profiles whose window lies in one bucket, and of those of each
-    other window. Either may come more than once. Before the hour of the first chunk, an hour is
-    one window."""
+    buckets: range,
+) -> Iterator[Windows | Minutes]:
+    """In no order: profiles and sums of some with their windows, and minutes, for buckets that hold
+    whole ones. Of minutes, also those of other series. Before the hour of the first chunk, an
+    hour is one window."""
     hours = within.hours
+    chunked = range(max(hours.start, first_chunk), hours.stop)
     for group in groups:
-        yield from hot.timeline(transaction, group, within, origin_ns, step_ns)
+        yield from hot.timeline(transaction, group, within, buckets)
         if hours.start < first_chunk:
             run = Run(Level.SERIES_HOUR, hours.start, min(hours.stop, first_chunk))
             yield from rollup.windows(transaction, group, run)
-        chunked = range(max(hours.start, first_chunk), hours.stop)
-        for key, times in archive.times(transaction, group, chunked):
-            inside = times[times.between(within.from_ns, within.to_ns)]
-            yield from _placed(inside, key.period, origin_ns, step_ns)
+        found: dict[int, set[int]] = {}
+        if not (buckets.start % MINUTE_NS or buckets.step % MINUTE_NS):
+            for one in _minutes(transaction, group, within, chunked):
+                found.setdefault(one.scope_id, set()).add(one.hour)
+                yield one
+        for scopes, others in _others(group, chunked, found):
+            for key, times in archive.times(transaction, scopes, others):
+                inside = times[times.between(within.from_ns, within.to_ns)]
+                yield windows_of(key, inside)
+
+
+def _minutes(
+    transaction: sa.Connection, group: Group, within: TimeRange, chunked: range
+) -> Iterator[Minutes]:
+    """Those of whole hours that are up to date."""
+    whole = range(max(-(-within.from_ns // HOUR_NS), chunked.start), within.to_ns // HOUR_NS)
+    if not whole:
+        return
+    marked = stale.read(transaction, group.profile_type)
+    for one in minutes.read(transaction, group.profile_type, group.scope_ids, whole):
+        if one.hour not in marked.get(one.scope_id, Stale()).hours:
+            yield one
+
+
+def _others(
+    group: Group, hours: range, found: Mapping[int, set[int]]
+) -> Iterator[tuple[Group, range]]:
+    """The hours that were not found, in runs; scopes of which the same were found together."""
+    scopes: defaultdict[frozenset[int], list[int]] = defaultdict(list)
+    for scope_id in group.scope_ids:
+        scopes[frozenset(found.get(scope_id, ()))].append(scope_id)
+    for known, scope_ids in scopes.items():
+        part = replace(group, scope_ids=tuple(scope_ids))
+        first = hours.start
+        for hour in (*sorted(known), hours.stop):
+            if first < hour:
+                yield part, range(first, hour)
+            first = hour + 1
 
 
 def _planned(
@@ -138,21 +172,3 @@ def _totals(
                 yield key.scope_id, key.series_id, inside.totals(key.period)
     for group in groups:
         yield from hot.totals(transaction, group, within)
-
-
-def _placed(times: Times, period: int, origin_ns: int, step_ns: int) -> Iterator[Bucket | Window]:
-    """The profiles of a chunk as `timeline` yields them."""
-    number = (times.t0_ns - origin_ns) // step_ns
-    last = (times.t0_ns + np.maximum(times.duration_ns - 1, 0) - origin_ns) // step_ns
-    values = times.values if len(times.values) else times.samples * period
-    inside = last == number
-    starts = np.flatnonzero(np.diff(number[inside], prepend=-1))
-    if len(starts):
-        yield from map(
-            Bucket,
-            number[inside][starts].tolist(),
-            np.add.reduceat(times.samples[inside], starts).tolist(),
-            np.add.reduceat(values[inside], starts).tolist(),
-        )
-    columns = (times.t0_ns, times.duration_ns, times.samples, values)
-    yield from map(Window, *(column[~inside].tolist() for column in columns))

@@ -161,8 +161,19 @@ function_history = Table(
     PrimaryKeyConstraint("scope_id", "profile_type", "bucket", "hour"),
 )
 
-# A row where the rollups over an hour or a day are older than what is below them; of a day, its
-# function history too.
+# What the series of a scope and type counted in each minute of an hour.
+minutes = Table(
+    "minutes",
+    metadata,
+    Column("scope_id", BigInteger, nullable=False),
+    Column("profile_type", Text, nullable=False),
+    Column("hour", Integer, nullable=False),
+    Column("sums", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("scope_id", "profile_type", "hour"),
+)
+
+# A row where the rollups over an hour or a day are older than what is below them; of an hour,
+# its minutes too, of a day, its function history.
 stale = Table(
     "stale",
     metadata,

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import count
 
+import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,13 +18,15 @@ from server.ingest.ingester import Ingester
 from server.query import history, selection
 from server.query.forest import forest
 from server.query.history import History, Wanted
+from server.query.labels import by_label
 from server.query.profile import merged_profile
-from server.query.timeline import timeline
+from server.query.timeline import buckets, timeline
 from server.store import compaction, renewal, stale
 from server.store.database import Database
 from server.store.function_tree import FunctionTrees
 from server.store.hours import TimeRange
 from server.store.plan import Level
+from server.store.spread import Spread, Windows
 from server.store.symbols import SymbolReader
 from tests import builders
 from tests.profiler.analysis.test_flamegraph import paths
@@ -43,11 +46,15 @@ SELECTORS = (
 )
 HOUR = 3600 * SECOND
 STARTS = [
-    MIDNIGHT + hour * HOUR + slot * TEN_SECONDS
+    MIDNIGHT + hour * HOUR + second * SECOND
     for hour in (0, 1, 23, 24, 47)
-    for slot in (0, 1, 359)
+    for second in (0, 10, 55, 3590, 3595)
 ]
-"""Of drains: two days, in three of their hours; the first moments and the last."""
+"""Of drains: two days, in three of their hours; the first moments and the last, across a minute and
+across an hour."""
+
+STEPS = (25 * SECOND, 60 * SECOND, 90 * SECOND, HOUR)
+"""Of timelines: that cut minutes, that do not."""
 
 EDGES = sorted(
     {MIDNIGHT + hour * HOUR for hour in (-24, 0, 1, 2, 24, 48, 72)}
@@ -115,19 +122,34 @@ class Expected:
         meant = selector.parse(chosen)
         inside = [one for one in drains if within.from_ns <= one.start_ns < within.to_ns]
         self.stacks: Counter[tuple[str, ...]] = Counter()
-        self.buckets: Counter[int] = Counter()
+        self.hours: Counter[int] = Counter()
+        self.windows: list[tuple[str, int, int]] = []
+        """Label, start and samples."""
         self.costs: Counter[tuple[FunctionKey, int, str]] = Counter()
         """Of each function and hour, self and total samples."""
         for one in inside:
             for profile in one.profiles:
                 if profile.type.name == meant.profile_type and meant.matches(dict(profile.labels)):
                     self.stacks.update(builders.stacks(profile))
-                    self.buckets[one.start_ns // HOUR] += profile.total_samples
+                    self.hours[one.start_ns // HOUR] += profile.total_samples
+                    zone = dict(profile.labels).get("zone", "")
+                    self.windows.append((zone, one.start_ns, profile.total_samples))
                     self._count(profile, one.start_ns // HOUR)
         self.taken = sum(one.taken for one in inside)
         self.losses: Counter[str] = Counter()
         for one in inside:
             self.losses.update(one.losses)
+
+    def timeline(self, times: range, zone: str | None = None) -> list[int]:
+        """Of all, or of the series with a value of the label `zone`."""
+        spread = Spread(1, times)
+        for label, start_ns, samples in self.windows:
+            if zone in (None, label):
+                columns = (start_ns, TEN_SECONDS, samples, 0)
+                one = Windows(0, *(np.array([number]) for number in (0, *columns)))
+                spread.add(np.zeros(1, np.intp), one)
+        found: list[int] = spread.total()[0].tolist()
+        return found
 
     def _count(self, profile: Profile, hour: int) -> None:
         for stack, samples, _ in profile.stacks():
@@ -188,6 +210,7 @@ def maintain(database: Database, compact: int, renew: int) -> None:
     histories(),
     st.sampled_from(SELECTORS),
     st.lists(st.sampled_from(EDGES), min_size=2, max_size=2, unique=True),
+    st.sampled_from(STEPS),
 )
 @settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -197,6 +220,7 @@ def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
     sent: tuple[list[Drain], list[Delivery]],
     chosen: str,
     edges: list[int],
+    step_ns: int,
 ) -> None:
     drains, deliveries = sent
     tenant = next(tenants)
@@ -223,7 +247,8 @@ def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
         profile = merged_profile(transaction, symbols, found)
         drawn = forest(transaction, trees, found)
         graph = flamegraph.draw(drawn, 10**6)
-        shown = timeline(transaction, found, HOUR)
+        zones = by_label(found, "zone", 2)
+        shown = timeline(transaction, found, step_ns, zones.lines)
         past = history.read(transaction, trees, found, Wanted("f"))
         everything = selection.select(transaction, tenant, selector.parse("cpu"), within)
         accounts = selection.account(transaction, everything)
@@ -231,13 +256,16 @@ def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
     assert builders.stacks(profile) == +expected.stacks
     assert paths(graph) == paths(flamegraph.build(profile, 10**6))
     assert profile.total_value == profile.total_samples * builders.PERIOD_NS
-    assert dict(zip(shown.times_ns, shown.samples, strict=True)) == {
-        time_ns: expected.buckets[time_ns // HOUR] for time_ns in shown.times_ns
-    }
+    times = buckets(within, step_ns)
+    assert shown.samples.tolist() == expected.timeline(times)
+    assert (shown.values.sum(), shown.times_ns) == (profile.total_value, list(times))
+    for line, (zone, total) in enumerate(zones.totals.items()):
+        assert shown.lines[0, line].tolist() == expected.timeline(times, zone)
+        assert shown.lines[0, line].sum() == total.samples
     assert by_function(top.functions(drawn).functions) == expected.by_function()
     assert by_hour(past) == expected.by_hour("f")
     assert dict(zip(past.hours, past.everything[1].tolist(), strict=True)) == {
-        hour: expected.buckets[hour] for hour in past.hours
+        hour: expected.hours[hour] for hour in past.hours
     }
     assert (past.everything[3] == past.everything[1] * builders.PERIOD_NS).all()
     assert sum(total.samples for total in found.totals.values()) == profile.total_samples

@@ -24,6 +24,11 @@ REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     "label-values": ("/labels/service_name/values", HOST_A),
     "series": ("/series", HOST_A),
     "timeline": ("/timeline", {**HOST_A, "step": "15s"}),
+    "timeline-by": ("/timeline", {**MINUTE, "step": "15s", "by": "service_name"}),
+    "timeline-by-cut": (
+        "/timeline",
+        {**MINUTE, "step": "15s", "by": "service_name", "max_groups": "1"},
+    ),
     "flamegraph": ("/flamegraph", MINUTE),
     "flamegraph-cut": ("/flamegraph", {**HOST_A, "max_nodes": "3"}),
     "flamegraph-empty": ("/flamegraph", {"query": 'cpu{host_name="z"}', **MINUTE}),

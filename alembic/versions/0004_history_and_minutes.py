@@ -1,4 +1,4 @@
-"""What each function cost in each hour of a day."""
+"""What each function cost in each hour of a day, and what series counted in each minute."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,6 +24,14 @@ def upgrade() -> None:
             "scope_id", "profile_type", "bucket", "hour", name="pk_function_history"
         ),
     )
+    op.create_table(
+        "minutes",
+        sa.Column("scope_id", sa.BigInteger, nullable=False),
+        sa.Column("profile_type", sa.Text, nullable=False),
+        sa.Column("hour", sa.Integer, nullable=False),
+        sa.Column("sums", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("scope_id", "profile_type", "hour", name="pk_minutes"),
+    )
     # The days that are summed up get theirs when they are summed up again.
     op.execute(
         "INSERT INTO stale (scope_id, profile_type, level, hour, version) "
@@ -35,4 +43,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("minutes")
     op.drop_table("function_history")
