@@ -5,7 +5,7 @@ there are, and what is not yet compacted is added to both.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -18,12 +18,14 @@ from profiler.analysis.grouping import FunctionKey
 from profiler.errors import UsageError
 from server.query.selection import Selection
 from server.store import history, hot, rollup, samples, stale
+from server.store.blob import DamagedError
 from server.store.function_tree import FunctionTree, FunctionTrees
 from server.store.group import Group
 from server.store.history import COSTS, Costs
 from server.store.hours import DAY_HOURS, HOUR_NS, TimeRange
 from server.store.plan import Level, Run, Stale
-from server.store.sums import Columns, Log, added
+from server.store.samples import Part
+from server.store.sums import Log
 
 MOST_CELLS = 1 << 20
 """Functions times hours: 32 MB."""
@@ -59,7 +61,9 @@ class History:
 def read(
     transaction: sa.Connection, trees: FunctionTrees, selection: Selection, wanted: Wanted
 ) -> History:
-    """Raises UsageError where there are too many functions of that name."""
+    """Raises UsageError where there are too many functions of that name, or the sums leave 64
+    bits."""
+    selection.check_sums()
     found = _Found(selection.kept.hours, wanted)
     other: defaultdict[int, list[Group]] = defaultdict(list)
     marked = stale.read(transaction, selection.selector.profile_type)
@@ -71,17 +75,17 @@ def read(
     fresh = set().union(
         *(hot.hours(transaction, group, selection.kept) for group in selection.groups)
     )
-    places = _Places(transaction, trees, wanted)
+    standing = _Standing(transaction, trees, wanted)
     for hour in sorted(fresh | other.keys()):
         within = _clipped(hour, selection.kept)
         with (
             closing(samples.compacted(transaction, other[hour], within)) as old,
             closing(samples.fresh(transaction, selection.groups, within)) as new,
         ):
-            sums = added(chain(old, new))
-        found.add(hour, None, [sums.samples, sums.samples, sums.value, sums.value])
-        for key, costs in places.costs(sums.columns):
-            found.add(hour, key, costs)
+            for one in chain(old, new):
+                found.add(hour, None, [one.samples, one.samples, one.value, one.value])
+                for key, costs in standing.costs(one):
+                    found.add(hour, key, costs)
     return found.history()
 
 
@@ -157,56 +161,79 @@ class _Found:
         return History(self._hours, self._everything, dict(sorted(held, key=rank)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Place:
-    """Where a function stands in a tree: its nodes, and those with none of it above them."""
-
-    key: FunctionKey
-    nodes: NDArray[np.intp]
-    outermost: NDArray[np.intp]
-
-
-class _Places:
-    """What the functions that are wanted cost, by sums of logs."""
+class _Standing:
+    """Where the functions that are wanted stand in each log."""
 
     def __init__(self, transaction: sa.Connection, trees: FunctionTrees, wanted: Wanted) -> None:
         self._transaction = transaction
         self._trees = trees
         self._wanted = wanted
-        self._known: dict[Log, tuple[FunctionTree, list[_Place]]] = {}
+        self._known: dict[Log, _Labels] = {}
 
-    def costs(self, sums: dict[Log, Columns]) -> Iterator[tuple[FunctionKey, Costs]]:
-        self._look_up([log for log in sums if log not in self._known])
-        for log, columns in sums.items():
-            tree, places = self._known[log]
-            if places:
-                yield from _costs(tree, places, columns.of(log, len(tree.node_of)))
+    def costs(self, part: Part) -> Iterator[tuple[FunctionKey, Costs]]:
+        log = part.scope_id, part.epoch
+        if log not in self._known:
+            self._known[log] = self._labels(log)
+        labels = self._known[log]
+        if labels.keys:
+            yield from zip(labels.keys, labels.costs(part).T, strict=True)
 
-    def _look_up(self, logs: list[Log]) -> None:
-        if not logs:
-            return
-        found = self._trees.of(self._transaction, logs)
-        meant = [n for n in range(len(found.ranks)) if self._wanted.means(found.keys[n])]
-        for log, tree in zip(logs, found.trees, strict=True):
-            places = [_place(tree, found.keys[number], number) for number in meant]
-            self._known[log] = tree, [place for place in places if len(place.nodes)]
-
-
-def _place(tree: FunctionTree, key: FunctionKey, number: int) -> _Place:
-    nodes = np.flatnonzero(tree.shape.functions == number)
-    ends = np.maximum.accumulate(tree.shape.end[nodes])
-    nested = np.zeros(len(nodes), bool)
-    nested[1:] = nodes[1:] < ends[:-1]
-    return _Place(key, nodes, nodes[~nested])
+    def _labels(self, log: Log) -> "_Labels":
+        found = self._trees.of(self._transaction, [log])
+        (tree,) = found.trees
+        used = np.zeros(len(found.ranks) + 1, bool)
+        used[tree.shape.functions] = True
+        numbers = [
+            number
+            for number in np.flatnonzero(used[:-1]).tolist()
+            if self._wanted.means(found.keys[number])
+        ]
+        return _Labels.of(tree, numbers, [found.keys[number] for number in numbers])
 
 
-def _costs(
-    tree: FunctionTree, places: Iterable[_Place], columns: tuple[NDArray[np.int64], ...]
-) -> Iterator[tuple[FunctionKey, Costs]]:
-    alone = np.stack([tree.alone(column) for column in columns])
-    upto = np.concatenate([np.zeros((2, 1), np.int64), np.cumsum(alone, axis=1)], axis=1)
-    for place in places:
-        self_sums = alone[:, place.nodes].sum(axis=1)
-        ends = tree.shape.end[place.outermost]
-        totals = (upto[:, ends] - upto[:, place.outermost]).sum(axis=1)
-        yield place.key, np.stack([self_sums, totals], axis=1).ravel()
+@dataclass(frozen=True, slots=True, eq=False)
+class _Labels:
+    """By node of a log: which of the functions it is, and below which of them it stands, itself
+    included; several columns where they call one another. A label beyond the last: none."""
+
+    keys: list[FunctionKey]
+    alone: NDArray[np.int32]
+    below: list[NDArray[np.int32]]
+
+    @classmethod
+    def of(cls, tree: FunctionTree, numbers: list[int], keys: list[FunctionKey]) -> "_Labels":
+        shape, none = tree.shape, len(numbers)
+        label = np.full(int(shape.functions.max(initial=0)) + 2, none, np.int32)
+        label[numbers] = np.arange(none)
+        alone = label[shape.functions]
+        starts = np.sort(shape.outermost[alone[shape.outermost] < none])
+        edges = np.zeros(len(shape) + 1, np.int64)
+        edges[starts] = 1
+        np.subtract.at(edges, shape.end[starts], 1)
+        level = np.cumsum(edges)[starts]
+        below = []
+        for one in range(1, int(level.max(initial=0)) + 1):
+            chosen = starts[level == one]
+            marks = np.zeros(len(shape) + 1, np.int32)
+            marks[chosen] = alone[chosen] - none
+            np.subtract.at(marks, shape.end[chosen], alone[chosen] - none)
+            below.append((none + np.cumsum(marks[:-1], dtype=np.int32))[tree.place_of])
+        return cls(keys, alone[tree.place_of], below)
+
+    def costs(self, part: Part) -> Costs:
+        """By cost and function."""
+        entries = part.entries
+        if len(entries.nodes) and entries.nodes[-1] >= len(self.alone):
+            raise DamagedError(
+                f"epoch {part.epoch} of scope {part.scope_id} has samples beyond its log, "
+                f"which ends at node {len(self.alone) - 1}"
+            )
+        sums = np.zeros((COSTS, len(self.keys) + 1), np.int64)
+        for cost, labels in [(0, self.alone), *((1, column) for column in self.below)]:
+            at = labels[entries.nodes]
+            np.add.at(sums[cost], at, entries.samples)
+            if len(entries.values):
+                np.add.at(sums[cost + 2], at, entries.values)
+        if not len(entries.values):
+            sums[2:] = sums[:2] * part.period
+        return sums[:, :-1]

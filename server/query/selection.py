@@ -16,7 +16,7 @@ from server.store.catalog import Series
 from server.store.group import Group
 from server.store.horizon import Horizon
 from server.store.hours import TimeRange
-from server.store.totals import Totals
+from server.store.totals import LARGEST_SUM, Totals
 
 HOST = "host_name"
 
@@ -58,6 +58,12 @@ class Selection:
 
     def total(self, series: Series) -> Totals:
         return self.totals[series.scope_id, series.series_id]
+
+    def check_sums(self) -> None:
+        """Raises UsageError where they leave 64 bits."""
+        totals = self.totals.values()
+        if max(sum(one.samples for one in totals), sum(one.value for one in totals)) > LARGEST_SUM:
+            raise UsageError("the sums of this range exceed 64 bits: choose a shorter range")
 
     @property
     def label_names(self) -> list[str]:

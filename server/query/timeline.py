@@ -7,13 +7,11 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from profiler.errors import UsageError
 from server.query.selection import Selection
 from server.store import samples
 from server.store.hours import HOUR_NS, TimeRange
 from server.store.minutes import MINUTE_NS, Minutes
 from server.store.spread import Spread, Windows
-from server.store.totals import LARGEST_SUM
 
 SeriesKey = tuple[int, int]
 """Scope and series."""
@@ -49,10 +47,7 @@ def timeline(
     bucket, so that the sum over the buckets is that over the profiles. Raises UsageError where the
     sums leave 64 bits.
     """
-    totals = selection.totals.values()
-    sums = (sum(one.samples for one in totals), sum(one.value for one in totals))
-    if max(sums) > LARGEST_SUM:
-        raise UsageError("the sums of this range exceed 64 bits: choose a shorter range")
+    selection.check_sums()
     times = buckets(selection.within, step_ns)
     lines = lines or {key: 0 for key in selection.totals}
     spread = Spread(max(lines.values(), default=0) + 1, times)

@@ -65,10 +65,11 @@ def write(transaction: sa.Connection, mark: Mark, day: Day) -> None:
     bits = min((len(day.keys) // _BUCKET).bit_length(), _MOST_BITS)
     numbers = [_bucket(name, bits) for name, *_ in day.keys]
     order = sorted(range(len(day.keys)), key=lambda i: (numbers[i], day.keys[i]))
-    rows = [(EVERYTHING, [("", "", "", Kind.NATIVE)], day.everything[:, np.newaxis])]
+    rows = [(EVERYTHING, 1, pack(day.everything.astype("<i8")))]
     for number, members in groupby(order, key=numbers.__getitem__):
         chosen = list(members)
-        rows.append((number, [day.keys[i] for i in chosen], day.costs[:, chosen]))
+        costs = encode([day.keys[i] for i in chosen], day.costs[:, chosen])
+        rows.append((number, len(chosen), costs))
     transaction.execute(
         table.insert(),
         [
@@ -77,10 +78,10 @@ def write(transaction: sa.Connection, mark: Mark, day: Day) -> None:
                 "profile_type": mark.profile_type,
                 "bucket": number,
                 "hour": mark.hour,
-                "n": len(keys),
-                "costs": encode(keys, costs),
+                "n": n,
+                "costs": costs,
             }
-            for number, keys, costs in rows
+            for number, n, costs in rows
         ],
     )
 
@@ -102,9 +103,11 @@ def read(
         table.c.hour < days.stop,
     )
     for scope_id, bucket, hour, blob in transaction.execute(wanted):
-        name = "" if bucket == EVERYTHING else function
-        for key, costs in decode(blob, name):
-            yield Row(scope_id, hour, None if bucket == EVERYTHING else key, costs)
+        if bucket == EVERYTHING:
+            yield Row(scope_id, hour, None, _everything(blob))
+        else:
+            for key, costs in decode(blob, function):
+                yield Row(scope_id, hour, key, costs)
 
 
 def encode(keys: Sequence[FunctionKey], costs: NDArray[np.int64]) -> bytes:
@@ -136,11 +139,11 @@ def decode(blob: bytes, function: str) -> Iterator[tuple[FunctionKey, Costs]]:
         (period,) = columns.take(1, "<i8").tolist()
         widths = columns.take(n_columns, "u1").tolist()
         strings: list[str] = json.loads(columns.take(n_text, "u1").tobytes())
-        names, files, binaries = (columns.take(n, "<u4") for _ in range(3))
+        names, files, binaries = columns.take(3 * n, "<u4").reshape(3, n)
         kinds = columns.take(n, "u1")
         number = strings.index(function) if function in strings else len(strings)
         rows = np.flatnonzero(names == number)
-        costs = np.stack([_chosen(columns, n, width, rows) for width in widths])
+        costs = np.array([_chosen(columns, n, width, rows) for width in widths])
         keys = [
             (function, strings[file], strings[binary], Kind(kind))
             for file, binary, kind in zip(
@@ -149,7 +152,13 @@ def decode(blob: bytes, function: str) -> Iterator[tuple[FunctionKey, Costs]]:
         ]
     if period:
         costs = np.concatenate([costs, costs * period])
-    yield from zip(keys, np.moveaxis(costs, 1, 0), strict=True)
+    for place, key in enumerate(keys):
+        yield key, costs[:, place]
+
+
+def _everything(blob: bytes) -> Costs:
+    with unpacked(blob) as columns:
+        return columns.take(COSTS * DAY_HOURS, "<i8").astype(np.int64).reshape(COSTS, DAY_HOURS)
 
 
 def _chosen(columns: Columns, n: int, width: int, rows: NDArray[np.intp]) -> NDArray[np.int64]:
