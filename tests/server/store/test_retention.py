@@ -23,7 +23,7 @@ from server.store.horizon import Horizon
 from server.store.hours import HOUR_NS, TimeRange
 from server.store.plan import Level
 from server.store.retention import Ages, Policy
-from server.store.schema import chunk, node_log, rollup
+from server.store.schema import chunk, function_history, minutes, node_log, rollup
 from server.store.schema import drain as drains_table
 from server.store.symbols import SymbolReader
 from tests.builders import stacks
@@ -200,8 +200,10 @@ def test_chunks_go_and_the_sums_of_hours_stay(database: Database, sender: Sender
         start_ns = MIDNIGHT + number * HOUR_NS // 2
         sender.send(drain(series("main 1"), start_ns=start_ns), number)
     work(database)
+    assert (rows(database, minutes), rows(database, function_history)) == (2, 2)
     prune(database, Ages(raw=1, minute=1, hour=99), hour=2)
     assert (rows(database, chunk), rows(database, drains_table)) == (1, 3)
+    assert (rows(database, minutes), rows(database, function_history)) == (1, 2)
     first = TimeRange(MIDNIGHT, MIDNIGHT + HOUR_NS // 2)
     assert read(database, within=first).profile.total_samples == 2
     assert read(database, within=first).accounts.taken == 2
@@ -209,11 +211,8 @@ def test_chunks_go_and_the_sums_of_hours_stay(database: Database, sender: Sender
     assert total(database) == 2
     prune(database, Ages(raw=1, minute=1, hour=1), hour=99)
     assert total(database) == 0
-    assert (rows(database, chunk), rows(database, rollup), rows(database, drains_table)) == (
-        0,
-        0,
-        0,
-    )
+    for table in (chunk, minutes, rollup, function_history, drains_table):
+        assert rows(database, table) == 0
 
 
 def test_minutes_are_kept_until_the_last_row_is_compacted(
