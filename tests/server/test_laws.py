@@ -2,7 +2,7 @@
 any stream of any server, compacted and summed up whenever it may be, gives the same answers."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
@@ -93,26 +93,30 @@ def drains(draw: st.DrawFn) -> Drain:
 
 @dataclass(frozen=True)
 class Delivery:
-    """Which drain arrives, on which stream of which server, and what is done then."""
+    """Which drain arrives, on which stream of which server, and what is done then; `late`: after
+    everything was compacted and summed up."""
 
     number: int
     server: int
     stream: int
     compact: int
     renew: int
+    late: bool = False
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[list[Drain], list[Delivery]]:
-    """Drains, each delivered at least once, in any order, with any work in between."""
+    """Drains, each delivered at least once, in any order, with any work in between; then one more
+    of the time of the first, late."""
     sent = draw(st.lists(drains(), min_size=1, max_size=6))
     again = draw(st.lists(st.integers(0, len(sent) - 1), max_size=6))
     order = draw(st.permutations([*range(len(sent)), *again]))
     two = st.integers(0, 1)
     some = st.sampled_from((0, 1, 99))
-    return sent, [
-        Delivery(number, draw(two), draw(two), draw(some), draw(some)) for number in order
-    ]
+    last = replace(sent[0], start_ns=sent[0].start_ns + 3 * SECOND)
+    done = [Delivery(number, draw(two), draw(two), draw(some), draw(some)) for number in order]
+    late = Delivery(len(sent), draw(two), draw(two), draw(some), draw(some), late=True)
+    return [*sent, last], [*done, late]
 
 
 class Expected:
@@ -233,6 +237,8 @@ def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
     symbols = SymbolReader()
     trees = FunctionTrees(symbols)
     for delivery in deliveries:
+        if delivery.late:
+            maintain(database, 99, 99)
         sender = streams[delivery.server][delivery.stream]
         sender.send(drains[delivery.number], sequence=delivery.number)
         maintain(database, delivery.compact, delivery.renew)
