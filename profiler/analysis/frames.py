@@ -36,10 +36,12 @@ class FrameTable:
 
     def __init__(self, frames: Iterable[Frame] = ()) -> None:
         self._frames: list[Frame] = []
-        self._strings: dict[str, int] = {"": 0}
-        self._texts = [""]
+        self._strings: dict[str, int] = {}
         self._numbers = np.zeros((4, 0), np.int32)
         self._lines = np.zeros(0, np.int64)
+        # Of objects, since many at once are chosen from an array in a tenth of a list's time.
+        self._texts, self._addresses, self._kinds = (np.zeros(0, object) for _ in range(3))
+        self._number_texts([""])
         self.extend(frames)
 
     def __len__(self) -> int:
@@ -53,33 +55,39 @@ class FrameTable:
         if not new:
             return
         rows = ((f.function, f.file, f.binary, f.build_id) for f in new)
-        texts = [[self._number(text) for text in column] for column in zip(*rows, strict=True)]
-        self._numbers = np.concatenate([self._numbers, np.array(texts, np.int32)], axis=1)
+        numbers = self._number_texts([text for row in rows for text in row])
+        self._numbers = np.concatenate([self._numbers, numbers.reshape(-1, 4).T], axis=1)
         self._lines = np.concatenate([self._lines, np.array([f.line for f in new], np.int64)])
+        self._addresses = _more(self._addresses, [hex(f.address) for f in new])
+        self._kinds = _more(self._kinds, [_KINDS[f.kind] for f in new])
         self._frames += new
 
-    def _number(self, text: str) -> int:
-        number = self._strings.setdefault(text, len(self._texts))
-        if number == len(self._texts):
-            self._texts.append(text)
-        return number
+    def _number_texts(self, texts: list[str]) -> NDArray[np.int32]:
+        known = len(self._strings)
+        numbers = [self._strings.setdefault(text, len(self._strings)) for text in texts]
+        self._texts = _more(self._texts, list(self._strings)[known:])
+        return np.array(numbers, np.int32)
 
     def columns(self, chosen: NDArray[np.intp]) -> FrameColumns:
         """Strings stand in the order in which they were first met by the table."""
         numbers = np.take(self._numbers, chosen, axis=1)
-        place = np.zeros(int(numbers.max(initial=0)) + 1, np.int32)
-        place[numbers] = 1
-        place[0] = 1
-        used = np.flatnonzero(place).tolist()
-        function, file, binary, build_id = (np.cumsum(place, dtype=np.int32) - 1)[numbers]
-        frames = [self._frames[number] for number in chosen.tolist()]
+        used = np.zeros(int(numbers.max(initial=0)) + 1, bool)
+        used[0] = used[numbers] = True
+        place = np.cumsum(used, dtype=np.int32) - 1
+        function, file, binary, build_id = place[numbers]
         return FrameColumns(
-            strings=[self._texts[number] for number in used],
+            strings=self._texts[np.flatnonzero(used)].tolist(),
             function=function,
             file=file,
             line=self._lines[chosen],
             binary=binary,
             build_id=build_id,
-            address=[hex(frame.address) for frame in frames],
-            kind=[_KINDS[frame.kind] for frame in frames],
+            address=self._addresses[chosen].tolist(),
+            kind=self._kinds[chosen].tolist(),
         )
+
+
+def _more(column: NDArray[np.object_], texts: list[str]) -> NDArray[np.object_]:
+    new = np.empty(len(texts), object)
+    new[:] = texts
+    return np.concatenate([column, new])

@@ -37,32 +37,52 @@ class Columns:
     def __init__(self) -> None:
         self._samples = np.zeros(0, np.int64)
         self._values = np.zeros(0, np.int64)
+        self._period: int | None = None
+        """The value of each sample so far, 0 where it varies: then `_values` has them."""
 
     def add(self, part: Part) -> None:
         entries = part.entries
         if not len(entries.nodes):
             return
+        self._know(0 if len(entries.values) else part.period)
         self._reach(int(entries.nodes[-1]) + 1)
         # Each node stands once in a part, so this adds as np.add.at would, in half the time.
         self._samples[entries.nodes] += entries.samples
-        values = entries.values if len(entries.values) else entries.samples * part.period
-        self._values[entries.nodes] += values
+        if not self._period:
+            values = entries.values if len(entries.values) else entries.samples * part.period
+            self._values[entries.nodes] += values
+
+    def _know(self, period: int) -> None:
+        if self._period is None:
+            self._period = period
+        elif self._period != period:
+            if self._period:
+                self._values = self._samples * self._period
+            self._period = 0
 
     def _reach(self, length: int) -> None:
         if length > len(self._samples):
-            more = np.zeros((1 << length.bit_length()) - len(self._samples), np.int64)
-            self._samples = np.concatenate([self._samples, more])
-            self._values = np.concatenate([self._values, more])
+            size = 1 << length.bit_length()
+            self._samples = _longer(self._samples, size)
+            if not self._period:
+                self._values = _longer(self._values, size)
 
     def of(self, log: Log, nodes: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(samples, values), one entry a node of the log, which has so many."""
-        if (self._samples[nodes:] | self._values[nodes:]).any():
+        if self._samples[nodes:].any() or self._values[nodes:].any():
             raise DamagedError(
                 f"epoch {log[1]} of scope {log[0]} has samples beyond its log, "
                 f"which ends at node {nodes - 1}"
             )
         self._reach(nodes)
-        return self._samples[:nodes], self._values[:nodes]
+        samples = self._samples[:nodes]
+        return samples, samples * self._period if self._period else self._values[:nodes]
+
+
+def _longer(column: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    longer = np.zeros(size, np.int64)
+    longer[: len(column)] = column
+    return longer
 
 
 def add_up(transaction: sa.Connection, groups: Sequence[Group], within: TimeRange) -> Sums:
