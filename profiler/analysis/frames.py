@@ -69,14 +69,17 @@ class FrameTable:
         return np.array(numbers, np.int32)
 
     def columns(self, chosen: NDArray[np.intp]) -> FrameColumns:
-        """Strings stand in the order in which they were first met by the table."""
+        """Strings stand in order of use: first "", then those of functions, of files, …"""
         numbers = np.take(self._numbers, chosen, axis=1)
-        used = np.zeros(int(numbers.max(initial=0)) + 1, bool)
-        used[0] = used[numbers] = True
-        place = np.cumsum(used, dtype=np.int32) - 1
+        place = np.full(int(numbers.max(initial=0)) + 1, numbers.size, np.int32)
+        place[numbers.ravel()[::-1]] = np.arange(numbers.size - 1, -1, -1)  # the first use stays
+        place[0] = -1
+        used = np.flatnonzero(place < numbers.size)
+        used = used[np.argsort(place[used])]
+        place[used] = np.arange(len(used))
         function, file, binary, build_id = place[numbers]
         return FrameColumns(
-            strings=self._texts[np.flatnonzero(used)].tolist(),
+            strings=self._texts[used].tolist(),
             function=function,
             file=file,
             line=self._lines[chosen],

@@ -1,6 +1,7 @@
 """Sums that are kept are not used while something below them is newer."""
 
 import pytest
+import sqlalchemy as sa
 
 from profiler import selector
 from profiler.errors import UsageError
@@ -10,6 +11,7 @@ from server.query import history, selection
 from server.query.history import Wanted
 from server.query.timeline import timeline
 from server.store import compaction, renewal, stale
+from server.store import minutes as store_minutes
 from server.store.blob import DamagedError
 from server.store.database import Database
 from server.store.function_tree import FunctionTrees
@@ -94,6 +96,19 @@ def test_hours_without_sums_by_minute_are_read_profile_by_profile(
     with database.write() as transaction:
         transaction.execute(minutes.delete())
     assert answers(database) == (2, 2, 2)
+
+
+def test_hours_of_too_many_series_are_read_profile_by_profile(
+    database: Database, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_minutes, "MOST_SERIES", 1)
+    for sequence, (zone, rows) in enumerate((("north", 1), ("south", 0))):
+        sender.send(drain(series("f 2", zone=zone)), sequence)
+        compact(database)
+        renew(database)
+        with database.read() as transaction:
+            assert len(transaction.execute(sa.select(minutes.c.hour)).all()) == rows
+    assert answers(database) == (4, 4, 4)
 
 
 def test_a_range_cuts_hours_and_days_to_the_profile(database: Database, sender: Sender) -> None:
