@@ -45,6 +45,9 @@ bench: packages-bench setup ## every benchmark, side by side with its baseline
 bench-stacks: packages-bench setup ## are stacks whole and right? (ARGS='python node --seconds 5')
 	$(BIN)/python -m tests.bench.stacks $(ARGS)
 
+bench-crash: packages-test setup ## kill servers at random for minutes: is anything lost? (ARGS="--seconds 600")
+	$(BIN)/python -m tests.bench.crash $(ARGS)
+
 bench-collector: packages-bench setup ## what profiling costs, beside bcc and perf (ARGS='--rounds 1')
 	$(BIN)/python -m tests.bench.collector $(ARGS)
 

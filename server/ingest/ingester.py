@@ -245,16 +245,17 @@ class Ingester:
         return self._units.get(type.name, type.unit)
 
 
-def batch_uid(batch: DecodedBatch) -> int:
+def batch_uid(collector_id: bytes, sequence: int) -> int:
     """64 bits of (collector, sequence), signed as SQL wants it."""
-    name = batch.collector_id + batch.sequence.to_bytes(8, "little")
+    name = collector_id + sequence.to_bytes(8, "little")
     return int.from_bytes(blake2b(name, digest_size=8).digest(), "little", signed=True)
 
 
 def _named(batch: DecodedBatch) -> accounts.Batch:
     window = TimeRange(batch.start_ns, batch.start_ns + batch.duration_ns)
     sums = _accounts(batch)
-    return accounts.Batch(batch_uid(batch), batch.host_name, batch.type.name, window, sums)
+    uid = batch_uid(batch.collector_id, batch.sequence)
+    return accounts.Batch(uid, batch.host_name, batch.type.name, window, sums)
 
 
 def _accounts(batch: DecodedBatch) -> Accounts:

@@ -43,6 +43,10 @@ class Stream:
     def send(self, message: pb.Batch | bytes) -> int:
         """The sequence number of the answer; raises grpc.RpcError."""
         self.post(message)
+        return self.answer()
+
+    def answer(self) -> int:
+        """The sequence number of the next answer; raises grpc.RpcError."""
         sequence: int = next(self._answers).sequence
         return sequence
 
