@@ -85,6 +85,11 @@ class Server:
             "Memory of the readers' symbol cache, in nodes.",
             lambda: symbols.cached_nodes + functions.cached_nodes,
         )
+        metrics.watch(
+            "profiler_store_full",
+            "1 where the last write found no room on the disk.",
+            lambda: database.full is not None,
+        )
         backend = Backend(database, symbols, functions, metrics, self._clock, config.tenant)
         app = create_app(backend, host_and_port("--http", config.http)[0])
         self._http = parts.enter_context(HttpListener(config.http, app))

@@ -27,8 +27,9 @@ class PostgresMissingError(Exception):
 class Postgres:
     """A running server."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, user: pwd.struct_passwd | None) -> None:
         self._port = port
+        self._user = user
         self._numbers = count(1)
 
     def url(self, database: str = "postgres") -> str:
@@ -37,9 +38,24 @@ class Postgres:
     def create_database(self) -> str:
         """The URL of a new, empty database."""
         name = f"test_{next(self._numbers)}"
-        with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+        self._execute(f"CREATE DATABASE {name}")
         return self.url(name)
+
+    @contextmanager
+    def database_in(self, folder: Path) -> Iterator[str]:
+        """The URL of a new database whose tables stand in an empty folder; drops it at the end."""
+        if self._user is not None:
+            os.chown(folder, self._user.pw_uid, self._user.pw_gid)
+        name = f"test_{next(self._numbers)}"
+        self._execute(f"CREATE TABLESPACE {name} LOCATION '{folder}'")
+        self._execute(f"CREATE DATABASE {name} TABLESPACE {name}")
+        yield self.url(name)
+        self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+        self._execute(f"DROP TABLESPACE {name}")
+
+    def _execute(self, statement: str) -> None:
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(statement)
 
 
 def programs() -> Path:
@@ -63,7 +79,7 @@ def running() -> Iterator[Postgres]:
         if user is not None:
             os.chown(folder, user.pw_uid, user.pw_gid)
         with _started(bin, folder, user, port):
-            yield Postgres(port)
+            yield Postgres(port, user)
 
 
 @contextmanager

@@ -17,8 +17,11 @@ def healthy() -> Response:
 
 @blueprint.get(urls.READY)
 def ready() -> Response:
-    """503 with the reason where the database does not answer, or is at another version."""
-    migrations.check(backend().database)
+    """503 with the reason where the database does not answer, is at another version, or full."""
+    database = backend().database
+    migrations.check(database)
+    if (full := database.full) is not None:
+        raise full
     return Response("ready\n", content_type="text/plain")
 
 

@@ -11,6 +11,7 @@ survive a killed process, but lose the last commits with the power.
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -42,6 +43,9 @@ something holds the lock for good, and the sender had better try again later."""
 QUERY_TIMEOUT_MS = 120_000
 """How long PostgreSQL works on one statement of a reader."""
 
+FULL_SECONDS = 60.0
+"""How long a write that found no room speaks for the next one."""
+
 _SQLITE_PRAGMAS = (
     f"PRAGMA busy_timeout={LOCK_TIMEOUT_MS}",
     "PRAGMA synchronous=FULL",
@@ -60,6 +64,7 @@ class Database:
     def __init__(self, url: str, *, connections: int = 16) -> None:
         """Opens nothing yet; raises UsageError where `url` names no database we know."""
         self.url = _parse(url)
+        self._full: tuple[float, DatabaseFullError] | None = None
         self.sqlite = self.url.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"pool_size": connections, "max_overflow": 0}
         if self.sqlite:
@@ -77,6 +82,14 @@ class Database:
         """The URL as people may see it, without the password."""
         return self.url.render_as_string(hide_password=True)
 
+    @property
+    def full(self) -> DatabaseFullError | None:
+        """Why the last write found no room, if that was a minute ago or less. Then there may be
+        room again, and whoever asks before sending anything should try."""
+        if self._full is None or time.monotonic() - self._full[0] > FULL_SECONDS:
+            return None
+        return self._full[1]
+
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A transaction that sees one snapshot and writes nothing."""
@@ -89,8 +102,13 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction that commits at its end, or changes nothing where an error leaves it."""
-        with self._begin({"profiler_writes": True}) as transaction:
-            yield transaction
+        try:
+            with self._begin({"profiler_writes": True}) as transaction:
+                yield transaction
+        except DatabaseFullError as error:
+            self._full = time.monotonic(), error
+            raise
+        self._full = None
 
     @contextmanager
     def _begin(self, options: dict[str, Any]) -> Iterator[sa.Connection]:
