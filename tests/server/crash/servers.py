@@ -62,7 +62,7 @@ class Pauses:
 BETWEEN = Pauses(0.3, shortest=0.005, longest=0.5)
 """Before a maintainer's transactions, when it holds no lock."""
 
-WITHIN = Pauses(0.02, shortest=0.005, longest=0.05)
+WITHIN = {"serve": Pauses(0.01, 0.005, longest=0.05), "maintain": Pauses(0.06, 0.005, longest=0.1)}
 """Before statements and commits. Not on SQLite: who writes there keeps all others from it."""
 
 
@@ -131,7 +131,7 @@ class Fleet:
 
 def serve(settings: Settings, choose: random.Random, address: str) -> None:
     """What `profiler serve` has for collectors, with small caches and epochs."""
-    with _opened(settings, choose) as database:
+    with _opened(settings, choose, WITHIN["serve"]) as database:
         ingester = Ingester(
             database,
             TENANT,
@@ -145,7 +145,7 @@ def serve(settings: Settings, choose: random.Random, address: str) -> None:
 
 def maintain(settings: Settings, choose: random.Random) -> None:
     """What `profiler serve` does in the background, without a pause between two rounds."""
-    with _opened(settings, choose) as database:
+    with _opened(settings, choose, WITHIN["maintain"]) as database:
         # Before the listener that begins: on SQLite there is one writer.
         event.listen(database._engine, "begin", lambda _: BETWEEN.take(choose), insert=True)
         while True:
@@ -168,14 +168,14 @@ def _maintain_once(database: Database, now_ns: int, choose: random.Random) -> No
                 time.sleep(choose.uniform(0, 2) * (time.monotonic() - started))
 
 
-def _opened(settings: Settings, choose: random.Random) -> Database:
+def _opened(settings: Settings, choose: random.Random, pauses: Pauses) -> Database:
     """A database that waits now and then."""
     database = Database(settings.url)
     if database.sqlite:
         event.listen(database._engine, "connect", _spare_the_disk)
     else:
         for moment in ("before_cursor_execute", "commit"):
-            event.listen(database._engine, moment, lambda *_: WITHIN.take(choose))
+            event.listen(database._engine, moment, lambda *_: pauses.take(choose))
     return database
 
 
