@@ -48,6 +48,9 @@ bench-stacks: packages-bench setup ## are stacks whole and right? (ARGS='python 
 bench-crash: packages-test setup ## kill servers at random for minutes: is anything lost? (ARGS="--seconds 600")
 	$(BIN)/python -m tests.bench.crash $(ARGS)
 
+bench-memory: packages-bench setup ## is the memory of a busy server flat? (ARGS="--seconds 600 --svg FILE")
+	$(BIN)/python -m tests.bench.memory $(ARGS)
+
 bench-collector: packages-bench setup ## what profiling costs, beside bcc and perf (ARGS='--rounds 1')
 	$(BIN)/python -m tests.bench.collector $(ARGS)
 
@@ -73,7 +76,7 @@ help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test check format bench bench-stacks bench-collector setup bpf proto web wheel lock clean help packages-up packages-test packages-bench
+.PHONY: up test check format bench bench-stacks bench-crash bench-memory bench-collector setup bpf proto web wheel lock clean help packages-up packages-test packages-bench
 
 # --- set-up ---------------------------------------------------------------------------------
 

@@ -31,10 +31,10 @@ def config(url: str) -> Config:
 class Stream:
     """One stream to the server; sends raw messages too."""
 
-    def __init__(self, channel: grpc.Channel) -> None:
+    def __init__(self, channel: grpc.Channel, seconds: float) -> None:
         self._queue = SimpleQueue[bytes | None]()
         ingest = channel.stream_stream(_METHOD, response_deserializer=pb.Ack.FromString)
-        self._answers = ingest(iter(self._queue.get, None), timeout=_SECONDS)
+        self._answers = ingest(iter(self._queue.get, None), timeout=seconds)
 
     def post(self, message: pb.Batch | bytes) -> None:
         """Sends without waiting for the answer."""
@@ -55,9 +55,10 @@ class Stream:
 
 
 @contextmanager
-def stream(address: str) -> Iterator[Stream]:
+def stream(address: str, seconds: float = _SECONDS) -> Iterator[Stream]:
+    """A stream that must end within so many seconds."""
     with grpc.insecure_channel(address) as channel:
-        opened = Stream(channel)
+        opened = Stream(channel, seconds)
         try:
             yield opened
         finally:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from server.store import migrations
+from server.store.blob import DamagedError
 from server.store.database import Database
 from tests.server.crash.audit import Auditor, Found
 from tests.server.crash.clock import FastClock
@@ -46,8 +47,14 @@ class Result:
     duplicated: set[str] = field(default_factory=set)
     mismatches: list[str] = field(default_factory=list)
 
-    def add(self, found: Found) -> None:
+    def look(self, auditor: Auditor, ranges: int) -> None:
         self.looks += 1
+        try:
+            self._add(auditor.look(ranges))
+        except DamagedError as error:
+            self.mismatches.append(str(error))
+
+    def _add(self, found: Found) -> None:
         self.ranges += found.ranges
         self.sums += found.sums
         self.lost.update(found.lost)
@@ -96,7 +103,7 @@ def run(
         with _Killer(fleet, choose.getrandbits(32)):
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline and not result.wrong:
-                result.add(auditor.look(RANGES))
+                result.look(auditor, RANGES)
                 result.kills, result.counts = fleet.kills, ledger.counts
                 progress(result)
                 time.sleep(LOOK_SECONDS)
@@ -105,7 +112,7 @@ def run(
                 collector.finish()
             for collector in collectors:
                 collector.wait(ANSWER_SECONDS)
-            result.add(auditor.look(5 * RANGES))
+            result.look(auditor, 5 * RANGES)
             result.kills = fleet.kills
         fleet.check()
     return result
