@@ -66,6 +66,12 @@ MUTATIONS = (
         "    return {\n        scope_id: Stale(",
         "    return {} and {\n        scope_id: Stale(",
     ),
+    _one(
+        "marks-unread-by-timelines",
+        "server/store/samples.py",
+        "        if one.hour not in marked.get(one.scope_id, Stale()).hours:\n",
+        "        if marked is not None:\n",
+    ),
     Mutation(
         "marks-in-another-transaction",
         "server/store/compaction.py",
@@ -140,8 +146,8 @@ MUTATIONS = (
     _one(
         "late-retries-stored",
         "server/ingest/ingester.py",
-        "            return Outcome(duplicate=True)\n",
-        "            pass\n",
+        "            if is_new\n",
+        "            if is_new or True\n",
     ),
     _one(
         "acknowledged-before-commit",
@@ -155,14 +161,20 @@ MUTATIONS = (
     ),
     _one(
         "numbers-of-a-rollback-stay",
-        "server/ingest/ingester.py",
-        "                self._scopes.forget(service)\n            raise",
-        "                pass\n            raise",
+        "server/ingest/scopes.py",
+        "            self._open.forget(service)\n            for",
+        "            for",
+    ),
+    _one(
+        "numbers-of-a-stream-stay",
+        "server/ingest/scopes.py",
+        "                stream.forget(service)\n",
+        "                pass\n",
     ),
     _one(
         "epochs-not-looked-at",
         "server/ingest/ingester.py",
-        "        self._leave_old_epochs(transaction, by_service)\n",
+        "        self._scopes.leave_old_epochs(transaction, by_service)\n",
         "",
     ),
     _one(
@@ -175,8 +187,8 @@ MUTATIONS = (
     _one(
         "old-batches-taken",
         "server/ingest/ingester.py",
-        "if batch.start_ns < kept.raw * HOUR_NS:",
-        "if batch.start_ns < 0:",
+        "            if batch.start_ns < first:\n",
+        "            if batch.start_ns < 0:\n",
     ),
     _one(
         "horizon-not-held",

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from profiler import selector
 from profiler.model import Labels
 from server.config import TENANT
-from server.store import archive, catalog, horizon, hot, rollup, stale
+from server.store import archive, catalog, history, horizon, hot, minutes, rollup, stale
 from server.store.chunk import sums
 from server.store.codec import Entries
 from server.store.group import Group
 from server.store.horizon import Horizon
-from server.store.hours import HOUR_NS, hours_range
+from server.store.hours import DAY_HOURS, HOUR_NS, hours_range
 from server.store.plan import Level, Run, Stale
 from server.store.rollup import Rollup
 from server.store.symbols import SymbolReader
@@ -23,6 +23,9 @@ from server.store.totals import Totals
 from tests.server.crash.ledger import Stacks
 
 TYPE = "cpu"
+ROOT = "main"
+"""The function that calls all others."""
+
 MINUTE_NS = HOUR_NS // 60
 ALL_HOURS = range(1 << 21)
 
@@ -143,6 +146,10 @@ def _compare(transaction: sa.Connection, group: Group, found: Snapshot) -> None:
     """The upper levels with the hours of the series."""
     (scope_id,) = group.scope_ids
     marked = stale.read(transaction, TYPE).get(scope_id, Stale())
+    hours = list(rollup.read(transaction, group, _run(Level.SERIES_HOUR, found.kept)))
+    found.compared += len(hours)
+    found.mistakes += _minutes(transaction, group, found.kept, marked, hours)
+    found.mistakes += _history(transaction, group, found.kept, marked, hours)
     for level in (Level.ALL_HOUR, Level.SERIES_DAY, Level.ALL_DAY):
         run = _run(level, found.kept)
         left_out = marked.hours if level is Level.ALL_HOUR else marked.days
@@ -156,6 +163,54 @@ def _compare(transaction: sa.Connection, group: Group, found: Snapshot) -> None:
             for key in expected.keys() | present.keys()
             if expected.get(key) != present.get(key)
         ]
+
+
+def _minutes(
+    transaction: sa.Connection, group: Group, kept: Horizon, marked: Stale, hours: Sequence[Rollup]
+) -> Iterator[str]:
+    """The sums by minute, added up, of hours of which chunks are kept."""
+
+    def meant(hour: int) -> bool:
+        return hour >= kept.minute and hour not in marked.hours
+
+    expected: Counter[tuple[int, int]] = Counter()
+    for row in hours:
+        if meant(row.key.hour):
+            expected[row.key.hour, row.key.series_id] += row.totals.samples
+    present: Counter[tuple[int, int]] = Counter()
+    whole = range(kept.minute, ALL_HOURS.stop)
+    for one in minutes.read(transaction, TYPE, group.scope_ids, whole):
+        samples, parts = one.sums[:, 0].sum(axis=-1)
+        if meant(one.hour):
+            for series_id, count in zip(one.series_ids, samples + parts // 256, strict=True):
+                present[one.hour, int(series_id)] += int(count)
+            for series_id, count in zip(one.beyond.series_ids, one.beyond.samples, strict=True):
+                present[one.hour, int(series_id)] += int(count)
+    for hour, series_id in sorted(place for place in expected | present):
+        if expected[hour, series_id] != present[hour, series_id]:
+            yield f"the minutes of hour {hour}, series {series_id} are not those of its chunks"
+
+
+def _history(
+    transaction: sa.Connection, group: Group, kept: Horizon, marked: Stale, hours: Sequence[Rollup]
+) -> Iterator[str]:
+    """What everything, and what the function at the root of all stacks but the marks, cost."""
+    days = _run(Level.ALL_DAY, kept)
+    expected: Counter[int] = Counter()
+    roots: Counter[int] = Counter()
+    for row in hours:
+        if row.key.hour >= days.first and row.key.hour // DAY_HOURS * DAY_HOURS not in marked.days:
+            expected[row.key.hour] += row.totals.samples
+            roots[row.key.hour] += row.totals.samples - row.totals.profiles
+    present: dict[bool, Counter[int]] = {True: Counter(), False: Counter()}
+    for day in history.read(
+        transaction, TYPE, group.scope_ids, range(days.first, ALL_HOURS.stop), ROOT
+    ):
+        if day.hour not in marked.days:
+            for place, samples in enumerate(day.costs[1].tolist()):
+                present[day.key is None][day.hour + place] += samples
+    if present[True] != expected or present[False] != roots:
+        yield f"the history of scope {group.scope_ids[0]} is not the sum of its hours"
 
 
 def _added(

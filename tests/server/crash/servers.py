@@ -42,7 +42,7 @@ POLICY = Policy(Ages(raw=30, minute=34, hour=60))
 """Hours: eight, nine and fifteen seconds of the clock of the test."""
 
 STEPS = (0, 1, 9)
-"""How many of a phase are done."""
+"""How many of a phase of compaction are done: another process may do the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +156,16 @@ def maintain(settings: Settings, choose: random.Random) -> None:
 
 
 def _maintain_once(database: Database, now_ns: int, choose: random.Random) -> None:
-    """A few steps of each phase: whoever is killed does no more either."""
-    works = [compaction_phases(database, now_ns, everything=choose.random() < 0.5)]
+    everything = choose.random() < 0.5
+    for phase in compaction_phases(database, now_ns, everything=everything):
+        for step in phase[: choose.choice(STEPS)]:
+            started = time.monotonic()
+            step()
+            time.sleep(choose.uniform(0, 2) * (time.monotonic() - started))
     if choose.random() < 0.3:
-        works.append(retention.phases(database, TENANT, POLICY, now_ns))
-    for phases in works:
-        for phase in phases:
-            for step in phase[: choose.choice(STEPS)]:
-                started = time.monotonic()
+        for phase in retention.phases(database, TENANT, POLICY, now_ns):
+            for step in phase:
                 step()
-                time.sleep(choose.uniform(0, 2) * (time.monotonic() - started))
 
 
 def _opened(settings: Settings, choose: random.Random, pauses: Pauses) -> Database:
