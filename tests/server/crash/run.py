@@ -29,7 +29,7 @@ LOOK_SECONDS = 0.5
 RANGES = 10
 """That are asked for at each look."""
 
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = 120.0
 """After the last kill, for what is not yet acknowledged."""
 
 
