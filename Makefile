@@ -54,6 +54,9 @@ bench-memory: packages-bench setup ## is the memory of a busy server flat? (ARGS
 bench-collector: packages-bench setup ## what profiling costs, beside bcc and perf (ARGS='--rounds 1')
 	$(BIN)/python -m tests.bench.collector $(ARGS)
 
+bench-store: packages-bench setup ## the store beside naive layouts (ARGS='sqlite --hosts 20 --days 3')
+	$(BIN)/python -m tests.bench.store $(ARGS)
+
 ##@ Build
 setup: packages-up $(VENV)/.installed proto bpf web ## everything `make up` needs
 
@@ -76,7 +79,7 @@ help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test check format bench bench-stacks bench-crash bench-memory bench-collector setup bpf proto web wheel lock clean help packages-up packages-test packages-bench
+.PHONY: up test check format bench bench-stacks bench-collector bench-store bench-crash bench-memory setup bpf proto web wheel lock clean help packages-up packages-test packages-bench
 
 # --- set-up ---------------------------------------------------------------------------------
 

@@ -16,18 +16,19 @@ def learn(
     paths: NDArray[np.uint32],
 ) -> None:
     """Numbers `paths`, nodes of the stream from top to bottom, in the scope's logs."""
-    entries = np.union1d(stream.parents[paths], paths)
-    numbers = stream.look_up(known, entries)
-    new = numbers < 0  # these are `paths`
-    frames = np.zeros(len(entries), np.int32)
-    frames[new] = _frames(transaction, stream, known, symbols, stream.node_frames[paths])
+    frames = _frames(transaction, stream, known, symbols, stream.node_frames[paths])
+    parents = stream.parents[paths]
+    above = stream.look_up(known, parents)
+    old = above >= 0  # the others are among `paths`
+    n_old = np.count_nonzero(old)
+    places = np.where(old, np.cumsum(old) - 1, n_old + np.searchsorted(paths, parents))
     found = symbols.number_nodes(
         transaction,
-        numbers.tolist(),
-        np.searchsorted(entries, stream.parents[entries]).tolist(),
-        frames.tolist(),
+        [*above[old].tolist(), *[-1] * len(paths)],
+        [*[0] * n_old, *places.tolist()],
+        [*[0] * n_old, *frames.tolist()],
     )
-    stream.learn(known, paths, np.array(found, np.int32)[new])
+    stream.learn(known, paths, np.array(found[n_old:], np.int32))
 
 
 def _frames(

@@ -10,6 +10,7 @@ parent is smaller than its children.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import sqlalchemy as sa
@@ -58,14 +59,14 @@ class SymbolWriter:
     def number_frames(self, transaction: sa.Connection, frames: Sequence[FrameRow]) -> list[int]:
         """The numbers of `frames`, from 0; appends those that the log does not have."""
         known = self._frames
-        while missing := [frame for frame in frames if frame not in known]:
-            missing, first = list(dict.fromkeys(missing)), len(known)
-            blob = codec.encode_frames(missing)
+        while None in (numbers := list(map(known.get, frames))):
+            missing = list(dict.fromkeys(frame for frame in frames if frame not in known))
+            first, blob = len(known), codec.encode_frames(missing)
             if self._append(transaction, frame_log, first, len(missing), blob):
                 known.update(zip(missing, range(first, first + len(missing)), strict=True))
             else:
                 self._load_frames(transaction)
-        return [known[frame] for frame in frames]
+        return cast(list[int], numbers)
 
     def number_nodes(
         self,

@@ -146,7 +146,9 @@ def measure_server(folder: Path, drains: dict[str, list[Drain]]) -> dict[str, fl
     )
     with running("serve", *options, log=log) as server:
         eventually(lambda: answers(f"http://{http}/readyz"), "the server answers", log=log)
-        streams = [Stream(address, number, drains[host]) for number, host in enumerate(HOSTS)]
+        streams = [
+            Stream(address, batches(number, drains[host])) for number, host in enumerate(HOSTS)
+        ]
         half = PROFILES // 2
         (new, new_cpu), (known, known_cpu) = (
             send(streams, part, server.pid) for part in (slice(half), slice(half, None))
@@ -170,16 +172,21 @@ def measure_server(folder: Path, drains: dict[str, list[Drain]]) -> dict[str, fl
     }
 
 
+def batches(number: int, drains: Sequence[Drain]) -> list[pb.Batch]:
+    """The first half of the drains, and the same later."""
+    encoder, half = StreamEncoder(), len(drains) // 2
+    new = [
+        encoder.encode(drain, number.to_bytes(16, "big"), sequence)
+        for sequence, drain in enumerate(drains[:half])
+    ]
+    return new + [repeated(batch, half, STEP_NS) for batch in new]
+
+
 class Stream:
     """A collector's stream, its batches encoded beforehand."""
 
-    def __init__(self, address: str, number: int, drains: Sequence[Drain]) -> None:
-        encoder, half = StreamEncoder(), len(drains) // 2
-        self.batches = [
-            encoder.encode(drain, number.to_bytes(16, "big"), sequence)
-            for sequence, drain in enumerate(drains[:half])
-        ]
-        self.batches += [_repeated(batch, half) for batch in self.batches]
+    def __init__(self, address: str, batches: Sequence[pb.Batch]) -> None:
+        self.batches = batches
         self._channel = grpc.insecure_channel(address)
         self._queue = SimpleQueue[pb.Batch | None]()
         self._acks = rpc.IngestServiceStub(self._channel).Ingest(iter(self._queue.get, None))
@@ -196,13 +203,13 @@ class Stream:
         self._channel.close()
 
 
-def _repeated(batch: pb.Batch, steps: int) -> pb.Batch:
+def repeated(batch: pb.Batch, steps: int, step_ns: int) -> pb.Batch:
     """The same samples later; the stream knows their stacks by now."""
     later = pb.Batch()
     later.CopyFrom(batch)
     later.ClearField("additions")
     later.sequence += steps
-    later.accounts.start_ns += steps * STEP_NS
+    later.accounts.start_ns += steps * step_ns
     return later
 
 

@@ -1,0 +1,247 @@
+"""The store beside layouts of no design: what is written, kept and read of a fleet.
+
+    make bench-store ARGS="--hosts 20 --days 3 sqlite"
+
+A week of a fleet on SQLite and on PostgreSQL; the naive layouts A and B of `naive` hold an hour of
+some hosts of the first service, and their figures are scaled by entry. PostgreSQL runs without
+fsync, SQLite with. An entry is a stack with samples in a profile.
+
+    write      hot rows alone, 200 profiles a commit
+    arrive     over gRPC, acknowledged after the commit, the server on one core: see `arrivals`
+    q1         one host of one service, 15 minutes that cut a chunk
+    q2         one service, a day of all its hosts
+    q3         all services, all days
+    raw        from the profiles of each chunk, as if there were no rollups
+
+Queries are timed with what a server remembers: from the selector to the JSON of the flamegraph.
+The profiles of the first day are drawn one by one; the days after it hold the same once more, in
+rows of their own. The last hour of the first day is written as hot rows and compacted, the others
+as compaction writes them. Times and rates are the best of several, but for q3 raw.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import sqlalchemy as sa
+
+from server.store import migrations
+from server.store.database import Database
+from server.store.hours import DAY_HOURS
+from server.store.plan import Level
+from server.store.schema import rollup
+from tests import postgres
+from tests.bench import arrivals, asked, fleet, floor
+from tests.bench.arrivals import Arrived
+from tests.bench.asked import EVERYTHING, LARGE, ONE, QUARTER, SERVICE, Reader
+from tests.bench.beside import Beside, Table
+from tests.bench.fleet import Pool, Size
+from tests.bench.naive import (
+    LayoutA,
+    LayoutB,
+    Measured,
+    NaiveProfile,
+    PostgresRows,
+    SqliteRows,
+    measure,
+)
+from tests.bench.report import report
+from tests.bench.stored import Store, Written
+from tests.bench.workloads import MissingError
+
+A_HOSTS, B_HOSTS = 4, 16
+"""Whose profiles of an hour the naive layouts hold."""
+HOT_HOUR = 23
+FLOOR_HOSTS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    name: str
+    folder: Path
+    server: postgres.Postgres | None
+
+    def url(self, name: str) -> str:
+        """Of a new database."""
+        return self.server.create_database() if self.server else f"sqlite:///{self.folder}/{name}"
+
+    def rows(self, name: str) -> SqliteRows | PostgresRows:
+        if self.server:
+            return PostgresRows(self.server.create_database())
+        return SqliteRows(self.folder / name)
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    options = parsed(arguments)
+    size = Size(options.hosts, options.shared_hosts, options.services, options.days)
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(TemporaryDirectory()))
+        kept = opened.enter_context(report("bench-store"))
+        engines = list(chosen_engines(options.engines, folder, opened))
+        print("drawing the pools of the services", file=sys.stderr)
+        pools = fleet.pools(size.services)
+        naive = {engine.name: measured_naive(engine, pools[0]) for engine in engines}
+        print("writing the fleet", file=sys.stderr)
+        stores = [opened.enter_context(opened_store(engine, pools, size)) for engine in engines]
+        written = fill(stores, pools, size)
+        for engine, store, hot in zip(engines, stores, written, strict=True):
+            a, b = naive[engine.name]
+            table = Table(engine.name, kept)
+            print_written(table, hot, a, b)
+            print_size(table, store, a, b)
+            print_asked(table, store, size, (a, b), folder, pools[0])
+            urls = [engine.url(f"arrivals-{number}.db") for number in range(2)]
+            print_arrived(table, arrivals.measure(pools, urls, folder), a)
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench-store")
+    parser.add_argument("engines", nargs="*", help="sqlite, postgresql; both without a name")
+    parser.add_argument("--hosts", type=int, default=50, help="that run the first service")
+    parser.add_argument("--shared-hosts", type=int, default=8, help="that run all services")
+    parser.add_argument("--services", type=int, default=8)
+    parser.add_argument("--days", type=int, default=7)
+    return parser.parse_args(arguments)
+
+
+def chosen_engines(names: Sequence[str], folder: Path, opened: ExitStack) -> Iterator[Engine]:
+    if not names or "sqlite" in names:
+        yield Engine("SQLite", folder, None)
+    if not names or "postgresql" in names:
+        try:
+            yield Engine("PostgreSQL", folder, opened.enter_context(postgres.running()))
+        except postgres.PostgresMissingError as error:
+            print(f"PostgreSQL is skipped: {error}")
+
+
+def measured_naive(engine: Engine, pool: Pool) -> tuple[Measured, Measured]:
+    print(f"writing the naive layouts, {engine.name}", file=sys.stderr)
+    profiles = [
+        NaiveProfile(pool, host, t0_ns, entries.nodes.tolist(), entries.samples.tolist())
+        for host in range(B_HOSTS)
+        for hour in (pool.hour(host, 10),)
+        for t0_ns, entries in zip(hour.times.t0_ns.tolist(), fleet.profiles(hour), strict=True)
+    ]
+    few = [profile for profile in profiles if profile.host < A_HOSTS]
+    a = measure(LayoutA, engine.rows("a.db"), few, QUARTER)
+    b = measure(LayoutB, engine.rows("b.db"), profiles, QUARTER)
+    (engine.folder / "a.db").unlink(missing_ok=True)
+    return a, b
+
+
+def opened_store(engine: Engine, pools: Sequence[Pool], size: Size) -> closing[Store]:
+    database = Database(engine.url("ours.db"))
+    migrations.migrate(database)
+    return closing(Store(database, pools, size))
+
+
+def fill(stores: Sequence[Store], pools: Sequence[Pool], size: Size) -> list[Written]:
+    for store in stores:
+        store.number()
+    for hour in range(DAY_HOURS):
+        made = [
+            [pool.hour(host, hour) for host in range(size.hosts_of(i))]
+            for i, pool in enumerate(pools)
+        ]
+        if hour == HOT_HOUR:
+            rows = [
+                (pool, host, chunk)
+                for pool, chunks in zip(pools, made, strict=True)
+                for host, chunk in enumerate(chunks)
+            ]
+            written = [store.add_rows(rows) for store in stores]
+        else:
+            for store in stores:
+                for pool, chunks in zip(pools, made, strict=True):
+                    store.add_chunks(pool, hour, chunks)
+    for store in stores:
+        store.renew()
+        store.account()
+        store.repeat()
+    return written
+
+
+def print_written(table: Table, hot: Written, a: Measured, b: Measured) -> None:
+    beside = Beside(a.write_rate, b.write_rate, 60, 10)
+    table.add("write, storage alone", hot.write_rate, "entries/s", 8e6, None, beside)
+    table.add("compact", hot.compact_rate, "entries/s")
+
+
+def print_size(table: Table, store: Store, a: Measured, b: Measured) -> None:
+    """Beside the chunks, what is above the rollups of a series' hour."""
+    bytes, upper = stored_bytes(store)
+    of_chunks, of_all = (n / store.entries for n in (bytes - upper, bytes))
+    beside = Beside(a.bytes_an_entry, b.bytes_an_entry, 500, 8)
+    table.add("size, chunks and all their overhead", of_chunks, "bytes/entry", None, 1.5, beside)
+    table.add("size, with rollups", of_all, "bytes/entry", None, 2.0, beside)
+
+
+def stored_bytes(store: Store) -> tuple[int, int]:
+    with store.database.read() as transaction:
+        length = sa.func.sum(sa.func.length(rollup.c.sums) + 100)
+        upper = transaction.execute(sa.select(length).where(rollup.c.level != Level.SERIES_HOUR))
+        above = int(upper.scalar() or 0)
+    return store.bytes() - store.empty_bytes, above
+
+
+def print_asked(
+    table: Table,
+    store: Store,
+    size: Size,
+    naive: tuple[Measured, Measured],
+    folder: Path,
+    pool: Pool,
+) -> None:
+    a, b = naive
+    reader = Reader(store.database)
+    reader.draw(EVERYTHING, asked.days(size.days))  # reads the symbols
+    table.add("q1", reader.draw_ms(ONE, QUARTER), "ms", None, 10, Beside(a.q1_ms, b.q1_ms, 10))
+    day, week = asked.hours(0, DAY_HOURS), asked.days(size.days)
+    raw = reader.raw(SERVICE, day)
+    beside = Beside(a.q2_ns, b.q2_ns, 80)
+    table.add(
+        f"q2 raw, {raw.entries / 1e6:.0f} M entries", raw.ns_an_entry, "ns/entry", None, 15, beside
+    )
+    try:
+        chunks = [pool.hour(host, 12) for host in range(FLOOR_HOSTS)]
+        least = floor.ns_an_entry(chunks, folder)
+        table.add("the native floor of q2", least, "ns/entry")
+        table.add("q2 raw, beside the floor", raw.ns_an_entry / least, "times", None, 5)
+    except MissingError as error:
+        print(f"the native floor is skipped: {error}")
+    summed = reader.draw_ms(SERVICE, day)
+    table.add("q2 with rollups", summed, "ms", None, 50)
+    table.add("q2 with rollups, beside raw", 1000 * raw.seconds / summed, "times", 10)
+    everything = reader.raw(EVERYTHING, week)
+    aligned, cut = (reader.draw_ms(EVERYTHING, w) for w in (week, asked.inside(week)))
+    table.add(f"q3 raw, {everything.entries / 1e6:.0f} M entries", everything.seconds * 1000, "ms")
+    table.add("q3 aligned", aligned, "ms", None, 150)
+    table.add("q3 aligned, beside raw", 1000 * everything.seconds / aligned, "times", 40)
+    table.add("q3 to the minute", cut, "ms", None, 1000)
+    table.add("q3 to the minute, beside raw", 1000 * everything.seconds / cut, "times")
+    tree, nodes = reader.tree_ms(LARGE, week)
+    table.add(f"merged tree and JSON, {nodes:,} nodes", tree, "ms", None, 10)
+    table.add("merged tree and JSON, a node", 1e6 * tree / nodes, "ns", None, 50)
+    differ = reader.mismatches(reader.sums(EVERYTHING, week), everything.columns)
+    table.add("nodes whose rollup differs from raw", differ, "nodes", None, 0)
+
+
+def print_arrived(table: Table, arrived: Arrived, a: Measured) -> None:
+    """The ratio is that to the rows of A, written without a network."""
+    naive = Beside(a.write_rate, None, 5)
+    for what, rate, at_least in (
+        ("arrive, stateless", arrived.stateless, 0.7e6),
+        ("arrive, new stacks", arrived.new, None),
+        ("arrive, known stacks", arrived.known, 5e6),
+        ("arrive, known stacks, one series a batch", arrived.single, None),
+    ):
+        table.add(what, rate.wall, "entries/s", at_least, None, naive if at_least else Beside())
+        table.add(f"{what}, a second of its CPU", rate.cpu, "entries/s")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
