@@ -102,6 +102,7 @@ class IngestService:
         except asyncio.CancelledError:
             if not self._stopping.is_set():
                 raise
+            task.uncancel()
             return None
         finally:
             self._reading.discard(task)

@@ -109,7 +109,7 @@ class Stream:
         columns += self._frames.values()
         scopes = sum(_SCOPE_BYTES + known.bytes for known in self._scopes.values())
         texts = self._string_bytes + self.decoder.bytes
-        return texts + sum(column.nbytes for column in columns) + scopes
+        return texts + sum(column.nbytes for column in columns) + len(self._marks) + scopes
 
     def extend(self, new: Additions) -> None:
         """Takes up what a batch adds; raises FormatError for a stack that is too deep."""

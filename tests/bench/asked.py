@@ -4,7 +4,6 @@ Raw: the same sums from the profiles of every chunk, as if there were no rollups
 differ.
 """
 
-import json
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -12,20 +11,25 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 import numpy as np
+import orjson
+from numpy.typing import NDArray
 
 from profiler import selector
 from profiler.analysis import flamegraph
+from profiler.model import CPU
+from server.api.flamegraph import columns
 from server.config import TENANT
-from server.query import selection
+from server.query import history, selection
 from server.query.forest import forest
-from server.query.function_tree import FunctionTrees
-from server.query.sums import Columns, Log, add_up
+from server.query.history import Wanted
 from server.store import archive
 from server.store.database import Database
+from server.store.function_tree import FunctionTrees
 from server.store.hours import DAY_HOURS, HOUR_NS, TimeRange
 from server.store.samples import Part
+from server.store.sums import Columns, Log, Sums, add_up
 from server.store.symbols import SymbolReader
-from tests.bench.fleet import DRAWN_NODES, FIRST_HOUR, MINUTE_NS
+from tests.bench.fleet import FIRST_HOUR, MINUTE_NS
 
 ROUNDS, RAW_ROUNDS = 7, 3
 ONE = 'cpu{service_name="service-0",host_name="host-0"}'
@@ -46,7 +50,7 @@ QUARTER = TimeRange(hours(10, 11).from_ns, hours(10, 11).from_ns + 15 * MINUTE_N
 class Raw:
     seconds: float
     entries: int
-    columns: dict[Log, Columns]
+    sums: Sums
 
     @property
     def ns_an_entry(self) -> float:
@@ -61,30 +65,48 @@ class Reader:
         self._symbols = SymbolReader()
         self._trees = FunctionTrees(self._symbols)
 
-    def draw(self, query: str, within: TimeRange) -> int:
-        """A flamegraph as JSON; the nodes that it was drawn from."""
+    def draw(self, query: str, within: TimeRange) -> None:
+        """A flamegraph as JSON."""
         with self._database.read() as transaction:
             chosen = selection.select(transaction, TENANT, selector.parse(query), within)
             trees = forest(transaction, self._trees, chosen)
-        graph = flamegraph.draw(trees, DRAWN_NODES)
-        columns = (graph.depth, graph.frame, graph.self_values, graph.totals, graph.samples)
-        json.dumps([column.tolist() for column in columns])
-        json.dumps([frame.function for frame in graph.frames])
-        return sum(len(tree.parents) for tree in trees.trees)
+        as_json(columns(flamegraph.draw(trees)))
 
-    def sums(self, query: str, within: TimeRange) -> dict[Log, Columns]:
+    def sums(self, query: str, within: TimeRange) -> Sums:
         with self._database.read() as transaction:
             chosen = selection.select(transaction, TENANT, selector.parse(query), within)
-            return add_up(transaction, chosen).columns
+            return add_up(transaction, chosen.groups, chosen.kept)
 
     def draw_ms(self, query: str, within: TimeRange) -> float:
         return best_ms(lambda: self.draw(query, within))
 
     def tree_ms(self, query: str, within: TimeRange) -> tuple[float, int]:
-        """What the tree and the JSON take beside the sums, and how many nodes the tree has."""
-        nodes = self.draw(query, within)
-        drawn = best_ms(lambda: self.draw(query, within))
-        return drawn - best_ms(lambda: self.sums(query, within)), nodes
+        """What tree and JSON take once everything is added up, and how many nodes there are."""
+        sums = self.sums(query, within)
+        with self._database.read() as transaction:
+
+            def draw() -> int:
+                trees = self._trees.forest(transaction, sums, CPU)
+                as_json(columns(flamegraph.draw(trees)))
+                return sum(len(tree.totals) for tree in trees.trees)
+
+            return best_ms(draw), draw()
+
+    def history_ms(self, function: str, within: TimeRange) -> float:
+        """The cost of a function in each hour, of everything."""
+
+        def ask() -> None:
+            with self._database.read() as transaction:
+                chosen = selection.select(transaction, TENANT, selector.parse("cpu"), within)
+                found = history.read(transaction, self._trees, chosen, Wanted(function))
+            as_json([found.everything, list(found.functions.values())])
+
+        return best_ms(ask)
+
+    def _of(self, log: Log, sums: Sums) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        with self._database.read() as transaction:
+            nodes = len(self._symbols.tree(transaction, *log).parents)
+        return sums.columns.get(log, Columns()).of(log, nodes)
 
     def raw(self, query: str, within: TimeRange) -> Raw:
         """Sums of whole hours from profiles alone; of a day, the best of several times."""
@@ -98,7 +120,7 @@ class Reader:
 
     def _raw(self, query: str, within: TimeRange) -> Raw:
         started = time.perf_counter()
-        columns: dict[Log, Columns] = {}
+        parts: dict[Log, Columns] = {}
         entries = 0
         with self._database.read() as transaction:
             chosen = selection.select(transaction, TENANT, selector.parse(query), within)
@@ -109,18 +131,20 @@ class Reader:
                         row = stored.cut(within.from_ns, within.to_ns)
                         log, period = (row.key.scope_id, row.key.epoch), row.key.period
                         part = Part(*log, period, row.totals.samples, 0, row.entries)
-                        columns.setdefault(log, Columns()).add(part)
-        return Raw(time.perf_counter() - started, entries, columns)
+                        parts.setdefault(log, Columns()).add(part)
+        return Raw(time.perf_counter() - started, entries, Sums(parts, 0, 0, 0))
 
-    def mismatches(self, some: dict[Log, Columns], others: dict[Log, Columns]) -> int:
+    def mismatches(self, some: Sums, others: Sums) -> int:
         """Nodes whose sums differ."""
         found = 0
-        for log in some.keys() | others.keys():
-            with self._database.read() as transaction:
-                nodes = len(self._symbols.tree(transaction, *log).parents)
-            one, other = (sums.get(log, Columns()).of(log, nodes) for sums in (some, others))
+        for log in some.columns.keys() | others.columns.keys():
+            one, other = self._of(log, some), self._of(log, others)
             found += int(np.count_nonzero((one[0] != other[0]) | (one[1] != other[1])))
         return found
+
+
+def as_json(body: object) -> bytes:
+    return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def best_ms(work: Callable[[], object]) -> float:

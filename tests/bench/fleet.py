@@ -28,9 +28,6 @@ MINUTES = 60
 FIRST_HOUR = 1_767_225_600 // 3600
 """2026-01-01T00:00:00Z"""
 
-DRAWN_NODES = 7_000
-"""In a flamegraph: what a screen of 1,500 pixels shows of such trees."""
-
 _DRAWN = 1000
 _QUANTILES = 1 << 21
 _TEXT = (
@@ -184,7 +181,7 @@ def _tree(
             node = children[key]
         return node
 
-    threads = [grown(ROOT, choose.randint(18, 28)) for _ in range(12)]
+    threads = [grown(ROOT, choose.randint(24, 34)) for _ in range(12)]
     leaves = dict.fromkeys(threads)
     while len(leaves) < stacks:
         length = 1 + (choose.random() < 0.45) + (choose.random() < 0.35)

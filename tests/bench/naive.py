@@ -8,7 +8,6 @@ Both are written a transaction of as many profiles as the store beside them: wit
 SQLite, with COPY on PostgreSQL. A query gives the flamegraph as the API does, as JSON.
 """
 
-import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,8 +20,10 @@ import psycopg
 
 from profiler.analysis import flamegraph
 from profiler.formats import folded
+from server.api.flamegraph import columns
 from server.store.hours import TimeRange
-from tests.bench.fleet import DRAWN_NODES, Pool
+from tests.bench.asked import as_json
+from tests.bench.fleet import Pool
 from tests.bench.stored import best_rate
 
 QUERIES = 3
@@ -221,6 +222,5 @@ def measure(
 def _drawn_ns(layout: LayoutA | LayoutB, within: TimeRange, host: int | None) -> float:
     started = time.perf_counter_ns()
     text = "".join(f"{stack} {n}\n" for stack, n in layout.stacks(within, host))
-    graph = flamegraph.build(folded.loads(text.encode()), DRAWN_NODES)
-    json.dumps([graph.depth.tolist(), graph.frame.tolist(), graph.totals.tolist()])
+    as_json(columns(flamegraph.build(folded.loads(text.encode()))))
     return time.perf_counter_ns() - started

@@ -33,7 +33,7 @@ from server.store import migrations
 from server.store.database import Database
 from server.store.hours import DAY_HOURS
 from server.store.plan import Level
-from server.store.schema import rollup
+from server.store.schema import function_history, minutes, rollup
 from tests import postgres
 from tests.bench import arrivals, asked, fleet, floor
 from tests.bench.arrivals import Arrived
@@ -56,6 +56,9 @@ from tests.bench.workloads import MissingError
 A_HOSTS, B_HOSTS = 4, 16
 """Whose profiles of an hour the naive layouts hold."""
 HOT_HOUR = 23
+MONTH = 30
+ROW_BYTES = 100
+"""What a row takes beside its blob."""
 FLOOR_HOSTS = 12
 
 
@@ -172,20 +175,27 @@ def print_written(table: Table, hot: Written, a: Measured, b: Measured) -> None:
 
 
 def print_size(table: Table, store: Store, a: Measured, b: Measured) -> None:
-    """Beside the chunks, what is above the rollups of a series' hour."""
+    """Summed up is what stands above the rollups of a series' hour: rollups, minutes, functions."""
     bytes, upper = stored_bytes(store)
     of_chunks, of_all = (n / store.entries for n in (bytes - upper, bytes))
     beside = Beside(a.bytes_an_entry, b.bytes_an_entry, 500, 8)
     table.add("size, chunks and all their overhead", of_chunks, "bytes/entry", None, 1.5, beside)
-    table.add("size, with rollups", of_all, "bytes/entry", None, 2.0, beside)
+    table.add("size, with all that is summed up", of_all, "bytes/entry", None, 2.0, beside)
 
 
 def stored_bytes(store: Store) -> tuple[int, int]:
+    upper = [
+        sa.select(_length(rollup.c.sums)).where(rollup.c.level != Level.SERIES_HOUR),
+        sa.select(_length(minutes.c.sums)),
+        sa.select(_length(function_history.c.costs)),
+    ]
     with store.database.read() as transaction:
-        length = sa.func.sum(sa.func.length(rollup.c.sums) + 100)
-        upper = transaction.execute(sa.select(length).where(rollup.c.level != Level.SERIES_HOUR))
-        above = int(upper.scalar() or 0)
+        above = sum(int(transaction.execute(wanted).scalar() or 0) for wanted in upper)
     return store.bytes() - store.empty_bytes, above
+
+
+def _length(column: sa.Column[bytes]) -> sa.ColumnElement[int]:
+    return sa.func.sum(sa.func.length(column) + ROW_BYTES)
 
 
 def print_asked(
@@ -226,7 +236,11 @@ def print_asked(
     tree, nodes = reader.tree_ms(LARGE, week)
     table.add(f"merged tree and JSON, {nodes:,} nodes", tree, "ms", None, 10)
     table.add("merged tree and JSON, a node", 1e6 * tree / nodes, "ns", None, 50)
-    differ = reader.mismatches(reader.sums(EVERYTHING, week), everything.columns)
+    store.repeat_history(MONTH)
+    function = pool.frames[int(pool.node_frames[1])].function
+    history = reader.history_ms(function, asked.days(MONTH))
+    table.add(f"a function in each hour of {MONTH} days", history, "ms", None, 50)
+    differ = reader.mismatches(reader.sums(EVERYTHING, week), everything.sums)
     table.add("nodes whose rollup differs from raw", differ, "nodes", None, 0)
 
 

@@ -15,13 +15,14 @@ from server.store import archive, catalog, compaction, horizon, hot, renewal, st
 from server.store.catalog import SeriesName
 from server.store.chunk import Chunk
 from server.store.database import Database
+from server.store.function_tree import FunctionTrees
 from server.store.hot import Row
 from server.store.hours import DAY_HOURS, HOUR_NS
 from server.store.plan import Level
 from server.store.rollup import Key
-from server.store.schema import chunk, drain, rollup, series
+from server.store.schema import chunk, drain, function_history, minutes, rollup, series
 from server.store.size import holdings
-from server.store.symbols import SymbolWriter
+from server.store.symbols import SymbolReader, SymbolWriter
 from tests.bench import fleet
 from tests.bench.fleet import FIRST_HOUR, MINUTE_NS, PERIOD_NS, Pool, Size
 
@@ -113,11 +114,12 @@ class Store:
             yield Row(scope_id, series_id, t0_ns, 0, MINUTE_NS, PERIOD_NS, entries)
 
     def renew(self) -> None:
+        trees = FunctionTrees(SymbolReader())
         for level in (Level.ALL_HOUR, Level.ALL_DAY):
             with self.database.read() as transaction:
                 marks = stale.marks(transaction, level)
             for mark in marks:
-                renewal.renew(self.database, mark)
+                renewal.renew(self.database, mark, trees)
 
     def account(self) -> None:
         """A row a host and minute of the first day, as each batch leaves one."""
@@ -145,7 +147,7 @@ class Store:
         days = range(1, self._size.days)
         for day in days:
             with self.database.write() as transaction:
-                for table in (chunk, rollup):
+                for table in (chunk, rollup, minutes, function_history):
                     _copy(transaction, table, {"hour": table.c.hour + day * DAY_HOURS})
                 t0_ns = drain.c.t0_ns + day * DAY_HOURS * HOUR_NS
                 _copy(transaction, drain, {"t0_ns": t0_ns, "uid": drain.c.uid + day})
@@ -153,6 +155,13 @@ class Store:
             last = FIRST_HOUR + self._size.days * DAY_HOURS - 1
             transaction.execute(series.update().values(last_hour=last))
         self.entries *= self._size.days
+
+    def repeat_history(self, days: int) -> None:
+        """What functions cost, for so many days in all."""
+        with self.database.write() as transaction:
+            for day in range(self._size.days, days):
+                hour = function_history.c.hour + day * DAY_HOURS
+                _copy(transaction, function_history, {"hour": hour})
 
 
 def _copy(

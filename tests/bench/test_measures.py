@@ -4,14 +4,17 @@ import json
 import os
 import subprocess
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from collector.processes.events import Event, Forked
 from profiler.model import Frame, Kind
-from tests.bench import perf, proc
+from tests.bench import fleet, perf, proc
+from tests.bench.beside import better
 from tests.bench.lines import PROGRAM, by_line, known_shares
 from tests.bench.named import Files
 from tests.bench.product import Stack, Tree
@@ -19,6 +22,7 @@ from tests.bench.quality import quality, reaching, roots
 from tests.bench.report import Figure
 from tests.bench.sampling import cut
 from tests.bench.shares import Place, Places, differences, physical_leaf
+from tests.bench.stored import best_rate
 from tests.bench.workloads.source import functions
 from tests.builders import profile
 
@@ -180,3 +184,32 @@ def test_the_functions_of_a_generated_source_all_differ() -> None:
     lines = functions(20).splitlines()
     bodies = {line.partition("{")[2].partition("i = 0;")[2] for line in lines}
     assert len(bodies) == len(lines) == 20
+
+
+def test_a_fleet_is_the_same_each_time_and_has_the_shape_of_real_ones() -> None:
+    (pool,), (again,) = fleet.pools(1), fleet.pools(1)
+    chunk = pool.hour(3, 12)
+    assert chunk.entries.nodes.tolist() == again.hour(3, 12).entries.nodes.tolist()
+    assert 1.7 < len(pool.parents) / len(pool.stacks) < 1.9
+    assert 800 < np.mean([len(pool.texts[node]) for node in pool.stacks.tolist()]) < 1000
+    assert 600 < chunk.times.lengths.mean() < 760
+    assert chunk.entries.samples.sum() == chunk.times.samples.sum()
+    for entries in fleet.profiles(chunk):
+        assert (np.diff(entries.nodes) > 0).all()
+    assert (pool.parents[1:] < np.arange(1, len(pool.parents))).all()
+
+
+def test_a_rate_is_better_when_it_is_higher_and_a_time_when_it_is_lower() -> None:
+    assert better(8, 2, "entries/s") == 4
+    assert better(2, 8, "ms") == 4
+
+
+def test_the_best_rate_is_that_of_a_part() -> None:
+    written: list[int] = []
+
+    def write(part: Sequence[int]) -> int:
+        written.extend(part)
+        return len(part)
+
+    assert best_rate(write, list(range(1003))) > 0
+    assert written == list(range(1003))
