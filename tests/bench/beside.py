@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from tests.bench.report import Figure, Report
 
-ROW = "{:<46} {:>10} {:<13} {:>8} {:>12} {:>10} {:>8} {:>7}  {}".format
-HEADER = ("", "ours", "", "demand", "A", "B", "beside A", "B", "demands met")
+ROW = "{:<40} {:>10} {:<11} {:>10} {:>9} {:>8} {:>9} {:>8} {:>8}  {}".format
+HEADER = ("", "ours", "", "CPU alone", "demand", "A", "B", "beside A", "B", "demands met")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,9 @@ class Beside:
     b: float | None = None
     times_a: float | None = None
     times_b: float | None = None
+
+
+NOTHING = Beside()
 
 
 class Table:
@@ -33,11 +36,15 @@ class Table:
         unit: str,
         at_least: float | None = None,
         at_most: float | None = None,
-        beside: Beside = Beside(),
+        beside: Beside = NOTHING,
+        cpu: float | None = None,
     ) -> None:
+        """`cpu`: the value by CPU time alone."""
         a, b = beside.a, beside.b
         name = "A" if a else "B"
         figures = [Figure(self._engine, what, value, unit, at_least, at_most, name, a or b)]
+        if cpu is not None:
+            figures.append(Figure(self._engine, f"{what}, CPU alone", cpu, unit))
         ratios = []
         for other, theirs, times in (("A", a, beside.times_a), ("B", b, beside.times_b)):
             ratio = better(value, theirs, unit) if theirs else None
@@ -50,7 +57,15 @@ class Table:
         cells = [short(number) for number in (a, b)]
         cells += [f"{short(ratio)} x" if ratio else "" for ratio in ratios]
         print(
-            ROW(what, short(value), unit, demand, *cells, met if figures[0].demand else ""),
+            ROW(
+                what,
+                short(value),
+                unit,
+                short(cpu),
+                demand,
+                *cells,
+                met if figures[0].demand else "",
+            ),
             flush=True,
         )
 

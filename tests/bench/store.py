@@ -16,7 +16,9 @@ fsync, SQLite with. An entry is a stack with samples in a profile.
 Queries are timed with what a server remembers: from the selector to the JSON of the flamegraph.
 The profiles of the first day are drawn one by one; the days after it hold the same once more, in
 rows of their own. The last hour of the first day is written as hot rows and compacted, the others
-as compaction writes them. Times and rates are the best of several, but for q3 raw.
+as compaction writes them. Times and rates are the best of several, but for q3 raw;
+"CPU alone" is the same by the CPU time of the process that asks, or of the server that is sent to,
+for machines that have something else to do.
 """
 
 import argparse
@@ -37,8 +39,8 @@ from server.store.schema import function_history, minutes, rollup
 from tests import postgres
 from tests.bench import arrivals, asked, fleet, floor
 from tests.bench.arrivals import Arrived
-from tests.bench.asked import EVERYTHING, LARGE, ONE, QUARTER, SERVICE, Reader
-from tests.bench.beside import Beside, Table
+from tests.bench.asked import EVERYTHING, LARGE, ONE, QUARTER, SERVICE, Raw, Reader, Took
+from tests.bench.beside import NOTHING, Beside, Table
 from tests.bench.fleet import Pool, Size
 from tests.bench.naive import (
     LayoutA,
@@ -88,6 +90,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         print("drawing the pools of the services", file=sys.stderr)
         pools = fleet.pools(size.services)
         naive = {engine.name: measured_naive(engine, pools[0]) for engine in engines}
+        least = native_floor(pools[0], folder)
         print("writing the fleet", file=sys.stderr)
         stores = [opened.enter_context(opened_store(engine, pools, size)) for engine in engines]
         written = fill(stores, pools, size)
@@ -96,7 +99,9 @@ def main(arguments: Sequence[str] = ()) -> None:
             table = Table(engine.name, kept)
             print_written(table, hot, a, b)
             print_size(table, store, a, b)
-            print_asked(table, store, size, (a, b), folder, pools[0])
+            if least:
+                table.add("the native floor of q2", least, "ns/entry")
+            print_asked(table, store, size, (a, b), least, pools[0])
             urls = [engine.url(f"arrivals-{number}.db") for number in range(2)]
             print_arrived(table, arrivals.measure(pools, urls, folder), a)
 
@@ -203,45 +208,60 @@ def print_asked(
     store: Store,
     size: Size,
     naive: tuple[Measured, Measured],
-    folder: Path,
+    least: float | None,
     pool: Pool,
 ) -> None:
+    """`least` is the native floor, in ns an entry."""
     a, b = naive
+
+    def add(what: str, took: Took, at_most: float | None, beside: Beside = NOTHING) -> None:
+        table.add(what, took.ms, "ms", None, at_most, beside, took.cpu_ms)
+
+    def add_raw(what: str, raw: Raw, at_most: float | None, beside: Beside = NOTHING) -> None:
+        ns, cpu_ns = (1e6 * ms / raw.entries for ms in (raw.took.ms, raw.took.cpu_ms))
+        what = f"{what} raw, {raw.entries / 1e6:.0f} M entries"
+        table.add(what, ns, "ns/entry", None, at_most, beside, cpu_ns)
+        if least and at_most:
+            table.add(f"{what}, beside the floor", ns / least, "times", None, 5, cpu=cpu_ns / least)
+
+    def add_ratio(what: str, raw: Raw, took: Took, at_least: float | None) -> None:
+        cpu = raw.took.cpu_ms / took.cpu_ms
+        table.add(f"{what}, beside raw", raw.took.ms / took.ms, "times", at_least, cpu=cpu)
+
     reader = Reader(store.database)
-    reader.draw(EVERYTHING, asked.days(size.days))  # reads the symbols
-    table.add("q1", reader.draw_ms(ONE, QUARTER), "ms", None, 10, Beside(a.q1_ms, b.q1_ms, 10))
     day, week = asked.hours(0, DAY_HOURS), asked.days(size.days)
+    reader.draw(EVERYTHING, week)  # reads the symbols
+    add("q1", reader.asked(ONE, QUARTER), 10, Beside(a.q1_ms, b.q1_ms, 10))
     raw = reader.raw(SERVICE, day)
-    beside = Beside(a.q2_ns, b.q2_ns, 80)
-    table.add(
-        f"q2 raw, {raw.entries / 1e6:.0f} M entries", raw.ns_an_entry, "ns/entry", None, 15, beside
-    )
-    try:
-        chunks = [pool.hour(host, 12) for host in range(FLOOR_HOSTS)]
-        least = floor.ns_an_entry(chunks, folder)
-        table.add("the native floor of q2", least, "ns/entry")
-        table.add("q2 raw, beside the floor", raw.ns_an_entry / least, "times", None, 5)
-    except MissingError as error:
-        print(f"the native floor is skipped: {error}")
-    summed = reader.draw_ms(SERVICE, day)
-    table.add("q2 with rollups", summed, "ms", None, 50)
-    table.add("q2 with rollups, beside raw", 1000 * raw.seconds / summed, "times", 10)
+    add_raw("q2", raw, 15, Beside(a.q2_ns, b.q2_ns, 80))
+    summed = reader.asked(SERVICE, day)
+    add("q2 with rollups", summed, 50)
+    add_ratio("q2 with rollups", raw, summed, 10)
     everything = reader.raw(EVERYTHING, week)
-    aligned, cut = (reader.draw_ms(EVERYTHING, w) for w in (week, asked.inside(week)))
-    table.add(f"q3 raw, {everything.entries / 1e6:.0f} M entries", everything.seconds * 1000, "ms")
-    table.add("q3 aligned", aligned, "ms", None, 150)
-    table.add("q3 aligned, beside raw", 1000 * everything.seconds / aligned, "times", 40)
-    table.add("q3 to the minute", cut, "ms", None, 1000)
-    table.add("q3 to the minute, beside raw", 1000 * everything.seconds / cut, "times")
-    tree, nodes = reader.tree_ms(LARGE, week)
-    table.add(f"merged tree and JSON, {nodes:,} nodes", tree, "ms", None, 10)
-    table.add("merged tree and JSON, a node", 1e6 * tree / nodes, "ns", None, 50)
+    add_raw("q3", everything, None)
+    aligned, cut = (reader.asked(EVERYTHING, within) for within in (week, asked.inside(week)))
+    add("q3 aligned", aligned, 150)
+    add_ratio("q3 aligned", everything, aligned, 40)
+    add("q3 to the minute", cut, 1000)
+    add_ratio("q3 to the minute", everything, cut, None)
+    tree, nodes = reader.tree(LARGE, week)
+    add(f"merged tree and JSON, {nodes:,} nodes", tree, 10)
+    ns, cpu_ns = (1e6 * ms / nodes for ms in (tree.ms, tree.cpu_ms))
+    table.add("merged tree and JSON, a node", ns, "ns", None, 50, cpu=cpu_ns)
     store.repeat_history(MONTH)
     function = pool.frames[int(pool.node_frames[1])].function
-    history = reader.history_ms(function, asked.days(MONTH))
-    table.add(f"a function in each hour of {MONTH} days", history, "ms", None, 50)
+    add(f"a function by hour, {MONTH} days", reader.history(function, asked.days(MONTH)), 50)
     differ = reader.mismatches(reader.sums(EVERYTHING, week), everything.sums)
     table.add("nodes whose rollup differs from raw", differ, "nodes", None, 0)
+
+
+def native_floor(pool: Pool, folder: Path) -> float | None:
+    """Nanoseconds an entry."""
+    try:
+        return floor.ns_an_entry([pool.hour(host, 12) for host in range(FLOOR_HOSTS)], folder)
+    except MissingError as error:
+        print(f"the native floor of q2 is skipped: {error}")
+        return None
 
 
 def print_arrived(table: Table, arrived: Arrived, a: Measured) -> None:
@@ -251,10 +271,10 @@ def print_arrived(table: Table, arrived: Arrived, a: Measured) -> None:
         ("arrive, stateless", arrived.stateless, 0.7e6),
         ("arrive, new stacks", arrived.new, None),
         ("arrive, known stacks", arrived.known, 5e6),
-        ("arrive, known stacks, one series a batch", arrived.single, None),
+        ("arrive, known stacks, 1 series a batch", arrived.single, None),
     ):
-        table.add(what, rate.wall, "entries/s", at_least, None, naive if at_least else Beside())
-        table.add(f"{what}, a second of its CPU", rate.cpu, "entries/s")
+        beside = naive if at_least else NOTHING
+        table.add(what, rate.wall, "entries/s", at_least, None, beside, rate.cpu)
 
 
 if __name__ == "__main__":
