@@ -10,6 +10,8 @@ seed says.
 
 import argparse
 import random
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,12 +20,17 @@ from tempfile import TemporaryDirectory
 
 from tests.bench.report import Figure, Report, report
 from tests.postgres import PostgresMissingError, running
-from tests.server.crash import mutations
+from tests.server.crash.mutations import MUTATIONS, ROOT, Mutation, mutated
 from tests.server.crash.run import Result, run
 from tests.server.crash.servers import ProcessEndedError
 
 SECONDS = 90.0
 DATABASES = ("sqlite", "postgresql")
+_NOT_COPIED = (".*", "node_modules", "bench-results", "build", "__pycache__", "web")
+
+SLACK_SECONDS = 300
+"""Of a mutation: for the start, and for what is still to be delivered after the last kill."""
+
 SHOWN = 10
 """Mistakes that are printed in full."""
 
@@ -32,8 +39,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     options = parsed(arguments)
     databases = options.databases or DATABASES
     if options.mutations is not None:
-        mutations.main(options.mutations, databases, options.seconds)
-        return
+        sys.exit(1 if missed(options.mutations, databases, options.seconds) else 0)
     wrong = False
     with report("bench-crash") as kept:
         for kind in databases:
@@ -85,6 +91,36 @@ def measure(kind: str, seconds: float, seed: int, kept: Report) -> bool:
     ):
         kept.add(Figure(f"{kind} kill -9", what, len(mistakes), "", at_most=0))
     return result.wrong
+
+
+def missed(names: Sequence[str], databases: Sequence[str], seconds: float) -> int:
+    """Runs the crash test with each mutation; how many are not noticed."""
+    if unknown := set(names) - {one.name for one in MUTATIONS}:
+        sys.exit(f"no mutation {', '.join(sorted(unknown))}")
+    count = 0
+    for one in MUTATIONS:
+        for database in databases:
+            if (not names or one.name in names) and one.alone in ("", database):
+                noticed, said = tried(one, database, seconds)
+                count += not noticed
+                print(f"{'noticed' if noticed else 'MISSED'}  {one.name}, {said}", flush=True)
+    return count
+
+
+def tried(mutation: Mutation, database: str, seconds: float) -> tuple[bool, str]:
+    """Whether the crash test fails, and what it says."""
+    with TemporaryDirectory() as name:
+        folder = Path(name) / "copy"
+        shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*_NOT_COPIED))
+        file = folder / mutation.file
+        file.write_text(mutated(mutation, file.read_text()))
+        command = [sys.executable, "-m", "tests.bench.crash", database, "--seconds", str(seconds)]
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=seconds + SLACK_SECONDS
+        )
+    said = (done.stdout + done.stderr).strip().splitlines()
+    noticed = done.returncode == 1 and any(line.startswith(database) for line in said)
+    return noticed, " | ".join(said[:2]) if noticed or not done.returncode else said[-1]
 
 
 @contextmanager

@@ -30,7 +30,7 @@ from tests.server.crash.reading import TYPE, Paths, Place, begins_ns
 
 SELECTORS = (
     TYPE,
-    f'{TYPE}{{service_name="checkout"}}',
+    f'{TYPE}{{service_name="cart"}}',
     f'{TYPE}{{host_name="h1"}}',
     f'{TYPE}{{service_name=~"cart|seldom",host_name!="h0"}}',
 )

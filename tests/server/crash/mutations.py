@@ -7,18 +7,11 @@ Each mutation is a piece of the source, replaced in a copy of it. Where the sour
 piece any more, that is an error: the list is to be brought up to date.
 """
 
-import shutil
-import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[3]
-
-SLACK_SECONDS = 200
-"""For the start, and for what is still to be delivered after the last kill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,39 +267,6 @@ MUTATIONS = (
         ),
     ),
 )
-
-
-def main(names: Sequence[str], databases: Sequence[str], seconds: float) -> None:
-    """Runs the crash test with each mutation; exit code 1 if one of them is not noticed."""
-    if unknown := set(names) - {one.name for one in MUTATIONS}:
-        sys.exit(f"no mutation {', '.join(sorted(unknown))}")
-    missed = 0
-    for one in MUTATIONS:
-        for database in databases:
-            if (not names or one.name in names) and one.alone in ("", database):
-                noticed, said = tried(one, database, seconds)
-                missed += not noticed
-                print(f"{'noticed' if noticed else 'MISSED'}  {one.name}, {said}", flush=True)
-    sys.exit(1 if missed else 0)
-
-
-def tried(mutation: Mutation, database: str, seconds: float) -> tuple[bool, str]:
-    """Whether the crash test fails, and what it says."""
-    with TemporaryDirectory() as name:
-        folder = Path(name) / "copy"
-        shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*_NOT_COPIED))
-        file = folder / mutation.file
-        file.write_text(mutated(mutation, file.read_text()))
-        command = [sys.executable, "-m", "tests.bench.crash", database, "--seconds", str(seconds)]
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=seconds + SLACK_SECONDS
-        )
-    said = (done.stdout + done.stderr).strip().splitlines()
-    noticed = done.returncode == 1 and any(line.startswith(database) for line in said)
-    return noticed, " | ".join(said[:2]) if noticed or not done.returncode else said[-1]
-
-
-_NOT_COPIED = (".*", "node_modules", "bench-results", "build", "__pycache__", "web")
 
 
 def mutated(mutation: Mutation, source: str) -> str:

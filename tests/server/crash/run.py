@@ -20,7 +20,7 @@ from tests.server.crash.servers import Fleet, Settings
 
 SERVERS, MAINTAINERS, COLLECTORS = 2, 3, 4
 
-KILL_SECONDS = 0.5
+KILL_SECONDS = 0.7
 """On average from one kill to the next."""
 
 LOOK_SECONDS = 0.5

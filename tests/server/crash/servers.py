@@ -41,8 +41,11 @@ CACHED_NODES = 15 * EPOCH_NODES
 POLICY = Policy(Ages(raw=7, minute=8, hour=60))
 """Hours, which are seconds here: the last one moves in a long run only."""
 
-STEPS = (0, 1, 9)
+STEPS = (0, 5, 20)
 """How many of a phase of compaction are done: another process may do the others."""
+
+PRUNED = 0.15
+"""The share of rounds of a maintainer in which it looks at what is too old, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ class Pauses:
 BETWEEN = Pauses(0.5, shortest=0.005, longest=0.5)
 """Before a maintainer's transactions, when it holds no lock."""
 
-WITHIN = {"serve": Pauses(0.01, 0.005, longest=0.05), "maintain": Pauses(0.06, 0.005, longest=0.1)}
+WITHIN = {"serve": Pauses(0.01, 0.005, longest=0.05), "maintain": Pauses(0.15, 0.005, longest=0.1)}
 """Before statements and commits. Not on SQLite: who writes there keeps all others from it."""
 
 
@@ -162,7 +165,7 @@ def _maintain_once(database: Database, now_ns: int, choose: random.Random) -> No
             started = time.monotonic()
             step()
             time.sleep(choose.uniform(0, 2) * (time.monotonic() - started))
-    if choose.random() < 0.3:
+    if choose.random() < PRUNED:
         for phase in retention.phases(database, TENANT, POLICY, now_ns):
             for step in phase:
                 step()

@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from profiler.errors import UnavailableError, UsageError
-from server.store.database import Database, insert_new
+from server.store import database as module
+from server.store.database import Database, DatabaseFullError, insert_new
 from server.store.schema import scope
 
 
@@ -82,3 +83,25 @@ def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
         database.read(),
     ):
         pass
+
+
+def test_a_write_that_found_no_room_is_remembered_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Database(f"sqlite:///{tmp_path}/profiler.db") as database:
+
+        def fill() -> None:
+            with pytest.raises(DatabaseFullError), database.write() as transaction:
+                transaction.exec_driver_sql("PRAGMA max_page_count=1")
+                transaction.exec_driver_sql("CREATE TABLE large (x)")
+                transaction.exec_driver_sql("INSERT INTO large VALUES (zeroblob(10000))")
+
+        assert database.full is None
+        fill()
+        assert isinstance(database.full, DatabaseFullError)
+        with database.write():
+            pass
+        assert database.full is None
+        fill()
+        monkeypatch.setattr(module, "FULL_SECONDS", -1.0)
+        assert database.full is None
