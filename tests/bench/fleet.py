@@ -44,7 +44,7 @@ class Size:
     """How many hosts run the first service, how many hosts run the others, how many there are."""
 
     hosts: int = 50
-    shared_hosts: int = 8
+    shared_hosts: int = 4
     services: int = 8
     days: int = 7
 

@@ -110,7 +110,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench-store")
     parser.add_argument("engines", nargs="*", help="sqlite, postgresql; both without a name")
     parser.add_argument("--hosts", type=int, default=50, help="that run the first service")
-    parser.add_argument("--shared-hosts", type=int, default=8, help="that run all services")
+    parser.add_argument("--shared-hosts", type=int, default=4, help="that run all services")
     parser.add_argument("--services", type=int, default=8)
     parser.add_argument("--days", type=int, default=7)
     return parser.parse_args(arguments)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import psycopg
 import sqlalchemy as sa
 
 from profiler.model import CPU
@@ -55,7 +56,11 @@ class Store:
         self.empty_bytes = self.bytes()
 
     def bytes(self) -> int:
-        """Of everything in the database."""
+        """Of everything in the database, without what was deleted."""
+        if not self.database.sqlite:
+            url = self.database.url.set(drivername="postgresql")
+            with psycopg.connect(url.render_as_string(False), autocommit=True) as connection:
+                connection.execute("VACUUM")
         held = holdings(self.database, 0)
         return held.bytes - held.free_bytes
 
