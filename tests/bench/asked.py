@@ -33,7 +33,6 @@ from tests.bench.fleet import FIRST_HOUR, MINUTE_NS
 ROUNDS, RAW_ROUNDS = 7, 3
 ONE = 'cpu{service_name="service-0",host_name="host-0"}'
 SERVICE = 'cpu{service_name="service-0"}'
-LARGE = 'cpu{service_name="service-3"}'
 EVERYTHING = "cpu"
 
 

@@ -39,7 +39,7 @@ from server.store.schema import function_history, minutes, rollup
 from tests import postgres
 from tests.bench import arrivals, asked, fleet, floor
 from tests.bench.arrivals import Arrived
-from tests.bench.asked import EVERYTHING, LARGE, ONE, QUARTER, SERVICE, Raw, Reader, Took
+from tests.bench.asked import EVERYTHING, ONE, QUARTER, SERVICE, Raw, Reader, Took
 from tests.bench.beside import NOTHING, Beside, Table
 from tests.bench.fleet import Pool, Size
 from tests.bench.naive import (
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] = ()) -> None:
             print_size(table, store, a, b)
             if least:
                 table.add("the native floor of q2", least, "ns/entry")
-            print_asked(table, store, size, (a, b), least, pools[0])
+            print_asked(table, store, size, (a, b), least, pools)
             urls = [engine.url(f"arrivals-{number}.db") for number in range(2)]
             print_arrived(table, arrivals.measure(pools, urls, folder), a)
 
@@ -209,7 +209,7 @@ def print_asked(
     size: Size,
     naive: tuple[Measured, Measured],
     least: float | None,
-    pool: Pool,
+    pools: Sequence[Pool],
 ) -> None:
     """`least` is the native floor, in ns an entry."""
     a, b = naive
@@ -244,12 +244,13 @@ def print_asked(
     add_ratio("q3 aligned", everything, aligned, 40)
     add("q3 to the minute", cut, 1000)
     add_ratio("q3 to the minute", everything, cut, None)
-    tree, nodes = reader.tree(LARGE, week)
+    largest = max(pools, key=lambda pool: len(pool.parents))
+    tree, nodes = reader.tree(f'cpu{{service_name="{largest.service}"}}', week)
     add(f"merged tree and JSON, {nodes:,} nodes", tree, 10)
     ns, cpu_ns = (1e6 * ms / nodes for ms in (tree.ms, tree.cpu_ms))
     table.add("merged tree and JSON, a node", ns, "ns", None, 50, cpu=cpu_ns)
     store.repeat_history(MONTH)
-    function = pool.frames[int(pool.node_frames[1])].function
+    function = largest.frames[int(largest.node_frames[1])].function
     add(f"a function by hour, {MONTH} days", reader.history(function, asked.days(MONTH)), 50)
     differ = reader.mismatches(reader.sums(EVERYTHING, week), everything.sums)
     table.add("nodes whose rollup differs from raw", differ, "nodes", None, 0)
