@@ -12,9 +12,11 @@ survive a killed process, but lose the last commits with the power.
 
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from threading import Event, Lock
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -58,6 +60,37 @@ class DatabaseFullError(UnavailableError):
     """There is no room for what should be written; nothing acknowledged is lost."""
 
 
+class _Turns:
+    """A lock that is given in the order in which it was asked for.
+
+    SQLite lets a writer that waits look again after up to 100 ms: while one thread writes all the
+    time, such as that which stores batches, another hardly ever finds the moment in between.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._asked = deque[Event]()
+
+    def take(self, seconds: float) -> bool:
+        """False where it was not given in time."""
+        given = Event()
+        with self._lock:
+            self._asked.append(given)
+            self._asked[0].set()
+        if given.wait(seconds):
+            return True
+        with self._lock:
+            if not given.is_set():
+                self._asked.remove(given)
+            return given.is_set()
+
+    def give(self) -> None:
+        with self._lock:
+            self._asked.popleft()
+            if self._asked:
+                self._asked[0].set()
+
+
 class Database:
     """A pool of connections, closed at the exit. Safe to share between threads."""
 
@@ -65,6 +98,7 @@ class Database:
         """Opens nothing yet; raises UsageError where `url` names no database we know."""
         self.url = _parse(url)
         self._full: tuple[float, DatabaseFullError] | None = None
+        self._turns = _Turns()
         self.sqlite = self.url.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"pool_size": connections, "max_overflow": 0}
         if self.sqlite:
@@ -103,12 +137,27 @@ class Database:
     def write(self) -> Iterator[sa.Connection]:
         """A transaction that commits at its end, or changes nothing where an error leaves it."""
         try:
-            with self._begin({"profiler_writes": True}) as transaction:
+            with self._turn(), self._begin({"profiler_writes": True}) as transaction:
                 yield transaction
         except DatabaseFullError as error:
             self._full = time.monotonic(), error
             raise
         self._full = None
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """That of a writer in this process, where there can be one."""
+        if not self.sqlite:
+            yield
+            return
+        if not self._turns.take(LOCK_TIMEOUT_MS / 1000):
+            raise UnavailableError(
+                f"database {self.name} does not answer as it should: database is locked"
+            )
+        try:
+            yield
+        finally:
+            self._turns.give()
 
     @contextmanager
     def _begin(self, options: dict[str, Any]) -> Iterator[sa.Connection]:

@@ -29,7 +29,7 @@ HELD_SECONDS = ((0.6, 0), (0.3, 2), (0.09, 5), (0.01, 7))
 """The share of batches that wait up to so long before they are sent for the first time. Before the
 last of these has passed, the profiles of its time may have been given up."""
 
-REPEATED, MISTAKEN = 0.15, 0.01
+REPEATED, MISTAKEN = 0.15, 0.03
 """Shares of batches that are acknowledged already, and of such as cannot be stored."""
 
 REMEMBERED = 300

@@ -18,7 +18,7 @@ from tests.server.crash.collectors import Collector
 from tests.server.crash.ledger import Ledger
 from tests.server.crash.servers import Fleet, Settings
 
-SERVERS, MAINTAINERS, COLLECTORS = 2, 3, 4
+SERVERS, MAINTAINERS, COLLECTORS = 2, 6, 4
 
 KILL_SECONDS = 0.7
 """On average from one kill to the next."""

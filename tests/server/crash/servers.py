@@ -36,9 +36,9 @@ EPOCH_NODES = 400
 """Few, so that epochs begin all the time."""
 
 CACHED_NODES = 15 * EPOCH_NODES
-"""Three scopes of the four: a frame weighs as much as four nodes."""
+"""Enough for all scopes: what has to be read again is, after a kill. A frame weighs four nodes."""
 
-POLICY = Policy(Ages(raw=7, minute=8, hour=60))
+POLICY = Policy(Ages(raw=6, minute=9, hour=60))
 """Hours, which are seconds here: the last one moves in a long run only."""
 
 STEPS = (0, 5, 20)
@@ -62,7 +62,7 @@ class Pauses:
             time.sleep(min(self.shortest * choose.paretovariate(1), self.longest))
 
 
-BETWEEN = Pauses(0.5, shortest=0.005, longest=0.5)
+BETWEEN = Pauses(0.5, shortest=0.02, longest=1.0)
 """Before a maintainer's transactions, when it holds no lock."""
 
 WITHIN = {"serve": Pauses(0.01, 0.005, longest=0.05), "maintain": Pauses(0.15, 0.005, longest=0.1)}

@@ -240,6 +240,7 @@ def test_a_locked_database_is_said_to_be_away_for_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "_SQLITE_PRAGMAS", ("PRAGMA busy_timeout=50",))
+    monkeypatch.setattr(store, "LOCK_TIMEOUT_MS", 50)
     with Database(f"sqlite:///{tmp_path}/profiler.db") as database:
         migrations.migrate(database)
         with listening(database) as address:

@@ -1,5 +1,6 @@
 """Transactions: what a reader sees, what a failed writer leaves, what outlives the power."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from profiler.errors import UnavailableError, UsageError
 from server.store import database as module
 from server.store.database import Database, DatabaseFullError, insert_new
 from server.store.schema import scope
+from tests.processes import eventually
 
 
 def services(transaction: sa.Connection) -> list[str]:
@@ -105,3 +107,25 @@ def test_a_write_that_found_no_room_is_remembered_for_a_while(
         fill()
         monkeypatch.setattr(module, "FULL_SECONDS", -1.0)
         assert database.full is None
+
+
+def test_writers_of_a_process_take_turns(tmp_path: Path) -> None:
+    """So that one which writes all the time keeps no other one waiting."""
+    with Database(f"sqlite:///{tmp_path}/profiler.db") as database:
+        with database.write() as transaction:
+            transaction.exec_driver_sql("CREATE TABLE turn (writer)")
+
+        def write(number: int) -> None:
+            with database.write() as transaction:
+                transaction.exec_driver_sql("INSERT INTO turn VALUES (?)", (number,))
+
+        def asked(count: int) -> bool | None:
+            return True if len(database._turns._asked) == count else None
+
+        with ThreadPoolExecutor(6) as pool, database.write():
+            for number in range(6):
+                pool.submit(write, number)
+                eventually(lambda count=number + 2: asked(count), "it waits")  # type: ignore[misc]
+        with database.read() as transaction:
+            order = transaction.exec_driver_sql("SELECT writer FROM turn ORDER BY rowid").scalars()
+            assert list(order) == [0, 1, 2, 3, 4, 5]
