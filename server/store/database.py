@@ -6,10 +6,14 @@ A reader sees one snapshot from its first statement to its end and waits for nob
 there is one writer at a time, which takes its lock at the beginning (`BEGIN IMMEDIATE`), so that
 it never has to give up half-way.
 
+On a Citus cluster a transaction keeps to one connection a worker: then a reader has one snapshot of
+each worker, and what one statement of a writer did, the next one sees.
+
 What is acknowledged must survive. SQLite runs with `synchronous=FULL`: in WAL mode NORMAL would
 survive a killed process, but lose the last commits with the power.
 """
 
+import re
 import sqlite3
 import time
 from collections import deque
@@ -106,7 +110,10 @@ class Database:
             event.listen(self._engine, "connect", _prepare_sqlite)
             event.listen(self._engine, "begin", _begin_sqlite)
         else:
-            settings = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={QUERY_TIMEOUT_MS}"
+            settings = (
+                f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={QUERY_TIMEOUT_MS} "
+                "-c citus.multi_shard_modify_mode=sequential"  # means nothing without Citus
+            )
             self._engine = sa.create_engine(
                 self.url, pool_pre_ping=True, connect_args={"options": settings}, **options
             )
@@ -250,9 +257,18 @@ def insert_many(
             for row in rows:
                 copy.write_row(row)
     except psycopg.Error as error:
+        cause = psycopg.errors.UniqueViolation(str(error)) if _is_taken(error, table) else error
         raise DBAPIError.instance(
-            statement, None, error, psycopg.Error, dialect=transaction.dialect
+            statement, None, cause, psycopg.Error, dialect=transaction.dialect
         ) from error
+
+
+def _is_taken(error: psycopg.Error, table: sa.Table) -> bool:
+    """Whether Citus says of a COPY that a key is there already: it passes on what the worker said,
+    `… "pk_hot_102008"`, but not its code."""
+    return isinstance(error, psycopg.errors.InternalError_) and bool(
+        re.search(rf"\b{table.primary_key.name}_\d+\b", str(error))
+    )
 
 
 def upsert(transaction: sa.Connection, table: sa.Table, **values: object) -> None:

@@ -46,9 +46,7 @@ def migrate(database: Database, revision: str = HEAD) -> tuple[str, str]:
     target = _known(revision)
     with database.write() as transaction:
         if not database.sqlite:
-            transaction.execute(sa.text(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}"))
-            transaction.execute(sa.text("SET LOCAL statement_timeout = 0"))
-            transaction.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+            lock(transaction)
         before = _revision(transaction)
         _refuse_newer(database, before)
         config = _config()
@@ -56,6 +54,13 @@ def migrate(database: Database, revision: str = HEAD) -> tuple[str, str]:
         forward = target != EMPTY and (before == EMPTY or before <= target)
         (command.upgrade if forward else command.downgrade)(config, target)
         return before, _revision(transaction)
+
+
+def lock(transaction: sa.Connection) -> None:
+    """On PostgreSQL: nobody else changes tables until the transaction ends."""
+    transaction.execute(sa.text(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}"))
+    transaction.execute(sa.text("SET LOCAL statement_timeout = 0"))
+    transaction.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
 
 
 def check(database: Database) -> None:

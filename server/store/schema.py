@@ -1,9 +1,9 @@
 """The tables. `alembic/` brings a database to them; a test compares the two.
 
 A *scope* is one service of a tenant: the space of its symbol and series numbers, and what a
-distributed database would shard by, so every unique key of what belongs to a scope begins with
-it. Symbols stand in append-only logs, an *epoch* of a scope each; samples name nodes of a log.
-Times are Unix nanoseconds, as everywhere behind the HTTP API.
+distributed database shards by (`distribution`), so every unique key of what belongs to a scope
+begins with it. Symbols stand in append-only logs, an *epoch* of a scope each; samples name nodes of
+a log. Times are Unix nanoseconds, as everywhere behind the HTTP API.
 """
 
 from typing import Any

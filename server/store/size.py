@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from server.store import distribution
 from server.store.database import Database
 from server.store.schema import (
     chunk,
@@ -20,6 +21,12 @@ from server.store.schema import (
 
 _ROW_BYTES = 120
 """What a row takes beside its blobs: its other columns, and its keys."""
+
+_ON_WORKERS = (
+    "SELECT relname, citus_total_relation_size(logicalrelid, false) "
+    "FROM pg_dist_partition JOIN pg_class ON pg_class.oid = logicalrelid"
+)
+"""What of a table is there in PostgreSQL itself is empty then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,8 @@ def _sizes(transaction: sa.Connection) -> Iterator[tuple[str, int]]:
     """The bytes of each table with its indexes; nothing where SQLite was built without dbstat."""
     if transaction.dialect.name != "sqlite":
         wanted = "SELECT relname, pg_total_relation_size(relid) FROM pg_stat_user_tables"
+        if distribution.installed(transaction):
+            wanted = f"{wanted} UNION ALL {_ON_WORKERS}"
     elif transaction.execute(
         sa.text("SELECT count(*) FROM pragma_module_list WHERE name = 'dbstat'")
     ).scalar():
@@ -141,7 +150,10 @@ def _file(transaction: sa.Connection) -> tuple[int, int]:
     """Bytes in all, and those that hold nothing: SQLite writes to these before the file grows."""
     if transaction.dialect.name != "sqlite":
         whole = sa.func.pg_database_size(sa.func.current_database())
-        return int(transaction.execute(sa.select(whole)).scalar_one()), 0
+        here = int(transaction.execute(sa.select(whole)).scalar_one())
+        if not distribution.installed(transaction):
+            return here, 0
+        return here + sum(size for _, size in transaction.execute(sa.text(_ON_WORKERS))), 0
     pages, free, size = (
         int(transaction.exec_driver_sql(f"PRAGMA {name}").scalar_one())
         for name in ("page_count", "freelist_count", "page_size")

@@ -113,6 +113,23 @@ def test_migrate_goes_forth_and_back(file: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "is SQLite: name the coordinator of a Citus cluster, --database postgresql://"),
+        (["--check"], "--distribute goes with neither --check nor --revision"),
+        (["--revision", "0001"], "--distribute goes with neither --check nor --revision"),
+    ],
+)
+def test_distribute_changes_nothing_where_it_cannot(
+    file: str, arguments: list[str], says: str
+) -> None:
+    refused = profiler("migrate", "--distribute", *arguments, "--database", file)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert says in refused.stderr
+    assert not Path(file.removeprefix("sqlite:///")).exists()
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
         (["--database", "mysql://x/y"], 2, "use sqlite:///FILE or postgresql://USER@HOST/NAME"),

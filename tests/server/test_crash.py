@@ -3,12 +3,15 @@
 import random
 from pathlib import Path
 
+import pytest
+
 from tests.server.crash.mutations import MUTATIONS, ROOT, mutated
 from tests.server.crash.run import run
 
 SECONDS = 10.0
 
 
+@pytest.mark.usefixtures("database")  # on a cluster, no server lays out its tables
 def test_nothing_acknowledged_is_lost_or_doubled_and_all_levels_agree(
     url: str, tmp_path: Path
 ) -> None:

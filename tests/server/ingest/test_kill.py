@@ -28,6 +28,7 @@ def killed(url: str, moment: str) -> Iterator[str]:
         assert process.wait(timeout=10) == -9
 
 
+@pytest.mark.usefixtures("database")  # on a cluster, no server lays out its tables
 @pytest.mark.parametrize(("moment", "stored"), [("inserted", 0), ("committed", 6)])
 def test_a_batch_resent_after_a_kill_is_stored_once(url: str, moment: str, stored: int) -> None:
     with killed(url, moment) as address:
