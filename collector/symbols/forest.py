@@ -16,7 +16,7 @@ from collector.symbols.counters import Counters
 from collector.unwind.python.stacks import Entry
 from profiler.model import CPU, ROOT, Frame, Kind, Labels, Profile, ProfileBuilder
 
-MAX_NODES = 20_000
+MAX_NODES = 10_000
 """With more, everything is forgotten. Some 600 bytes each; the three programs above, on two CPUs,
 begin with 3,000 and add 500 a drain."""
 
