@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.labels.labeller import Labelling
+from collector.labels.rules import Rule, Rules
 from collector.symbols.debuginfod import Settings
 from profiler.errors import UsageError
 
@@ -33,6 +35,12 @@ class Config:
     repeat: bool
     to: str
     host_name: str
+    rule: tuple[Rule, ...]
+    max_series: int
+
+    @property
+    def labelling(self) -> Labelling:
+        return Labelling(self.host_name, Rules(self.rule), self.max_series)
 
 
 def default_spool() -> Path:

@@ -55,7 +55,10 @@ class NodeMetrics(Collector):
             if self.source.spying:
                 outcomes = self.source.spying.outcomes
                 yield from _py_spy(outcomes, self.source.symbolizer.counters.spied)
-            yield from _naming(self.source.symbolizer.counters)
+            counters = self.source.symbolizer.counters
+            yield from _naming(counters)
+            without = counters.without_place
+            yield _counter("samples_without_place", "Samples in series [other].", without)
 
 
 def _delivery(exporter: GrpcExporter) -> Iterator[Metric]:

@@ -11,6 +11,7 @@ from collector.delivery import Exporter
 from collector.kernel.command import Command
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
+from collector.labels.labeller import Labelling
 from collector.processes.procfs import ProcFs
 from collector.sources.live import LiveSource
 from collector.sources.unwinding import ATTENTIVE_REST_SECONDS
@@ -78,7 +79,7 @@ class Recording:
         live = LiveSource(
             sampler,
             ProcessEvents(),
-            Symbolizer(self.host_name, debuginfod=self.debuginfod),
+            Symbolizer(Labelling(self.host_name), debuginfod=self.debuginfod),
             self.host_name,
             cache_folder("unwind"),
             py_spy=self.py_spy,

@@ -9,7 +9,7 @@ from server.store.size import Holdings
 
 CAUSES = frozenset(
     (
-        *("ring_full", "stack_collision", "counts_full", "symbols_failed"),
+        *("ring_full", "stack_collision", "counts_full", "symbols_failed", "excluded"),
         *("spool_full", "spool_damaged", "refused", "unaccounted"),
     )
 )

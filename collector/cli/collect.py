@@ -76,6 +76,8 @@ from profiler.errors import UsageError
     "--to", metavar="FILE", default="", help="Write a recording, send nothing; - is stdout."
 )
 @options.host_name
+@options.rule
+@options.max_series
 @click.option("--check", is_flag=True, help="Say what this node offers and lacks, then leave.")
 @options.verbose
 def collect(check: bool, verbose: bool, **given: Any) -> None:
@@ -91,6 +93,7 @@ def collect(check: bool, verbose: bool, **given: Any) -> None:
       profiler collect -F 19 --metrics 127.0.0.1:9440
       profiler collect --to samples.pb
       profiler collect --recorded samples.pb
+      profiler collect --rule 'action = "drop", source_labels = ["__uid"], regex = "1000"'
     """
     if check:
         report = node.inspect()
@@ -145,7 +148,7 @@ def _live(config: Config) -> LiveSource:
     return LiveSource(
         sampler,
         ProcessEvents(),
-        Symbolizer(config.host_name, debuginfod=config.debuginfod),
+        Symbolizer(config.labelling, debuginfod=config.debuginfod),
         config.host_name,
         cache_folder("unwind"),
         py_spy=config.py_spy,

@@ -3,13 +3,17 @@
 import logging
 import os
 import socket
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
 from collector.config import cache_folder
 from collector.kernel.loader import CALL_GRAPHS, LOADERS
 from collector.kernel.perf_event import EVENTS
+from collector.labels.rules import Rule, parse_rule
+from collector.labels.series import MAX_SERIES
 from collector.symbols.debuginfod import Settings, read_settings
 from profiler.errors import UsageError
 from profiler.timerange import parse_duration
@@ -77,6 +81,52 @@ host_name = click.option(
     metavar="NAME",
     default=socket.gethostname,
     help="The label host_name of the samples.  [default: this machine's name]",
+)
+
+
+class RuleType(click.ParamType[Rule]):
+    """A rule as a table of TOML, in text or as a file had it."""
+
+    name = "rule"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> Rule:
+        if isinstance(value, Rule):
+            return value
+        if isinstance(value, Mapping):
+            return parse_rule(value)
+        text = str(value).strip().removeprefix("{").removesuffix("}")
+        return parse_rule(_toml(f"{{{text}}}"))
+
+    def split_envvar_value(self, rv: str) -> Sequence[Any]:
+        """The environment has them as an array."""
+        tables: Sequence[Any] = _toml(rv)
+        return tables if isinstance(tables, list) else [tables]
+
+
+def _toml(text: str) -> Any:
+    """A value of TOML; raises UsageError."""
+    try:
+        return tomllib.loads(f"rule = {text}")["rule"]
+    except ValueError as error:
+        raise UsageError(f"rule {text!r}: {error}; write 'action = \"drop\", …'") from None
+
+
+rule = click.option(
+    "--rule",
+    type=RuleType(),
+    metavar="TABLE",
+    multiple=True,
+    default=(),
+    help="Change the labels of processes, or leave processes out: a table of TOML, again for each"
+    " rule; [[collect.rule]] in a file.",
+)
+max_series = click.option(
+    "--max-series",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=MAX_SERIES,
+    show_default=True,
+    help='Sets of labels in a drain; samples beyond them go to service_name="[other]".',
 )
 verbose = click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
 

@@ -12,6 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from collector.labels.origin import CGROUP_NS, Origin, OriginReader
 from collector.processes.bounded import Bounded
 from collector.processes.events import Event, Executed, Forked, Mapped
 from collector.processes.facts import Stat, executable_name
@@ -38,7 +39,8 @@ class Process:
 
     `executable` is the base name of its file, "" for kernel threads and where unknown.
     `mappings` are the executable ones by address. Times are monotonic: it began to run its program
-    at `since_ns`, 0 where nobody saw it, and was read from /proc at `read_ns`.
+    at `since_ns`, 0 where nobody saw it, and was read from /proc at `read_ns`. `origin` is None
+    where nothing of it was ever read; a child has its parent's, until it can be read itself.
     """
 
     pid: int
@@ -50,6 +52,7 @@ class Process:
     mappings: tuple[Mapping, ...] = ()
     since_ns: int = 0
     read_ns: int = 0
+    origin: Origin | None = None
     _starts: tuple[int, ...] = field(default=(), repr=False)
     _digest: bytes = field(default=b"", repr=False)
 
@@ -96,8 +99,14 @@ _Left = tuple[int, Process]
 class ProcessCache:
     """Keeps the newest state of each process, for any thread; bounded by the mappings it holds."""
 
-    def __init__(self, proc: ProcFs, max_total_mappings: int = MAX_TOTAL_MAPPINGS) -> None:
+    def __init__(
+        self,
+        proc: ProcFs,
+        max_total_mappings: int = MAX_TOTAL_MAPPINGS,
+        origins: OriginReader | None = None,
+    ) -> None:
         self._proc = proc
+        self._origins = origins or OriginReader(proc)
         self._processes: Bounded[int, Process] = Bounded(
             max_total_mappings, lambda process: 1 + len(process.mappings)
         )
@@ -134,7 +143,10 @@ class ProcessCache:
                         self._put(new)
                     case Executed(pid=pid, comm=comm, time_ns=time_ns):
                         self._leave(pid, time_ns)
-                        self._put(Process(pid, comm=printable(comm), since_ns=time_ns))
+                        before = self._known(pid)
+                        origin = self._origins.read(pid, before.origin if before else None)
+                        name = printable(comm)
+                        self._put(Process(pid, comm=name, since_ns=time_ns, origin=origin))
             if sum(map(len, self._waiting.values())) > MAX_WAITING:
                 for pid in list(self._waiting):
                     self._known(pid)
@@ -159,8 +171,21 @@ class ProcessCache:
         with self._lock:
             known = self._known(pid)
             if known and known.mappings and self._is_told(known):
-                return replace(known, alive=(self._proc.root / str(pid)).exists())
+                known = replace(known, alive=(self._proc.root / str(pid)).exists())
+                return self._moved(known) if known.alive else known
             return self.refresh(pid)
+
+    def _moved(self, process: Process) -> Process:
+        """With the control group that it is in now, if that was not looked at for long."""
+        origin, pid = process.origin, process.pid
+        if origin is None:
+            origin = self._origins.read(pid)
+        elif time.monotonic_ns() - origin.read_ns >= CGROUP_NS:
+            origin = self._origins.moved(pid, origin) or origin
+        if origin is not process.origin:
+            process = replace(process, origin=origin)
+            self._put(process)
+        return process
 
     def distrust(self) -> None:
         """Events were missed: every process is to be read again."""
@@ -206,6 +231,9 @@ class ProcessCache:
             known = Process(pid)
         link = self._proc.executable(pid)
         executable = executable_name(link) if link else known.executable
+        same = known.origin if executable == known.executable else None
+        # Not the environment again: a program may have written over it since.
+        origin = self._origins.moved(pid, same) if same else self._origins.read(pid, known.origin)
         known = replace(
             known,
             start_ticks=stat.start_ticks,
@@ -213,6 +241,7 @@ class ProcessCache:
             executable=executable,
             alive=True,
             read_ns=read_ns,
+            origin=origin or known.origin,
         )
         if not text:
             return known

@@ -35,6 +35,18 @@ class ProcFs:
     def maps(self, pid: int) -> bytes | None:
         return self._read(pid, "maps", MAX_MAPS_BYTES)
 
+    def cgroup(self, pid: int, limit: int) -> bytes | None:
+        return self._read(pid, "cgroup", limit)
+
+    def environment(self, pid: int, limit: int) -> bytes | None:
+        """As it was when the program began; some programs write over it. The kernel reads it from
+        the process's memory, but since 4.17 from no file that may keep us waiting."""
+        return self._read(pid, "environ", limit)
+
+    def command_line(self, pid: int, limit: int) -> bytes | None:
+        """Arguments, each ended by a NUL."""
+        return self._read(pid, "cmdline", limit)
+
     def executable(self, pid: int) -> bytes | None:
         """What /proc/PID/exe points to; kernel threads have none."""
         try:

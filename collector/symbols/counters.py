@@ -24,6 +24,9 @@ class Counters:
     `spied` counts the samples of processes that py-spy saw, as far as they ran Python, by the
     stacks that they are shown with: `python` or `native`.
 
+    `without_place` counts samples whose series was one too many of its drain, and which are in the
+    series of all such.
+
     `debuginfod` counts the debug files that servers were asked for: `found`, `missing`, `timeout`,
     `too_large`, `cut`, `wrong_file` (of another build, or none at all), `refused` (an error of
     HTTP), `unreachable`, `no_room`.
@@ -34,5 +37,6 @@ class Counters:
     files: Counter[str] = field(default_factory=Counter)
     spied: Counter[str] = field(default_factory=Counter)
     debuginfod: Counter[str] = field(default_factory=Counter)
+    without_place: int = 0
     file_nanoseconds: int = 0
     evicted_files: int = 0

@@ -1,6 +1,6 @@
 """The profiles of one drain, as its samples find their names.
 
-    profiles = Profiles("node-a", period_ns, look_at, forest, sightings)
+    profiles = Profiles(labeller.labels, period_ns, look_at, forest, sightings)
     profiles.add(sample)
     forest.take(...)
 
@@ -12,7 +12,6 @@ what has grown so far.
 from collections.abc import Callable, Mapping
 
 from collector.processes.cache import Process
-from collector.processes.labels import process_labels
 from collector.processes.text import printable
 from collector.pyspy.placement import Sample, Sighting, place, runs_python
 from collector.sources.raw import RawSample
@@ -20,7 +19,10 @@ from collector.symbols.addresses import Memo
 from collector.symbols.counters import Counters
 from collector.symbols.forest import Forest, Tree
 from collector.unwind.python.stacks import Entry
-from profiler.model import ProfileBuilder
+from profiler.model import Labels, ProfileBuilder
+
+Label = Callable[[Process, str], Labels | None]
+"""The labels of a process and of its thread of that name; None where they are not wanted."""
 
 LookAt = Callable[[int, int], tuple[Process, Memo[Entry]]]
 """A process by its pid and a time, and the frames of its stacks' entries."""
@@ -28,31 +30,36 @@ LookAt = Callable[[int, int], tuple[Process, Memo[Entry]]]
 
 class Profiles:
     """`sightings` are what py-spy saw of processes, by pid: `place_sighted` puts its stacks in
-    place of theirs, once all samples are added."""
+    place of theirs, once all samples are added. `excluded` counts the samples that `label` does not
+    want."""
 
     def __init__(
         self,
-        host_name: str,
+        label: Label,
         period_ns: int,
         look_at: LookAt,
         forest: Forest,
         sightings: Mapping[int, Sighting],
     ) -> None:
-        self._host_name = host_name
+        self.excluded = 0
+        self._label = label
         self._period_ns = period_ns
         self._look_at = look_at
         self._forest = forest
         self._sightings = sightings
         self._sighted: dict[int, tuple[Process, ProfileBuilder]] = {}
         self._programs: dict[tuple[int, int], tuple[Process, Memo[Entry]]] = {}
-        self._trees: dict[tuple[int, int, str, str], Tree] = {}
+        self._trees: dict[tuple[int, int, str, str], Tree | None] = {}
 
     def add(self, sample: RawSample) -> None:
         key = sample.pid, sample.time_ns, sample.thread_name, sample.truncated
-        tree = self._trees.get(key)
+        if key not in self._trees:
+            self._trees[key] = self._tree(sample)
+        tree = self._trees[key]
         if tree is None:
-            tree = self._trees[key] = self._tree(sample)
-        tree.add(sample, sample.count * self._period_ns)
+            self.excluded += sample.count
+        else:
+            tree.add(sample, sample.count * self._period_ns)
 
     def place_sighted(self, duration_ns: int, counters: Counters) -> None:
         for pid, (process, builder) in self._sighted.items():
@@ -68,21 +75,25 @@ class Profiles:
                     self._put(process, sample)
 
     def _put(self, process: Process, sample: Sample) -> None:
-        builder = self._builder(process, sample.thread)
-        builder.add(sample.frames, sample.count, sample.count * self._period_ns)
+        labels = self._label(process, sample.thread)
+        if labels is None:
+            self.excluded += sample.count
+        else:
+            builder = self._forest.builder(labels)
+            builder.add(sample.frames, sample.count, sample.count * self._period_ns)
 
-    def _tree(self, sample: RawSample) -> Tree:
+    def _tree(self, sample: RawSample) -> Tree | None:
+        """None for samples that are not wanted."""
         program = sample.pid, sample.time_ns
         if program not in self._programs:
             self._programs[program] = self._look_at(*program)
         process, user = self._programs[program]
         thread = printable(sample.thread_name)
+        labels = self._label(process, thread)
+        if labels is None:
+            return None
         if sample.pid not in self._sightings:
-            labels = process_labels(self._host_name, process, thread)
             return self._forest.tree(labels, sample.pid, thread, sample.truncated, user)
         _, builder = self._sighted.get(sample.pid) or (process, ProfileBuilder())
         self._sighted[sample.pid] = process, builder
         return Tree(builder, thread, sample.truncated, user, self._forest.kernel)
-
-    def _builder(self, process: Process, thread: str) -> ProfileBuilder:
-        return self._forest.builder(process_labels(self._host_name, process, thread))

@@ -1,16 +1,18 @@
 """From what a kernel program counted to profiles: addresses become frames, samples find labels.
 
-    symbolizer = Symbolizer("node-a")
+    symbolizer = Symbolizer(Labelling("node-a"))
     drain = symbolizer.symbolize(raw)
 
-Every sample of the raw drain is in one profile of the drain: what has no name is shown as
-`[unknown]`, with as much of its place as is known.
+Every sample of the raw drain is in one profile of the drain, or lost as `excluded` where a rule
+leaves its process out: what has no name is shown as `[unknown]`, with as much of its place as is
+known.
 """
 
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+from collector.labels.labeller import Labeller, Labelling
 from collector.processes.cache import Process, ProcessCache
 from collector.processes.procfs import ProcFs
 from collector.processes.vdso import read_vdso
@@ -45,7 +47,7 @@ class Symbolizer:
 
     def __init__(
         self,
-        host_name: str,
+        labelling: Labelling,
         proc: Path = Path("/proc"),
         *,
         sys: Path = Path("/sys"),
@@ -55,11 +57,12 @@ class Symbolizer:
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.counters = Counters()
-        self._host_name = host_name
+        self._host_name = labelling.host_name
         self._clock = clock or SystemClock()
         self._patience_ns = int(patience_seconds * 1e9)
         procfs = ProcFs(proc)
-        self.processes = ProcessCache(procfs)
+        self._labeller = Labeller(labelling, procfs)
+        self.processes = ProcessCache(procfs, origins=self._labeller.origins)
         self._builder = Builder()
         self._debuginfod = (
             Debuginfod(debuginfod, self._clock, self.counters.debuginfod) if debuginfod else None
@@ -87,13 +90,21 @@ class Symbolizer:
             self._forest.forget()
         self._binaries.deadline_ns = self._clock.monotonic_ns() + self._patience_ns
         look_at = partial(self._look_at, name_python)
-        profiles = Profiles(self._host_name, raw.period_ns, look_at, self._forest, sightings or {})
+        self._labeller.begin_drain()
+        label = self._labeller.labels
+        profiles = Profiles(label, raw.period_ns, look_at, self._forest, sightings or {})
         for sample in raw.samples:
             profiles.add(sample)
         profiles.place_sighted(raw.duration_ns, self.counters)
         self._builder.rest()
         taken = self._forest.take(raw.period_ns, raw.start_ns, raw.duration_ns)
-        return Drain(self._host_name, raw.start_ns, raw.duration_ns, raw.taken, raw.losses, taken)
+        self.counters.without_place += sum(
+            profile.total_samples for profile in taken if profile.labels == self._labeller.other
+        )
+        losses = dict(raw.losses)
+        if profiles.excluded:
+            losses["excluded"] = profiles.excluded
+        return Drain(self._host_name, raw.start_ns, raw.duration_ns, raw.taken, losses, taken)
 
     def close(self) -> None:
         """Ends the child process that reads files, and forgets everything."""

@@ -12,6 +12,7 @@ from profiler.cli.settings import Settings, apply, flag, variables
 from profiler.errors import UsageError
 
 DEFAULT = "default"
+_BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _PASSWORD = re.compile(r"(://[^:@/]*:)[^@/]*(?=@)")
 
 
@@ -68,12 +69,18 @@ def _written(
         case ParameterSource.ENVIRONMENT:
             names = variables(option, context.command.name or "")
             name = next(name for name in names if os.environ.get(name))
-            return os.environ[name], f"environment: {name}"
+            text = os.environ[name]
+            value = option.type.split_envvar_value(text) if option.multiple else text
+            return value, f"environment: {name}"
         case ParameterSource.DEFAULT_MAP:
             table = settings.tables[context.command.name or ""]
             return table[flag(option)], str(settings.path)
         case _:
             return option.get_default(context), DEFAULT
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else json.dumps(name)
 
 
 def _toml(value: object) -> str:
@@ -82,4 +89,7 @@ def _toml(value: object) -> str:
         return json.dumps(value)
     if isinstance(value, tuple | list):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        pairs = (f"{_key(key)} = {_toml(each)}" for key, each in value.items())
+        return f"{{{', '.join(pairs)}}}"
     return json.dumps(_PASSWORD.sub(r"\1***", str(value)), ensure_ascii=False)

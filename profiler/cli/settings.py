@@ -104,7 +104,8 @@ def apply(context: click.Context, commands: Collection[str], command: click.Comm
 
 
 def _typed(value: object) -> object:
-    """A value of TOML as it would be typed: options read text, flags and lists what they are."""
+    """A value of TOML as it would be typed: options read text, flags, lists and tables what they
+    are."""
     if isinstance(value, list):
         return [_typed(each) for each in value]
-    return value if isinstance(value, bool) else str(value)
+    return value if isinstance(value, bool | dict) else str(value)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import symbolic
 
+from collector.labels.labeller import Labelling
 from collector.processes.maps import parse_maps
 from collector.sources.raw import RawDrain, RawSample
 from collector.symbols.binary import Binary
@@ -90,7 +91,7 @@ def measure_drain() -> None:
     before = resident_bytes()
     with sleeping_processes() as pids:
         raw = drain(pids)
-        symbolizer = Symbolizer("bench", patience_seconds=600)
+        symbolizer = Symbolizer(Labelling("bench"), patience_seconds=600)
         times_ms = []
         for _ in range(1 + ROUNDS):
             started = time.perf_counter(), time.process_time()

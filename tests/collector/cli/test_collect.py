@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +45,56 @@ def test_the_demo_is_whole_neutral_and_small() -> None:
         frame.function for each in recorded for profile in each.profiles for frame in profile.frames
     }
     assert {"handle_payment", "hash_bytes", "ksys_read"} <= functions
+
+
+RULE = {"action": "drop", "source_labels": ["__uid"], "regex": "1000"}
+IN_A_FILE = """[collect]
+max-series = 50
+
+[[collect.rule]]
+action = "drop"
+source_labels = ["__uid"]
+regex = "1000"
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "variable", "source"),
+    [
+        (IN_A_FILE, "", "{file}"),
+        ("", "{action = 'drop', source_labels = ['__uid'], regex = '1000'}", "environment: {name}"),
+    ],
+)
+def test_rules_stand_in_a_file_or_the_environment_and_config_prints_them(
+    file: str, variable: str, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, path = "PROFILER_COLLECT_RULE", tmp_path / "profiler.toml"
+    path.write_text(file)
+    if variable:
+        monkeypatch.setenv(name, f"[{variable}]")
+    printed = profiler("--config", str(path), "config", "collect").stdout
+    (line,) = (line for line in printed.splitlines() if line.startswith("rule = "))
+    text, _, said = line.partition("  # ")
+    assert tomllib.loads(text) == {"rule": [RULE]}
+    assert said == source.format(file=path, name=name)
+    monkeypatch.delenv(name, raising=False)
+    path.write_text(printed)
+    again = profiler("--config", str(path), "config", "collect").stdout
+    assert text in again
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("action = 'dorp'", "rule: no action 'dorp'"),
+        ("action", "rule '{action}': "),
+        ("[1]", "rule '{[1]}': "),
+    ],
+)
+def test_a_rule_with_a_mistake_is_refused_on_one_line(rule: str, said: str) -> None:
+    run = profiler("collect", "--recorded", "demo", "--to", "-", "--rule", rule)
+    assert run.returncode == 2 and run.stdout == ""
+    assert run.stderr.startswith(f"profiler: {said}") and run.stderr.count("\n") == 1
 
 
 def test_a_recording_is_delivered_whole_and_marked(server: Server, tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ class FakeProc:
         start_ticks: int = 100,
         flags: int = 0,
         namespace_pid: int | None = None,
+        cgroup: str = "/",
+        environment: str = "",
+        command_line: bytes = b"",
     ) -> Path:
         """The directory of a process that runs now, replacing one with the same pid."""
         where = self.root / str(pid)
@@ -36,6 +39,10 @@ class FakeProc:
         own_pid = pid if namespace_pid is None else namespace_pid
         (where / "status").write_text(f"Name:\t{comm}\nUid:\t{ids}\nNSpid:\t{pid}\t{own_pid}\n")
         (where / "maps").write_bytes(maps)
+        (where / "cgroup").write_text(f"0::{cgroup}\n")
+        variables = environment.split()
+        (where / "environ").write_text("".join(f"{variable}\0" for variable in variables))
+        (where / "cmdline").write_bytes(command_line)
         if executable:
             (where / "exe").symlink_to(executable)
         return where

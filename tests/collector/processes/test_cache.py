@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from collector.processes.cache import MAX_LEFT_OF_ONE, Process, ProcessCache
 from collector.processes.events import Executed, Forked, Mapped
-from collector.processes.labels import process_labels
 from collector.processes.maps import Mapping
 from collector.processes.procfs import ProcFs
 from tests.collector.processes.fake_proc import FakeProc, maps_line
@@ -98,23 +97,6 @@ def test_the_cache_is_bounded_by_the_mappings_that_it_holds(proc: FakeProc) -> N
         proc.process(pid, maps=CODE)
         cache.refresh(pid)
     assert len(cache) == 5
-
-
-def test_labels_name_the_executable_and_kernel_threads_are_the_kernel(
-    proc: FakeProc, cache: ProcessCache
-) -> None:
-    proc.process(7, "worker-3", "/srv/web")
-    proc.kernel_thread(8, "kworker/0:1")
-    names = [
-        dict(process_labels("node-a", cache.refresh(pid), "thread"))["process_executable_name"]
-        for pid in (7, 8, 0, 99)
-    ]
-    assert names == ["web", "kernel", "kernel", "thread"]
-
-
-def test_labels_are_sorted_by_name(cache: ProcessCache) -> None:
-    labels = process_labels("node-a", cache.refresh(99), "thread")
-    assert list(labels) == sorted(labels)
 
 
 def test_this_process_holds_the_code_that_runs() -> None:
@@ -231,3 +213,63 @@ def test_events_are_believed_until_some_were_missed(proc: FakeProc, cache: Proce
     assert cache.at(7, now + 1).alive
     cache.distrust()
     assert cache.at(7, now + 1).mappings == cache.refresh(7).mappings != (WEB,)
+
+
+# --- what a process belongs to ----------------------------------------------------------------
+
+
+def declared(process: Process) -> dict[str, str]:
+    return dict(process.origin.environment) if process.origin else {}
+
+
+def group(process: Process) -> str:
+    return process.origin.cgroup.path if process.origin else ""
+
+
+def test_a_program_says_what_it_belongs_to_when_it_is_first_seen(
+    proc: FakeProc, cache: ProcessCache
+) -> None:
+    proc.process(7, cgroup="/a", environment="DD_SERVICE=shop X=1")
+    cache.follow([Executed(time.monotonic_ns(), 7, b"web"), Mapped(2, 7, WEB)])
+    proc.end(7)
+    gone = cache.at(7, time.monotonic_ns())
+    assert (group(gone), declared(gone), gone.alive) == ("/a", {"DD_SERVICE": "shop"}, False)
+
+
+def test_a_child_that_nobody_could_read_belongs_where_its_parent_does(
+    proc: FakeProc, cache: ProcessCache
+) -> None:
+    proc.process(7, cgroup="/a", environment="DD_SERVICE=shop")
+    cache.refresh(7)
+    cache.follow([Forked(1, 99, 7), Executed(2, 99, b"sh")])
+    assert (group(cache.refresh(99)), declared(cache.refresh(99))) == ("/a", {"DD_SERVICE": "shop"})
+
+
+def test_another_program_says_it_anew(proc: FakeProc, cache: ProcessCache) -> None:
+    proc.process(7, cgroup="/a", environment="DD_SERVICE=shop")
+    cache.refresh(7)
+    proc.process(7, cgroup="/b", environment="DD_SERVICE=till")
+    cache.follow([Executed(1, 7, b"web")])
+    assert (group(cache.current(7)), declared(cache.current(7))) == ("/b", {"DD_SERVICE": "till"})
+
+
+def test_a_program_that_writes_over_its_environment_keeps_what_it_said(
+    proc: FakeProc, cache: ProcessCache
+) -> None:
+    where = proc.process(7, environment="DD_SERVICE=shop")
+    cache.refresh(7)
+    (where / "environ").write_text("DD_SERVICE=worker: idle\0")
+    assert declared(cache.refresh(7)) == {"DD_SERVICE": "shop"}
+
+
+def test_a_process_that_is_moved_while_it_runs_is_found_so_after_a_while(
+    proc: FakeProc, cache: ProcessCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = proc.process(7, maps=CODE, cgroup="/a")
+    cache.refresh(7)
+    (where / "cgroup").write_text("0::/b\n")
+    assert group(cache.current(7)) == "/a"
+    monkeypatch.setattr("collector.processes.cache.CGROUP_NS", 0)
+    assert group(cache.current(7)) == "/b"
+    proc.end(7)
+    assert group(cache.current(7)) == "/b"

@@ -11,6 +11,7 @@ import pytest
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.program import DWARF
 from collector.kernel.sampler import Sampler
+from collector.labels.labeller import Labelling
 from collector.pyspy import recording
 from collector.pyspy.placement import MARKER
 from collector.pyspy.spying import Spying
@@ -27,7 +28,9 @@ LOOPS = ("_PyEval_EvalFrameDefault", "PyEval_EvalFrameEx")
 
 def source(pid: int, folder: Path, *, py_spy: bool = True) -> LiveSource:
     sampler = Sampler(call_graph=DWARF, frequency_hz=199, target=[pid])
-    return LiveSource(sampler, ProcessEvents(), Symbolizer("a"), "a", folder, py_spy=py_spy)
+    return LiveSource(
+        sampler, ProcessEvents(), Symbolizer(Labelling("a")), "a", folder, py_spy=py_spy
+    )
 
 
 def stacks(drain: Drain) -> Iterator[tuple[tuple[Frame, ...], int]]:

@@ -12,6 +12,7 @@ import pytest
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.program import DWARF
 from collector.kernel.sampler import Sampler
+from collector.labels.labeller import Labelling
 from collector.sources.live import LiveSource
 from collector.symbols.symbolizer import Symbolizer
 from profiler.model import Drain, Frame, Kind
@@ -76,7 +77,7 @@ def sampled(process: subprocess.Popen[bytes], folder: Path) -> tuple[list[Drain]
     """The first samples of its work, for which no table is there at first, and later ones."""
     assert process.stdin
     sampler = Sampler(call_graph=DWARF, frequency_hz=499, target=[process.pid])
-    with LiveSource(sampler, ProcessEvents(), Symbolizer("a"), "a", folder) as source:
+    with LiveSource(sampler, ProcessEvents(), Symbolizer(Labelling("a")), "a", folder) as source:
         assert source.unwinding
         process.stdin.write(b"!")
         process.stdin.flush()

@@ -17,6 +17,7 @@ from collector.kernel.process_events import ProcessEvents
 from collector.kernel.program import DWARF, DWARF_SIZES, FRAME_POINTERS, Sizes
 from collector.kernel.sampler import Sampler
 from collector.kernel.stacks import unwalked
+from collector.labels.labeller import Labelling
 from collector.sources.live import LiveSource
 from collector.symbols.symbolizer import Symbolizer
 from collector.unwind.later import Walk
@@ -66,7 +67,7 @@ def running(build: Callable[[str], Path]) -> Iterator[Callable[[str], int]]:
 
 
 def live(folder: Path, sampler: Sampler) -> LiveSource:
-    return LiveSource(sampler, ProcessEvents(), Symbolizer("a"), "a", folder)
+    return LiveSource(sampler, ProcessEvents(), Symbolizer(Labelling("a")), "a", folder)
 
 
 def stacks(drain: Drain) -> Counter[tuple[str, ...]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from collector.labels.labeller import Labelling
 from collector.sources.raw import RawDrain, RawSample
 from collector.symbols.symbolizer import Symbolizer
 from profiler.model import Frame
@@ -32,7 +33,7 @@ def frames(
 @contextmanager
 def on_fakes(root: Path) -> Iterator[tuple[Symbolizer, FakeProc]]:
     proc = FakeProc(root)
-    symbolizer = Symbolizer("node-a", root, sys=root, debug=root, patience_seconds=60)
+    symbolizer = Symbolizer(Labelling("node-a"), root, sys=root, debug=root, patience_seconds=60)
     try:
         yield symbolizer, proc
     finally:

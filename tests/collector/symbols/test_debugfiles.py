@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.labels.labeller import Labelling
 from collector.symbols.debugfiles import DebugFiles
 from collector.symbols.program import Program, read_program
 from collector.symbols.symbolizer import Symbolizer
@@ -162,7 +163,7 @@ def test_debug_files_that_share_a_supplementary_one_name_functions_and_lines(
     assert ".gnu_debugaltlink" in sections.stdout
     subprocess.run([objcopy, "--strip-all", shop, tmp_path / "shop"], check=True)
 
-    symbolizer = Symbolizer("a", debug=tmp_path / "debug", patience_seconds=60)
+    symbolizer = Symbolizer(Labelling("a"), debug=tmp_path / "debug", patience_seconds=60)
     with programs.running(tmp_path / "shop") as program:
         at = program.addresses
         *callers, leaf = frames(symbolizer, program.pid, at["hidden"], at["return"])

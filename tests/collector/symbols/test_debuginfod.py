@@ -14,6 +14,7 @@ from threading import Event, Thread
 
 import pytest
 
+from collector.labels.labeller import Labelling
 from collector.symbols.debuginfod import FORGET_NS, Debuginfod, Settings, read_settings
 from collector.symbols.download import Bounds
 from collector.symbols.symbolizer import Symbolizer
@@ -275,7 +276,7 @@ def test_a_full_disk_is_counted(tmp_path: Path, debug_file: Path) -> None:
 @contextmanager
 def symbolizer(folder: Path, url: str) -> Iterator[Symbolizer]:
     settings = Settings((url,), folder / "cache", Bounds(20, 1 << 20))
-    named = Symbolizer("a", debug=folder, debuginfod=settings, patience_seconds=60)
+    named = Symbolizer(Labelling("a"), debug=folder, debuginfod=settings, patience_seconds=60)
     try:
         yield named
     finally:

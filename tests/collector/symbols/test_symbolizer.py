@@ -3,12 +3,15 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from collector.labels.labeller import Labelling
+from collector.labels.rules import Rules, parse_rule
 from collector.processes.maps import parse_maps
 from collector.sources.raw import RawSample
 from collector.symbols.symbolizer import Symbolizer
@@ -34,10 +37,11 @@ def test_samples_become_profiles_by_the_labels_of_their_process(
                 ring_full=5,
             )
         )
-    names = [dict(profile.labels) for profile in drain.profiles]
-    assert names == [
-        {"host_name": "node-a", "process_executable_name": name, "service_name": name}
-        for name in ("shop", "vanished")
+    keys = ("host_name", "process_executable_name", "service_name", "service_version")
+    named = [[dict(profile.labels).get(key) for key in keys] for profile in drain.profiles]
+    assert named == [
+        ["node-a", "shop", "shop", BUILD_ID[:12]],
+        ["node-a", "vanished", "vanished", None],
     ]
     assert [profile.total_samples for profile in drain.profiles] == [7, 2]
     assert [profile.total_value for profile in drain.profiles] == [7 * PERIOD_NS, 2 * PERIOD_NS]
@@ -45,6 +49,34 @@ def test_samples_become_profiles_by_the_labels_of_their_process(
     assert {(p.period, p.start_ns, p.duration_ns) for p in drain.profiles} == {
         (PERIOD_NS, 1_000, 2_000)
     }
+
+
+def test_samples_of_processes_that_a_rule_leaves_out_are_counted(c_program: Path) -> None:
+    rule: dict[str, object] = {"action": "drop", "source_labels": ["service_name"], "regex": "shop"}
+    labelling = Labelling("node-a", Rules((parse_rule(rule),)))
+    symbolizer = Symbolizer(labelling, patience_seconds=60)
+    with programs.running(c_program) as program, closing(symbolizer):
+        samples = [
+            RawSample(program.pid, "main", (program.addresses["hidden"],), (), 3),
+            RawSample(program.pid, "other", (program.addresses["hidden"],), (), 4),
+            RawSample(NOBODY, "vanished", (1,), (), 2),
+        ]
+        for _ in range(2):
+            drain = symbolizer.symbolize(drain_of(*samples, ring_full=5))
+            assert drain.losses == {"ring_full": 5, "excluded": 7}
+            assert [profile.total_samples for profile in drain.profiles] == [2]
+            assert drain.unaccounted == 0
+
+
+def test_samples_without_a_place_among_the_series_are_in_one_and_counted() -> None:
+    symbolizer = Symbolizer(Labelling("node-a", max_series=1), patience_seconds=60)
+    with closing(symbolizer):
+        samples = [RawSample(NOBODY + number, f"job-{number}", (1,), (), 3) for number in range(4)]
+        drain = symbolizer.symbolize(drain_of(*samples))
+    services = [dict(profile.labels)["service_name"] for profile in drain.profiles]
+    assert services == ["job-0", "[other]"]
+    assert [profile.total_samples for profile in drain.profiles] == [3, 9]
+    assert symbolizer.counters.without_place == 9
 
 
 def test_a_stack_is_its_thread_its_marker_its_user_and_its_kernel_frames(
@@ -128,7 +160,7 @@ def test_a_separate_debug_file_names_a_stripped_program(tmp_path: Path, c_progra
     debug.parent.mkdir(parents=True)
     subprocess.run([objcopy, "--only-keep-debug", c_program, debug], check=True)
     subprocess.run([objcopy, "--strip-all", c_program, tmp_path / "shop"], check=True)
-    symbolizer = Symbolizer("a", debug=tmp_path / "debug", patience_seconds=60)
+    symbolizer = Symbolizer(Labelling("a"), debug=tmp_path / "debug", patience_seconds=60)
     with programs.running(tmp_path / "shop") as program:
         at = program.addresses
         stack = frames(symbolizer, program.pid, at["hidden"], at["return"])
@@ -300,7 +332,7 @@ def test_closing_releases_every_descriptor(c_program: Path) -> None:
         return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
     before = descriptors()
-    symbolizer = Symbolizer("a", patience_seconds=60)
+    symbolizer = Symbolizer(Labelling("a"), patience_seconds=60)
     with programs.running(c_program) as program:
         frames(symbolizer, program.pid, program.addresses["hidden"])
     symbolizer.close()

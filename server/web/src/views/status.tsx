@@ -12,6 +12,7 @@ const CAUSES: Record<string, string> = {
   stack_collision: "another stack held the slot",
   counts_full: "the kernel's map of counts was full",
   symbols_failed: "the collector could not name them: its log has the traceback",
+  excluded: "a rule of the collector leaves their processes out",
   spool_full: "the collector's spool was full, the oldest went",
   spool_damaged: "the batch's file was cut or changed on the collector's disk",
   refused: "the server could never accept the batch",

@@ -1,0 +1,27 @@
+"""What is known of a program when it gets its labels."""
+
+from dataclasses import dataclass, field
+
+from collector.labels.origin import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """As its engine has it. `image` is without tag and digest; `image_id` begins with the name of
+    the hash: sha256:…"""
+
+    name: str = ""
+    image: str = ""
+    tag: str = ""
+    image_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Equal facts have equal labels. `executable` is the name of a thread where it is not known."""
+
+    executable: str
+    build_id: str = ""
+    kernel_thread: bool = False
+    origin: Origin = field(default_factory=Origin)
+    container: Container = field(default_factory=Container)

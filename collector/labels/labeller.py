@@ -1,0 +1,128 @@
+"""Gives processes their labels, which are those of the series that their samples are in.
+
+labeller = Labeller(Labelling("node-a"), ProcFs())
+labeller.begin_drain()
+labeller.labels(process, "worker-3")
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from collector.labels import environment, series
+from collector.labels.builds import Builds
+from collector.labels.environment import attributes
+from collector.labels.facts import Facts
+from collector.labels.host import host_labels
+from collector.labels.origin import Origin, OriginReader, Wanted
+from collector.labels.rules import ENVIRONMENT, LABEL, Rules
+from collector.labels.series import Series
+from collector.labels.service import OTHER, labels_of
+from collector.processes.bounded import Bounded
+from collector.processes.cache import Process
+from collector.processes.procfs import ProcFs
+from profiler.model import Labels
+from profiler.wire import limits
+
+MAX_FACTS = 4096
+"""Programs whose labels are remembered, some 1.5 KiB each."""
+MAX_VALUE = limits.LABEL_BYTES // 4
+"""Characters, so that none is cut on the wire, where two series could become one."""
+
+COMMAND_LINE = "__command_line"
+UID = "__uid"
+RESOURCE = "__resource_"
+META: Mapping[str, Callable[[Facts], str]] = {
+    COMMAND_LINE: lambda facts: facts.origin.command_line,
+    UID: lambda facts: facts.origin.uid,
+    "__cgroup": lambda facts: facts.origin.cgroup.path,
+    "__systemd_unit": lambda facts: facts.origin.cgroup.unit,
+    "__container_id": lambda facts: facts.origin.cgroup.container_id,
+    "__container_runtime": lambda facts: facts.origin.cgroup.runtime,
+    "__container_image_id": lambda facts: facts.container.image_id,
+    "__k8s_pod_uid": lambda facts: facts.origin.cgroup.pod_uid,
+}
+"""Labels for rules alone, beside `__environment_NAME` and `__resource_NAME`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labelling:
+    """How processes get their labels."""
+
+    host_name: str
+    rules: Rules = field(default_factory=Rules)
+    max_series: int = series.MAX_SERIES
+
+
+class Labeller:
+    """Remembers the labels of what it has seen. `origins` reads what it needs of new processes."""
+
+    def __init__(self, labelling: Labelling, proc: ProcFs) -> None:
+        self._rules = labelling.rules
+        self._host = host_labels(labelling.host_name)
+        self._builds = Builds(proc.root)
+        self._known: Bounded[Facts, tuple[Labels | None]] = Bounded(MAX_FACTS, lambda known: 1)
+        other = {"host_name": labelling.host_name, "service_name": OTHER}
+        self._series = Series(_sorted(other), labelling.max_series)
+        self._asked = lru_cache(4096)(self._rules.names_variable)
+        wanted = Wanted(self._wants, self._rules.names(COMMAND_LINE), self._rules.names(UID))
+        self.origins = OriginReader(proc, wanted)
+
+    @property
+    def other(self) -> Labels:
+        """Of the series of all that has no place in a drain."""
+        return self._series.other
+
+    def begin_drain(self) -> None:
+        self._builds.begin_drain()
+        self._series.begin_drain()
+
+    def labels(self, process: Process, thread_name: str) -> Labels | None:
+        """None: its samples are not wanted. A process that was gone before anyone looked has no
+        executable's name left; the name of the sampled thread stands in for it."""
+        facts = self._facts(process, thread_name)
+        known = self._known.get(facts)
+        if known is None:
+            known = self._known[facts] = (self._labels(facts),)
+        return None if known[0] is None else self._series.admit(known[0])
+
+    def _facts(self, process: Process, thread_name: str) -> Facts:
+        if process.kernel_thread:
+            return Facts("", kernel_thread=True)
+        name = process.executable or process.comm or thread_name
+        return Facts(name, self._builds.of(process), origin=process.origin or Origin())
+
+    def _labels(self, facts: Facts) -> Labels | None:
+        labels = self._rules.apply({**self._host, **_given(labels_of(facts)), **self._meta(facts)})
+        return None if labels is None else _sorted(labels)
+
+    def _meta(self, facts: Facts) -> dict[str, str]:
+        """What rules name of what is for them alone."""
+        if not self._rules.rules:
+            return {}
+        variables = dict(facts.origin.environment)
+        meta = {name: find(facts) for name, find in META.items()}
+        for name, value in attributes(variables).items():
+            meta[RESOURCE + name.replace(".", "_")] = value
+        named = {name: value for name, value in meta.items() if self._rules.names(name)}
+        for name, value in variables.items():
+            if self._asked(name):
+                named[ENVIRONMENT + name] = value
+        return _given(named)
+
+    def _wants(self, variable: str) -> bool:
+        return variable in environment.NAMES or self._asked(variable)
+
+
+def _given(labels: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in labels.items() if value}
+
+
+def _sorted(labels: Mapping[str, str]) -> Labels:
+    """As the wire takes them: a rule may have mapped any number of them."""
+    named = sorted(name for name in labels if LABEL.fullmatch(name))[: limits.LABELS]
+    return tuple((name, _cut(labels[name])) for name in named)
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= MAX_VALUE else value[: MAX_VALUE - 1] + "…"
