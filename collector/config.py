@@ -37,10 +37,12 @@ class Config:
     host_name: str
     rule: tuple[Rule, ...]
     max_series: int
+    engine_socket: tuple[Path, ...]
 
     @property
     def labelling(self) -> Labelling:
-        return Labelling(self.host_name, Rules(self.rule), self.max_series)
+        sockets = tuple(path for path in self.engine_socket if path.name)
+        return Labelling(self.host_name, Rules(self.rule), self.max_series, sockets)
 
 
 def default_spool() -> Path:

@@ -57,6 +57,9 @@ class NodeMetrics(Collector):
                 yield from _py_spy(outcomes, self.source.symbolizer.counters.spied)
             counters = self.source.symbolizer.counters
             yield from _naming(counters)
+            looked_up = dict(self.source.symbolizer.labeller.containers.outcomes)
+            if looked_up:
+                yield _by_label("containers", "Containers asked for.", "outcome", looked_up)
             without = counters.without_place
             yield _counter("samples_without_place", "Samples in series [other].", without)
 

@@ -78,6 +78,7 @@ from profiler.errors import UsageError
 @options.host_name
 @options.rule
 @options.max_series
+@options.engine_socket
 @click.option("--check", is_flag=True, help="Say what this node offers and lacks, then leave.")
 @options.verbose
 def collect(check: bool, verbose: bool, **given: Any) -> None:

@@ -5,6 +5,7 @@ import os
 import socket
 import tomllib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ import click
 from collector.config import cache_folder
 from collector.kernel.loader import CALL_GRAPHS, LOADERS
 from collector.kernel.perf_event import EVENTS
+from collector.labels.engine import SOCKETS
 from collector.labels.rules import Rule, parse_rule
 from collector.labels.series import MAX_SERIES
 from collector.symbols.debuginfod import Settings, read_settings
@@ -127,6 +129,16 @@ max_series = click.option(
     default=MAX_SERIES,
     show_default=True,
     help='Sets of labels in a drain; samples beyond them go to service_name="[other]".',
+)
+engine_socket = click.option(
+    "--engine-socket",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    multiple=True,
+    default=SOCKETS,
+    show_default=" ".join(map(str, SOCKETS)),
+    help="Ask the container engine there (Docker's API) for names and images; again for each, ''"
+    " for none.",
 )
 verbose = click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
 

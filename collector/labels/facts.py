@@ -8,12 +8,16 @@ from collector.labels.origin import Origin
 @dataclass(frozen=True, slots=True)
 class Container:
     """As its engine has it. `image` is without tag and digest; `image_id` begins with the name of
-    the hash: sha256:…"""
+    the hash: sha256:… The pod is that which Kubernetes tells the engine. `labels` are those that a
+    rule names, sorted, with underscores for what no label's name may have."""
 
     name: str = ""
     image: str = ""
     tag: str = ""
     image_id: str = ""
+    pod: str = ""
+    namespace: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,12 @@ labeller.labels(process, "worker-3")
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 
 from collector.labels import environment, series
 from collector.labels.builds import Builds
+from collector.labels.containers import Containers
+from collector.labels.engine import SOCKETS
 from collector.labels.environment import attributes
 from collector.labels.facts import Facts
 from collector.labels.host import host_labels
@@ -32,6 +35,9 @@ MAX_VALUE = limits.LABEL_BYTES // 4
 COMMAND_LINE = "__command_line"
 UID = "__uid"
 RESOURCE = "__resource_"
+CONTAINER_LABEL = "__container_label_"
+SETTLE_SECONDS = 0.2
+"""At the start of a drain, for the containers that are new in it; Docker takes some ms for one."""
 META: Mapping[str, Callable[[Facts], str]] = {
     COMMAND_LINE: lambda facts: facts.origin.command_line,
     UID: lambda facts: facts.origin.uid,
@@ -42,7 +48,8 @@ META: Mapping[str, Callable[[Facts], str]] = {
     "__container_image_id": lambda facts: facts.container.image_id,
     "__k8s_pod_uid": lambda facts: facts.origin.cgroup.pod_uid,
 }
-"""Labels for rules alone, beside `__environment_NAME` and `__resource_NAME`."""
+"""Labels for rules alone, beside `__environment_NAME`, `__resource_NAME` and
+`__container_label_NAME`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +59,12 @@ class Labelling:
     host_name: str
     rules: Rules = field(default_factory=Rules)
     max_series: int = series.MAX_SERIES
+    engine_sockets: tuple[Path, ...] = SOCKETS
 
 
 class Labeller:
-    """Remembers the labels of what it has seen. `origins` reads what it needs of new processes."""
+    """Remembers the labels of what it has seen. `origins` reads what it needs of new processes, and
+    has `containers` ask for theirs."""
 
     def __init__(self, labelling: Labelling, proc: ProcFs) -> None:
         self._rules = labelling.rules
@@ -66,7 +75,10 @@ class Labeller:
         self._series = Series(_sorted(other), labelling.max_series)
         self._asked = lru_cache(4096)(self._rules.names_variable)
         wanted = Wanted(self._wants, self._rules.names(COMMAND_LINE), self._rules.names(UID))
-        self.origins = OriginReader(proc, wanted)
+        self.containers = Containers(
+            labelling.engine_sockets, lambda name: self._rules.names(CONTAINER_LABEL + name)
+        )
+        self.origins = OriginReader(proc, wanted, self.containers.ask)
 
     @property
     def other(self) -> Labels:
@@ -76,6 +88,10 @@ class Labeller:
     def begin_drain(self) -> None:
         self._builds.begin_drain()
         self._series.begin_drain()
+        self.containers.settle(SETTLE_SECONDS)
+
+    def close(self) -> None:
+        self.containers.close()
 
     def labels(self, process: Process, thread_name: str) -> Labels | None:
         """None: its samples are not wanted. A process that was gone before anyone looked has no
@@ -90,7 +106,9 @@ class Labeller:
         if process.kernel_thread:
             return Facts("", kernel_thread=True)
         name = process.executable or process.comm or thread_name
-        return Facts(name, self._builds.of(process), origin=process.origin or Origin())
+        origin = process.origin or Origin()
+        container = self.containers.get(origin.cgroup.container_id)
+        return Facts(name, self._builds.of(process), origin=origin, container=container)
 
     def _labels(self, facts: Facts) -> Labels | None:
         labels = self._rules.apply({**self._host, **_given(labels_of(facts)), **self._meta(facts)})
@@ -104,6 +122,7 @@ class Labeller:
         meta = {name: find(facts) for name, find in META.items()}
         for name, value in attributes(variables).items():
             meta[RESOURCE + name.replace(".", "_")] = value
+        meta |= {CONTAINER_LABEL + name: value for name, value in facts.container.labels}
         named = {name: value for name, value in meta.items() if self._rules.names(name)}
         for name, value in variables.items():
             if self._asked(name):

@@ -54,9 +54,11 @@ def labels_of(facts: Facts) -> dict[str, str]:
     version = declared.get("service.version") or image_version(container)
     if not name:
         name, version = facts.executable, version or facts.build_id[:_DIGITS]
-    named = container.name or declared.get("k8s.pod.name")
+    declares = {label: declared.get(attribute, "") for label, attribute in _ATTRIBUTES.items()}
+    named = container.name or declares["k8s_pod_name"]
     return {
-        **{label: declared.get(attribute, "") for label, attribute in _ATTRIBUTES.items()},
+        **declares,
+        **_pod_of(container),
         "service_name": name,
         "service_version": version,
         "container_id": "" if named else facts.origin.cgroup.container_id,
@@ -66,6 +68,16 @@ def labels_of(facts: Facts) -> dict[str, str]:
         "systemd_unit": unit,
         "process_executable_name": facts.executable,
         "process_executable_build_id_gnu": facts.build_id,
+    }
+
+
+def _pod_of(container: Container) -> dict[str, str]:
+    if not container.pod:
+        return {}
+    return {
+        "k8s_pod_name": container.pod,
+        "k8s_namespace_name": container.namespace,
+        "k8s_container_name": container.name,
     }
 
 

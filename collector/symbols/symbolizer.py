@@ -61,8 +61,8 @@ class Symbolizer:
         self._clock = clock or SystemClock()
         self._patience_ns = int(patience_seconds * 1e9)
         procfs = ProcFs(proc)
-        self._labeller = Labeller(labelling, procfs)
-        self.processes = ProcessCache(procfs, origins=self._labeller.origins)
+        self.labeller = Labeller(labelling, procfs)
+        self.processes = ProcessCache(procfs, origins=self.labeller.origins)
         self._builder = Builder()
         self._debuginfod = (
             Debuginfod(debuginfod, self._clock, self.counters.debuginfod) if debuginfod else None
@@ -90,8 +90,8 @@ class Symbolizer:
             self._forest.forget()
         self._binaries.deadline_ns = self._clock.monotonic_ns() + self._patience_ns
         look_at = partial(self._look_at, name_python)
-        self._labeller.begin_drain()
-        label = self._labeller.labels
+        self.labeller.begin_drain()
+        label = self.labeller.labels
         profiles = Profiles(label, raw.period_ns, look_at, self._forest, sightings or {})
         for sample in raw.samples:
             profiles.add(sample)
@@ -99,7 +99,7 @@ class Symbolizer:
         self._builder.rest()
         taken = self._forest.take(raw.period_ns, raw.start_ns, raw.duration_ns)
         self.counters.without_place += sum(
-            profile.total_samples for profile in taken if profile.labels == self._labeller.other
+            profile.total_samples for profile in taken if profile.labels == self.labeller.other
         )
         losses = dict(raw.losses)
         if profiles.excluded:
@@ -109,6 +109,7 @@ class Symbolizer:
     def close(self) -> None:
         """Ends the child process that reads files, and forgets everything."""
         self._builder.close()
+        self.labeller.close()
         if self._debuginfod:
             self._debuginfod.close()
         self._binaries.clear()
