@@ -7,7 +7,6 @@ labeller.labels(process, "worker-3")
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 from collector.labels import environment, series
@@ -73,8 +72,12 @@ class Labeller:
         self._known: Bounded[Facts, tuple[Labels | None]] = Bounded(MAX_FACTS, lambda known: 1)
         other = {"host_name": labelling.host_name, "service_name": OTHER}
         self._series = Series(_sorted(other), labelling.max_series)
-        self._asked = lru_cache(4096)(self._rules.names_variable)
-        wanted = Wanted(self._wants, self._rules.names(COMMAND_LINE), self._rules.names(UID))
+        wanted = Wanted(
+            environment.NAMES | self._rules.variables(),
+            self._rules.maps_variable if self._rules.map_variables else None,
+            self._rules.names(COMMAND_LINE),
+            self._rules.names(UID),
+        )
         self.containers = Containers(
             labelling.engine_sockets, lambda name: self._rules.names(CONTAINER_LABEL + name)
         )
@@ -125,12 +128,9 @@ class Labeller:
         meta |= {CONTAINER_LABEL + name: value for name, value in facts.container.labels}
         named = {name: value for name, value in meta.items() if self._rules.names(name)}
         for name, value in variables.items():
-            if self._asked(name):
+            if name.encode() in self._rules.variables() or self._rules.maps_variable(name):
                 named[ENVIRONMENT + name] = value
         return _given(named)
-
-    def _wants(self, variable: str) -> bool:
-        return variable in environment.NAMES or self._asked(variable)
 
 
 def _given(labels: Mapping[str, str]) -> dict[str, str]:

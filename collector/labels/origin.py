@@ -3,7 +3,7 @@ lives for 50 ms is gone when its samples are drained.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from collector.labels import cgroup, environment
@@ -23,9 +23,10 @@ looked at again after a minute."""
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be read beside the control group."""
+    """What is to be read beside the control group: variables by name, or that match, and more."""
 
-    variable: Callable[[str], bool] = environment.NAMES.__contains__
+    variables: Collection[bytes] = environment.NAMES
+    matches: Callable[[str], bool] | None = None
     command_line: bool = False
     uid: bool = False
 
@@ -63,7 +64,8 @@ class OriginReader:
             return before
         variables = self._proc.environment(pid, environment.MAX_BYTES)
         if variables:
-            found = replace(found, environment=parse_environment(variables, self._wanted.variable))
+            wanted = self._wanted.variables, self._wanted.matches
+            found = replace(found, environment=parse_environment(variables, *wanted))
         if self._wanted.command_line:
             words = self._proc.command_line(pid, MAX_COMMAND_LINE) or b""
             text = printable(words.rstrip(b"\0").replace(b"\0", b" "), MAX_COMMAND_LINE)

@@ -103,19 +103,29 @@ class Rules:
             for rule in self.rules
         )
 
-    def names_variable(self, name: str) -> bool:
-        """The same for a variable of the environment. A labelmap must begin with what all of them
-        begin with, so that none asks for them by mistake."""
-        meta = ENVIRONMENT + name
-        return any(
-            meta in rule.source_labels
-            or (
-                rule.action == "labelmap"
-                and rule.regex.startswith(ENVIRONMENT)
-                and rule.pattern.fullmatch(meta) is not None
-            )
-            for rule in self.rules
+    def variables(self) -> frozenset[bytes]:
+        """Of the environment, those that are sources."""
+        sources = (name for rule in self.rules for name in rule.source_labels)
+        return frozenset(
+            name.removeprefix(ENVIRONMENT).encode()
+            for name in sources
+            if name.startswith(ENVIRONMENT)
         )
+
+    @property
+    def map_variables(self) -> bool:
+        """Whether a labelmap is for variables. It must begin with what all of them begin with, so
+        that none asks for them by mistake."""
+        return any(map(_maps_variables, self.rules))
+
+    def maps_variable(self, name: str) -> bool:
+        meta = ENVIRONMENT + name
+        maps = filter(_maps_variables, self.rules)
+        return any(rule.pattern.fullmatch(meta) is not None for rule in maps)
+
+
+def _maps_variables(rule: Rule) -> bool:
+    return rule.action == "labelmap" and rule.regex.startswith(ENVIRONMENT)
 
 
 def parse_rule(given: Mapping[str, object]) -> Rule:

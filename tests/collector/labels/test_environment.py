@@ -1,35 +1,46 @@
+from collections.abc import Callable
+
 import pytest
 
 from collector.labels.environment import (
     MAX_ATTRIBUTES,
     MAX_VALUE,
+    NAMES,
     attributes,
     parse_attributes,
     parse_environment,
 )
 
-EVERY = lambda name: True  # noqa: E731
+
+def every(name: str) -> bool:
+    return True
 
 
 def test_only_what_is_wanted_is_kept() -> None:
-    data = b"SECRET=1\0DD_SERVICE=shop\0PATH=/bin\0"
-    assert parse_environment(data, {"DD_SERVICE"}.__contains__) == (("DD_SERVICE", "shop"),)
+    data = b"SECRET=1\0DD_SERVICE=shop\0MY_DD_SERVICE=no\0DD_ENV\0APP_ID=7\0DD_VERSION=\0"
+    found = parse_environment(data, NAMES, lambda name: name.startswith("APP_"))
+    assert found == (("APP_ID", "7"), ("DD_SERVICE", "shop"), ("DD_VERSION", ""))
+    assert parse_environment(b"MY_DD_SERVICE=no\0DD_SERVICE=shop\0", NAMES) == found[1:2]
 
 
 def test_of_a_name_that_stands_twice_the_first_counts() -> None:
-    assert parse_environment(b"A=1\0A=2\0", EVERY) == (("A", "1"),)
+    assert parse_environment(b"A=1\0A=2\0", [b"A"]) == (("A", "1"),)
+    assert parse_environment(b"A=1\0A=2\0", (), every) == (("A", "1"),)
 
 
 def test_what_is_cut_or_no_variable_is_left_out() -> None:
-    assert parse_environment(b"worker process\0=1\0A=x=y\0B=cu", EVERY) == (
-        ("", "1"),
-        ("A", "x=y"),
-    )
+    data = b"worker process\0A=x=y\0B=cu"
+    assert parse_environment(data, [b"A", b"B", b"C"]) == (("A", "x=y"),)
+    assert parse_environment(data, (), every) == (("A", "x=y"),)
+    assert parse_environment(b"", NAMES, every) == ()
 
 
-def test_values_are_printable_and_bounded_and_long_names_are_nobodys() -> None:
+@pytest.mark.parametrize(("names", "matches"), [([b"A"], None), ((), every)])
+def test_values_are_printable_and_bounded_and_long_names_are_nobodys(
+    names: list[bytes], matches: Callable[[str], bool] | None
+) -> None:
     data = b"A=\xff\x1b[2J" + b"x" * 100_000 + b"\0" + b"n" * 1000 + b"=1\0"
-    ((name, value),) = parse_environment(data, EVERY)
+    ((name, value),) = parse_environment(data, names, matches)
     assert name == "A" and value.startswith("\\xff\\x1b[2J") and len(value) <= MAX_VALUE + 20
 
 

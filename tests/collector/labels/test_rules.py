@@ -99,8 +99,9 @@ def test_meta_labels_are_asked_for_by_name_alone() -> None:
         )
     )
     assert rules.names("__uid") and not rules.names("__command_line")
-    assert [rules.names_variable(name) for name in ("TEAM", "APP_ID", "APP", "SECRET")] == [
-        True, True, False, False,
+    assert rules.variables() == {b"TEAM"} and rules.map_variables
+    assert [rules.maps_variable(name) for name in ("TEAM", "APP_ID", "APP", "SECRET")] == [
+        False, True, False, False,
     ]  # fmt: skip
 
 
