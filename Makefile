@@ -61,7 +61,7 @@ bench-store: packages-bench setup ## the store beside naive layouts (ARGS='sqlit
 setup: packages-up $(VENV)/.installed proto bpf web ## everything `make up` needs
 
 bpf: $(BPF_PROGRAMS:%=bpf/build/%.bpf.o) ## the BPF objects
-proto: profiler/v1/ingest_pb2.py profiler/formats/pprof_pb/profile_pb2.py ## the messages' Python modules
+proto: profiler/v1/ingest_pb2.py profiler/formats/pprof_pb/profile_pb2.py collector/labels/cri_pb/runtime_pb2.py ## the messages' Python modules
 web: server/static/index.html ## the pages
 
 wheel: setup ## one wheel with the BPF object, the migrations and the pages
@@ -73,7 +73,7 @@ lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml admits
 	  -o requirements.lock pyproject.toml
 
 clean: ## remove everything that make built
-	rm -rf $(VENV) bpf/build profiler/v1 profiler/formats/pprof_pb server/static server/web/node_modules dist bench-results
+	rm -rf $(VENV) bpf/build profiler/v1 profiler/formats/pprof_pb collector/labels/cri_pb server/static server/web/node_modules dist bench-results
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
@@ -104,6 +104,11 @@ profiler/v1/ingest_pb2.py: proto/profiler/v1/ingest.proto $(VENV)/.installed
 # The include path is mapped, so that the module is ours and its name cannot collide.
 profiler/formats/pprof_pb/profile_pb2.py: proto/pprof/profile.proto $(VENV)/.installed
 	$(BIN)/python -m grpc_tools.protoc -I$(@D)=$(<D) --python_out=. --pyi_out=. $(@D)/profile.proto
+	touch $(@D)/__init__.py $@
+
+collector/labels/cri_pb/runtime_pb2.py: proto/cri/runtime.proto $(VENV)/.installed
+	@mkdir -p $(@D)
+	$(BIN)/python -m grpc_tools.protoc -I$(@D)=$(<D) --python_out=. --pyi_out=. $(@D)/runtime.proto
 	touch $(@D)/__init__.py $@
 
 # Without clang the profiler still runs through bcc, or on recorded profiles.

@@ -13,7 +13,7 @@ import click
 from collector.config import cache_folder
 from collector.kernel.loader import CALL_GRAPHS, LOADERS
 from collector.kernel.perf_event import EVENTS
-from collector.labels.engine import SOCKETS
+from collector.labels.containers import SOCKETS
 from collector.labels.rules import Rule, parse_rule
 from collector.labels.series import MAX_SERIES
 from collector.symbols.debuginfod import Settings, read_settings
@@ -137,8 +137,8 @@ engine_socket = click.option(
     multiple=True,
     default=SOCKETS,
     show_default=" ".join(map(str, SOCKETS)),
-    help="Ask the container engine there (Docker's API) for names and images; again for each, ''"
-    " for none.",
+    help="Ask the container engine there for names and images (Kubernetes' CRI where the file is"
+    " called containerd…, crio… or cri-…, else Docker's API); again for each, '' for none.",
 )
 verbose = click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
 

@@ -8,12 +8,13 @@ with Containers(SOCKETS) as containers:
 
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from collector.labels import cri, engine
 from collector.labels.cgroup import Cgroup
-from collector.labels.engine import PATIENCE_SECONDS, Failed, inspect
+from collector.labels.engine import PATIENCE_SECONDS, Failed
 from collector.labels.facts import Container
 from collector.processes.bounded import Bounded
 
@@ -22,8 +23,15 @@ MAX_CONTAINERS = 4096
 MAX_WAITING = 1024
 AGAIN_NS = 60_000_000_000
 """After a failure, until it is asked for again."""
-ENGINES = ("docker", "podman", "")
-"""Whose control groups may be of an engine that speaks Docker's API; "" where they do not say."""
+SOCKETS = (
+    Path("/run/docker.sock"),
+    Path("/run/podman/podman.sock"),
+    Path("/run/containerd/containerd.sock"),
+    Path("/run/k3s/containerd/containerd.sock"),
+    Path("/run/crio/crio.sock"),
+)
+_OF_DOCKER, _OF_CRI = ("docker", "podman", ""), ("containerd", "cri-o", "")
+"""The runtimes that one API or the other can know; "" where the control group does not say."""
 
 UNKNOWN = Container()
 
@@ -48,7 +56,7 @@ class Containers:
         self._patience_seconds = patience_seconds
         self._known: Bounded[str, Container] = Bounded(MAX_CONTAINERS, lambda known: 1)
         self._failed: Bounded[str, int] = Bounded(MAX_CONTAINERS, lambda failed: 1)
-        self._waiting: deque[str] = deque()
+        self._waiting: dict[str, list[Path]] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -61,12 +69,13 @@ class Containers:
     def ask(self, cgroup: Cgroup) -> None:
         """Has the container of a control group looked up, if that was not done. Never waits."""
         name = cgroup.container_id
-        if not name or cgroup.runtime not in ENGINES:
-            return
         with self._changed:
-            if not self._is_due(name) or not any(path.exists() for path in self._sockets):
+            if not name or not self._is_due(name):
                 return
-            self._waiting.append(name)
+            paths = [path for path in self._sockets if _serves(path, cgroup) and path.exists()]
+            if not paths:
+                return
+            self._waiting[name] = paths
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="containers", daemon=True)
                 self._thread.start()
@@ -98,26 +107,33 @@ class Containers:
                 self._changed.wait_for(lambda: self._waiting or self._closed)
                 if self._closed:
                     return
-                name = self._waiting[0]
-            found, outcome = self._look(name)
+                name, paths = next(iter(self._waiting.items()))
+            found, outcome = self._look(name, paths)
             with self._changed:
                 self.outcomes[outcome] += 1
                 if found is None:
                     self._failed[name] = time.monotonic_ns()
                 else:
                     self._known[name] = found
-                # What is being asked stands first, so that nobody has it asked twice.
-                if self._waiting:
-                    self._waiting.popleft()
+                self._waiting.pop(name, None)  # until now, so that nobody has it asked twice
                 self._changed.notify_all()
 
-    def _look(self, name: str) -> tuple[Container | None, str]:
-        """The first answer, else the worst that happened."""
-        outcomes = ["missing"]
-        for path in self._sockets:
+    def _look(self, name: str, paths: Sequence[Path]) -> tuple[Container | None, str]:
+        """The first answer, else the first failure that is more than not to know it."""
+        outcome = "missing"
+        for path in paths:
+            inspect = cri.inspect if _speaks_cri(path) else engine.inspect
             try:
                 return inspect(path, name, self._wanted, self._patience_seconds), "found"
             except Failed as error:
-                if error.outcome != "unreachable" or path.exists():
-                    outcomes.append(error.outcome)
-        return None, next((each for each in outcomes if each != "missing"), "missing")
+                outcome = error.outcome if outcome == "missing" else outcome
+        return None, outcome
+
+
+def _speaks_cri(path: Path) -> bool:
+    """Whether the server of a socket of this name speaks Kubernetes' interface, not Docker's."""
+    return path.name.startswith(("containerd", "crio", "cri-"))
+
+
+def _serves(path: Path, cgroup: Cgroup) -> bool:
+    return cgroup.runtime in (_OF_CRI if _speaks_cri(path) else _OF_DOCKER)

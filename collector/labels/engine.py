@@ -17,7 +17,6 @@ from pathlib import Path
 from collector.labels.facts import Container
 from collector.processes.text import printable
 
-SOCKETS = (Path("/run/docker.sock"), Path("/run/podman/podman.sock"))
 PATIENCE_SECONDS = 2.0
 """For an answer, from the call to its last byte. Docker takes some milliseconds."""
 MAX_ANSWER = 1 << 20
@@ -78,20 +77,30 @@ def parse(body: bytes, wanted: Callable[[str], bool]) -> Container:
     try:
         found = json.loads(body)
         config = found["Config"]
-        labels = config.get("Labels") or {}
-        image, tag = split_image(str(config["Image"]))
-        name = labels.get(_KUBERNETES + "container.name") or found["Name"].removeprefix("/")
-        return Container(
-            _name(name),
-            _name(image),
-            _name(tag),
-            _name(found["Image"]),
-            _name(labels.get(_KUBERNETES + "pod.name", "")),
-            _name(labels.get(_KUBERNETES + "pod.namespace", "")),
-            _labels(labels, wanted),
-        )
+        name = found["Name"].removeprefix("/")
+        return described(name, config["Image"], found["Image"], config.get("Labels") or {}, wanted)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Failed("bad_answer") from None
+
+
+def described(
+    name: str,
+    image: str,
+    image_id: str,
+    labels: Mapping[str, str],
+    wanted: Callable[[str], bool],
+) -> Container:
+    """A container as an engine describes it; raises TypeError for what is no text."""
+    image, tag = split_image(image)
+    return Container(
+        _name(labels.get(_KUBERNETES + "container.name") or name),
+        _name(image),
+        _name(tag),
+        _name(image_id),
+        _name(labels.get(_KUBERNETES + "pod.name", "")),
+        _name(labels.get(_KUBERNETES + "pod.namespace", "")),
+        _labels(labels, wanted),
+    )
 
 
 def split_image(reference: str) -> tuple[str, str]:
@@ -105,7 +114,7 @@ def split_image(reference: str) -> tuple[str, str]:
 
 
 def _labels(
-    labels: Mapping[str, object], wanted: Callable[[str], bool]
+    labels: Mapping[str, str], wanted: Callable[[str], bool]
 ) -> tuple[tuple[str, str], ...]:
     named = ((_OF_NO_LABEL.sub("_", name), value) for name, value in labels.items())
     return tuple(sorted((name, _name(value)) for name, value in named if wanted(name)))

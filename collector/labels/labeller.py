@@ -11,8 +11,7 @@ from pathlib import Path
 
 from collector.labels import environment, series
 from collector.labels.builds import Builds
-from collector.labels.containers import Containers
-from collector.labels.engine import SOCKETS
+from collector.labels.containers import SOCKETS, Containers
 from collector.labels.environment import attributes
 from collector.labels.facts import Facts
 from collector.labels.host import host_labels
