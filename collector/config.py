@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.labels.kubelet import Access
 from collector.labels.labeller import Labelling
 from collector.labels.rules import Rule, Rules
 from collector.symbols.debuginfod import Settings
@@ -38,11 +39,16 @@ class Config:
     rule: tuple[Rule, ...]
     max_series: int
     engine_socket: tuple[Path, ...]
+    pods: str
+    pods_token: Path
+    pods_ca: Path
 
     @property
     def labelling(self) -> Labelling:
         sockets = tuple(path for path in self.engine_socket if path.name)
-        return Labelling(self.host_name, Rules(self.rule), self.max_series, sockets)
+        access = Access(*(path if path.name else None for path in (self.pods_token, self.pods_ca)))
+        rules = Rules(self.rule)
+        return Labelling(self.host_name, rules, self.max_series, sockets, self.pods, access)
 
 
 def default_spool() -> Path:

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from collector.agent import Agent
 from collector.delivery import Exporter
 from collector.delivery.grpc import GrpcExporter
+from collector.labels.labeller import Labeller
 from collector.sources import SampleSource
 from collector.sources.live import LiveSource
 from collector.sources.unwinding import PythonStats
@@ -57,11 +58,7 @@ class NodeMetrics(Collector):
                 yield from _py_spy(outcomes, self.source.symbolizer.counters.spied)
             counters = self.source.symbolizer.counters
             yield from _naming(counters)
-            looked_up = dict(self.source.symbolizer.labeller.containers.outcomes)
-            if looked_up:
-                yield _by_label("containers", "Containers asked for.", "outcome", looked_up)
-            without = counters.without_place
-            yield _counter("samples_without_place", "Samples in series [other].", without)
+            yield from _labels(self.source.symbolizer.labeller, counters)
 
 
 def _delivery(exporter: GrpcExporter) -> Iterator[Metric]:
@@ -116,6 +113,16 @@ def _naming(counters: Counters) -> Iterator[Metric]:
         yield _by_label("debuginfod_files", "Debug files asked for.", "outcome", fetched)
     seconds = counters.file_nanoseconds / SECOND
     yield _counter("symbol_files_seconds", "Time spent reading them.", seconds)
+
+
+def _labels(labeller: Labeller, counters: Counters) -> Iterator[Metric]:
+    if looked_up := dict(labeller.containers.outcomes):
+        yield _by_label("containers", "Containers asked for.", "outcome", looked_up)
+    if labeller.pods:
+        outcomes = dict(labeller.pods.outcomes)
+        yield _by_label("pod_lists", "Looks at the list of pods.", "outcome", outcomes)
+    without = counters.without_place
+    yield _counter("samples_without_place", "Samples in series [other].", without)
 
 
 def serve(metrics: NodeMetrics, address: str) -> Callable[[], None]:

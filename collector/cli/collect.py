@@ -79,6 +79,9 @@ from profiler.errors import UsageError
 @options.rule
 @options.max_series
 @options.engine_socket
+@options.pods
+@options.pods_token
+@options.pods_ca
 @click.option("--check", is_flag=True, help="Say what this node offers and lacks, then leave.")
 @options.verbose
 def collect(check: bool, verbose: bool, **given: Any) -> None:

@@ -14,6 +14,7 @@ from collector.config import cache_folder
 from collector.kernel.loader import CALL_GRAPHS, LOADERS
 from collector.kernel.perf_event import EVENTS
 from collector.labels.containers import SOCKETS
+from collector.labels.kubelet import SERVICE_ACCOUNT
 from collector.labels.rules import Rule, parse_rule
 from collector.labels.series import MAX_SERIES
 from collector.symbols.debuginfod import Settings, read_settings
@@ -139,6 +140,29 @@ engine_socket = click.option(
     show_default=" ".join(map(str, SOCKETS)),
     help="Ask the container engine there for names and images (Kubernetes' CRI where the file is"
     " called containerd…, crio… or cri-…, else Docker's API); again for each, '' for none.",
+)
+pods = click.option(
+    "--pods",
+    metavar="FILE|URL",
+    default="",
+    help="Kubernetes' list of this node's pods (JSON): a file, or the kubelet, such as"
+    " https://127.0.0.1:10250/pods.",
+)
+pods_token = click.option(
+    "--pods-token",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    default=SERVICE_ACCOUNT / "token",
+    show_default=True,
+    help="Sent to the kubelet, if it is there.",
+)
+pods_ca = click.option(
+    "--pods-ca",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    default=SERVICE_ACCOUNT / "ca.crt",
+    show_default=True,
+    help="What the kubelet's certificate is checked by; '' does not check it.",
 )
 verbose = click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
 

@@ -21,6 +21,19 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
+class Pod:
+    """`workload` is the label of what made it, and its name. `labels` are those labels and
+    annotations that a rule names, as `label_NAME` and `annotation_NAME`, sorted."""
+
+    name: str = ""
+    namespace: str = ""
+    workload: tuple[str, str] = ("", "")
+    service: str = ""
+    version: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Equal facts have equal labels. `executable` is the name of a thread where it is not known."""
 
@@ -29,3 +42,4 @@ class Facts:
     kernel_thread: bool = False
     origin: Origin = field(default_factory=Origin)
     container: Container = field(default_factory=Container)
+    pod: Pod = field(default_factory=Pod)

@@ -11,11 +11,14 @@ from pathlib import Path
 
 from collector.labels import environment, series
 from collector.labels.builds import Builds
+from collector.labels.cgroup import Cgroup
 from collector.labels.containers import SOCKETS, Containers
 from collector.labels.environment import attributes
-from collector.labels.facts import Facts
+from collector.labels.facts import Facts, Pod
 from collector.labels.host import host_labels
+from collector.labels.kubelet import Access
 from collector.labels.origin import Origin, OriginReader, Wanted
+from collector.labels.podlist import PodList
 from collector.labels.rules import ENVIRONMENT, LABEL, Rules
 from collector.labels.series import Series
 from collector.labels.service import OTHER, labels_of
@@ -34,6 +37,7 @@ COMMAND_LINE = "__command_line"
 UID = "__uid"
 RESOURCE = "__resource_"
 CONTAINER_LABEL = "__container_label_"
+POD = "__pod_"
 SETTLE_SECONDS = 0.2
 """At the start of a drain, for the containers that are new in it; Docker takes some ms for one."""
 META: Mapping[str, Callable[[Facts], str]] = {
@@ -47,22 +51,24 @@ META: Mapping[str, Callable[[Facts], str]] = {
     "__k8s_pod_uid": lambda facts: facts.origin.cgroup.pod_uid,
 }
 """Labels for rules alone, beside `__environment_NAME`, `__resource_NAME` and
-`__container_label_NAME`."""
+`__container_label_NAME`, `__pod_label_NAME` and `__pod_annotation_NAME`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labelling:
-    """How processes get their labels."""
+    """How processes get their labels. `pods` is a file or URL, "" where there is no cluster."""
 
     host_name: str
     rules: Rules = field(default_factory=Rules)
     max_series: int = series.MAX_SERIES
     engine_sockets: tuple[Path, ...] = SOCKETS
+    pods: str = ""
+    pods_access: Access = field(default_factory=Access)
 
 
 class Labeller:
     """Remembers the labels of what it has seen. `origins` reads what it needs of new processes, and
-    has `containers` ask for theirs."""
+    has `containers` and `pods` ask for theirs."""
 
     def __init__(self, labelling: Labelling, proc: ProcFs) -> None:
         self._rules = labelling.rules
@@ -80,7 +86,12 @@ class Labeller:
         self.containers = Containers(
             labelling.engine_sockets, lambda name: self._rules.names(CONTAINER_LABEL + name)
         )
-        self.origins = OriginReader(proc, wanted, self.containers.ask)
+        self.pods: PodList | None = None
+        if labelling.pods:
+            self.pods = PodList(
+                labelling.pods, labelling.pods_access, lambda name: self._rules.names(POD + name)
+            )
+        self.origins = OriginReader(proc, wanted, self._seen)
 
     @property
     def other(self) -> Labels:
@@ -91,9 +102,13 @@ class Labeller:
         self._builds.begin_drain()
         self._series.begin_drain()
         self.containers.settle(SETTLE_SECONDS)
+        if self.pods:
+            self.pods.settle(SETTLE_SECONDS)
 
     def close(self) -> None:
         self.containers.close()
+        if self.pods:
+            self.pods.close()
 
     def labels(self, process: Process, thread_name: str) -> Labels | None:
         """None: its samples are not wanted. A process that was gone before anyone looked has no
@@ -110,7 +125,18 @@ class Labeller:
         name = process.executable or process.comm or thread_name
         origin = process.origin or Origin()
         container = self.containers.get(origin.cgroup.container_id)
-        return Facts(name, self._builds.of(process), origin=origin, container=container)
+        pod = Pod()
+        if self.pods:
+            pod = self.pods.get(origin.cgroup.pod_uid)
+            if not container.name:
+                container = self.pods.container(origin.cgroup.container_id)
+        return Facts(name, self._builds.of(process), False, origin, container, pod)
+
+    def _seen(self, cgroup: Cgroup) -> None:
+        """A process was found in a container."""
+        self.containers.ask(cgroup)
+        if self.pods:
+            self.pods.ask(cgroup)
 
     def _labels(self, facts: Facts) -> Labels | None:
         labels = self._rules.apply({**self._host, **_given(labels_of(facts)), **self._meta(facts)})
@@ -125,6 +151,7 @@ class Labeller:
         for name, value in attributes(variables).items():
             meta[RESOURCE + name.replace(".", "_")] = value
         meta |= {CONTAINER_LABEL + name: value for name, value in facts.container.labels}
+        meta |= {POD + name: value for name, value in facts.pod.labels}
         named = {name: value for name, value in meta.items() if self._rules.names(name)}
         for name, value in variables.items():
             if name.encode() in self._rules.variables() or self._rules.maps_variable(name):

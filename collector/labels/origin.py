@@ -83,6 +83,6 @@ class OriginReader:
         group = self._cgroups.get(text)
         if group is None:
             group = self._cgroups[text] = parse_cgroup(text)
-        if group.container_id:
+        if group.container_id:  # each time: it may not have been known
             self._seen(group)
         return replace(known, cgroup=group, read_ns=time.monotonic_ns())

@@ -1,9 +1,10 @@
 """Which service a process is of, and at which version: the first that says so of
 
 1. OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, DD_SERVICE, DD_VERSION in its environment,
-2. its container's image and tag,
-3. its systemd unit, which has no version,
-4. its executable and that file's build-id.
+2. its pod's annotations for OpenTelemetry and Kubernetes' recommended labels,
+3. its container's image and tag,
+4. its systemd unit, which has no version,
+5. its executable and that file's build-id.
 
 Name and version are looked for apart from each other, but the build-id is the version of what is
 named by its executable alone: a unit or a container runs many executables, and would have as many
@@ -44,21 +45,22 @@ def labels_of(facts: Facts) -> dict[str, str]:
     """By name; "" is for what is not known."""
     if facts.kernel_thread:
         return {"process_executable_name": KERNEL, "service_name": KERNEL}
-    container, unit = facts.container, unit_of(facts.origin.cgroup.unit)
+    container, pod, unit = facts.container, facts.pod, unit_of(facts.origin.cgroup.unit)
     declared = attributes(dict(facts.origin.environment))
     name = (
         declared.get("service.name")
+        or pod.service
         or container.image.rpartition("/")[2]
         or unit.removesuffix(".service").partition("@")[0]
     )
-    version = declared.get("service.version") or image_version(container)
+    version = declared.get("service.version") or pod.version or image_version(container)
     if not name:
         name, version = facts.executable, version or facts.build_id[:_DIGITS]
     declares = {label: declared.get(attribute, "") for label, attribute in _ATTRIBUTES.items()}
-    named = container.name or declares["k8s_pod_name"]
+    named = container.name or pod.name or declares["k8s_pod_name"]
     return {
         **declares,
-        **_pod_of(container),
+        **_pod_of(facts),
         "service_name": name,
         "service_version": version,
         "container_id": "" if named else facts.origin.cgroup.container_id,
@@ -71,14 +73,17 @@ def labels_of(facts: Facts) -> dict[str, str]:
     }
 
 
-def _pod_of(container: Container) -> dict[str, str]:
-    if not container.pod:
-        return {}
-    return {
-        "k8s_pod_name": container.pod,
-        "k8s_namespace_name": container.namespace,
-        "k8s_container_name": container.name,
+def _pod_of(facts: Facts) -> dict[str, str]:
+    """What the cluster says comes before what a process says of itself."""
+    container, pod = facts.container, facts.pod
+    workload, owner = pod.workload
+    found = {
+        "k8s_pod_name": pod.name or container.pod,
+        "k8s_namespace_name": pod.namespace or container.namespace,
+        "k8s_container_name": container.name if pod.name or container.pod else "",
+        workload: owner,
     }
+    return {label: value for label, value in found.items() if value}
 
 
 def unit_of(unit: str) -> str:
