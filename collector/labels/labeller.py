@@ -19,7 +19,7 @@ from collector.labels.host import host_labels
 from collector.labels.kubelet import Access
 from collector.labels.origin import Origin, OriginReader, Wanted
 from collector.labels.podlist import PodList
-from collector.labels.rules import ENVIRONMENT, LABEL, Rules
+from collector.labels.rules import CONTAINER_LABEL, ENVIRONMENT, LABEL, POD, RESOURCE, Rules
 from collector.labels.series import Series
 from collector.labels.service import OTHER, labels_of
 from collector.processes.bounded import Bounded
@@ -35,9 +35,6 @@ MAX_VALUE = limits.LABEL_BYTES // 4
 
 COMMAND_LINE = "__command_line"
 UID = "__uid"
-RESOURCE = "__resource_"
-CONTAINER_LABEL = "__container_label_"
-POD = "__pod_"
 SETTLE_SECONDS = 0.2
 """At the start of a drain, for the containers that are new in it; Docker takes some ms for one."""
 META: Mapping[str, Callable[[Facts], str]] = {
@@ -79,7 +76,7 @@ class Labeller:
         self._series = Series(_sorted(other), labelling.max_series)
         wanted = Wanted(
             environment.NAMES | self._rules.variables(),
-            self._rules.maps_variable if self._rules.map_variables else None,
+            self._names_variable if self._rules.map_variables else None,
             self._rules.names(COMMAND_LINE),
             self._rules.names(UID),
         )
@@ -138,6 +135,9 @@ class Labeller:
         if self.pods:
             self.pods.ask(cgroup)
 
+    def _names_variable(self, name: str) -> bool:
+        return self._rules.names(ENVIRONMENT + name)
+
     def _labels(self, facts: Facts) -> Labels | None:
         labels = self._rules.apply({**self._host, **_given(labels_of(facts)), **self._meta(facts)})
         return None if labels is None else _sorted(labels)
@@ -154,7 +154,7 @@ class Labeller:
         meta |= {POD + name: value for name, value in facts.pod.labels}
         named = {name: value for name, value in meta.items() if self._rules.names(name)}
         for name, value in variables.items():
-            if name.encode() in self._rules.variables() or self._rules.maps_variable(name):
+            if self._names_variable(name):
                 named[ENVIRONMENT + name] = value
         return _given(named)
 

@@ -33,6 +33,11 @@ MAX_VALUE = 4096
 """Characters of what a rule makes: what it made of other labels may be made of again."""
 _REFERENCE = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))", re.ASCII)
 ENVIRONMENT = "__environment_"
+RESOURCE = "__resource_"
+CONTAINER_LABEL = "__container_label_"
+POD = "__pod_"
+FAMILIES = (ENVIRONMENT, RESOURCE, CONTAINER_LABEL, POD + "label_", POD + "annotation_")
+"""What labels begin with that others name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +102,9 @@ class Rules:
         return {name: value for name, value in changed.items() if not name.startswith("__")}
 
     def names(self, meta: str) -> bool:
-        """Whether a rule asks for this label: as a source, or by name in a labelmap."""
-        return any(
-            meta in rule.source_labels or (rule.action == "labelmap" and meta in rule.regex)
-            for rule in self.rules
-        )
+        """Whether a rule asks for this label: as a source, or in a labelmap by its name or by what
+        all labels of its family begin with; so none is asked for by mistake."""
+        return any(meta in rule.source_labels or _maps(rule, meta) for rule in self.rules)
 
     def variables(self) -> frozenset[bytes]:
         """Of the environment, those that are sources."""
@@ -114,18 +117,18 @@ class Rules:
 
     @property
     def map_variables(self) -> bool:
-        """Whether a labelmap is for variables. It must begin with what all of them begin with, so
-        that none asks for them by mistake."""
-        return any(map(_maps_variables, self.rules))
-
-    def maps_variable(self, name: str) -> bool:
-        meta = ENVIRONMENT + name
-        maps = filter(_maps_variables, self.rules)
-        return any(rule.pattern.fullmatch(meta) is not None for rule in maps)
+        """Whether a labelmap is for variables of the environment."""
+        regexes = (rule.regex for rule in self.rules if rule.action == "labelmap")
+        return any(regex.startswith(ENVIRONMENT) for regex in regexes)
 
 
-def _maps_variables(rule: Rule) -> bool:
-    return rule.action == "labelmap" and rule.regex.startswith(ENVIRONMENT)
+def _maps(rule: Rule, meta: str) -> bool:
+    if rule.action != "labelmap":
+        return False
+    family = next((each for each in FAMILIES if rule.regex.startswith(each)), None)
+    if family and meta.startswith(family):
+        return rule.pattern.fullmatch(meta) is not None
+    return meta in rule.regex
 
 
 def parse_rule(given: Mapping[str, object]) -> Rule:

@@ -100,9 +100,20 @@ def test_meta_labels_are_asked_for_by_name_alone() -> None:
     )
     assert rules.names("__uid") and not rules.names("__command_line")
     assert rules.variables() == {b"TEAM"} and rules.map_variables
-    assert [rules.maps_variable(name) for name in ("TEAM", "APP_ID", "APP", "SECRET")] == [
-        False, True, False, False,
-    ]  # fmt: skip
+    variables = [rules.names("__environment_" + name) for name in ("TEAM", "APP_ID", "APP", "KEY")]
+    assert variables == [True, True, False, False]
+
+
+def test_a_labelmap_asks_for_what_it_names_or_for_a_family() -> None:
+    rules = Rules(
+        (
+            parse_rule(rule(action="labelmap", regex="__(uid)")),
+            parse_rule(rule(action="labelmap", regex="__pod_label_(app_.*)")),
+        )
+    )
+    asked = ("__pod_label_app_x", "__pod_label_x", "__pod_annotation_app_x", "__uid")
+    assert [rules.names(name) for name in asked] == [True, False, False, False]
+    assert not rules.map_variables
 
 
 @pytest.mark.parametrize(
