@@ -124,6 +124,7 @@ class Labeller:
         container = self.containers.get(origin.cgroup.container_id)
         pod = Pod()
         if self.pods:
+            self.pods.ask(origin.cgroup)  # again: it may have run before it was on the list
             pod = self.pods.get(origin.cgroup.pod_uid)
             if not container.name:
                 container = self.pods.container(origin.cgroup.container_id)

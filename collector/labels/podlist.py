@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 AGAIN_NS = 10_000_000_000
 """Between two looks: what starts pods every second must not have us read their list as often."""
+TRIES = 6
+"""Lists without a container, until it is taken for one that no list has: it comes onto the list
+some seconds after it runs, and the container that holds a pod together never does."""
 MAX_KEPT = 4096
 """Pods, and containers, of which most have ended; their samples arrive later."""
 
@@ -46,6 +49,8 @@ class PodList:
         self._patience_seconds = patience_seconds
         self._pods: Bounded[str, Pod] = Bounded(MAX_KEPT, lambda pod: 1)
         self._containers: Bounded[str, Container] = Bounded(MAX_KEPT, lambda container: 1)
+        self._tried: Bounded[str, int] = Bounded(MAX_KEPT, lambda tries: 1)
+        self._asked = ""
         self._read_ns: int | None = None
         self._due = False
         self._closed = False
@@ -63,16 +68,15 @@ class PodList:
 
     def ask(self, cgroup: Cgroup) -> None:
         """Has the list read, if the container of this pod is not on it. Never waits."""
-        if not cgroup.pod_uid:
+        if not cgroup.pod_uid or not cgroup.container_id:
             return
         with self._changed:
-            known = self._containers.get(cgroup.container_id) or not cgroup.container_id
-            if known and self._pods.get(cgroup.pod_uid):
+            name, now_ns = cgroup.container_id, time.monotonic_ns()
+            if self._closed or self._containers.get(name) or (self._tried.get(name) or 0) >= TRIES:
                 return
-            now_ns = time.monotonic_ns()
-            if self._closed or (self._read_ns is not None and now_ns - self._read_ns < AGAIN_NS):
+            if self._read_ns is not None and now_ns - self._read_ns < AGAIN_NS:
                 return
-            self._read_ns, self._due = now_ns, True
+            self._read_ns, self._due, self._asked = now_ns, True, name
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="pods", daemon=True)
                 self._thread.start()
@@ -97,6 +101,8 @@ class PodList:
             listed, outcome = self._look()
             with self._changed:
                 self.outcomes[outcome] += 1
+                if outcome == "ok":
+                    self._tried[self._asked] = (self._tried.get(self._asked) or 0) + 1
                 for uid, pod in listed.pods.items():
                     self._pods[uid] = pod
                 for number, container in listed.containers.items():

@@ -16,7 +16,7 @@ from collector.labels.engine import Failed
 from collector.labels.facts import Pod
 from collector.labels.kubelet import Access, fetch, read_file
 from collector.labels.labeller import Labeller, Labelling
-from collector.labels.podlist import PodList
+from collector.labels.podlist import TRIES, PodList
 from collector.processes.cache import ProcessCache
 from collector.processes.procfs import ProcFs
 from tests.collector.labels.test_pods import ID, POD, UID
@@ -120,6 +120,19 @@ def test_the_list_is_not_read_again_for_a_while(
     assert [record.getMessage() for record in caplog.records] == [
         f"the pods of {path} are not known: missing"
     ]
+
+
+def test_a_container_that_no_list_has_is_not_looked_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.labels.podlist.AGAIN_NS", 0)
+    path = tmp_path / "pods.json"
+    path.write_text(LIST)
+    with closing(PodList(str(path), NOBODY)) as pods:
+        for container_id in ["00" * 32] * 20 + ["11" * 32]:
+            pods.ask(Cgroup("/x", "", container_id, "containerd", UID))
+            pods.settle(PATIENCE)
+        assert pods.outcomes == {"ok": TRIES + 1}
 
 
 def test_what_is_of_no_pod_has_nothing_read(tmp_path: Path) -> None:
