@@ -6,6 +6,7 @@ with Containers(SOCKETS) as containers:
     containers.get(container_id)
 """
 
+import os
 import threading
 import time
 from collections import Counter
@@ -72,7 +73,7 @@ class Containers:
         with self._changed:
             if not name or not self._is_due(name):
                 return
-            paths = [path for path in self._sockets if _serves(path, cgroup) and path.exists()]
+            paths = [path for path in self._sockets if _serves(path, cgroup) and _is_there(path)]
             if not paths:
                 return
             self._waiting[name] = paths
@@ -133,6 +134,10 @@ class Containers:
 def _speaks_cri(path: Path) -> bool:
     """Whether the server of a socket of this name speaks Kubernetes' interface, not Docker's."""
     return path.name.startswith(("containerd", "crio", "cri-"))
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110, that of Path raises where we may not look
 
 
 def _serves(path: Path, cgroup: Cgroup) -> bool:

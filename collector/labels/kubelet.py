@@ -75,9 +75,12 @@ def fetch(url: str, access: Access, patience_seconds: float) -> bytes:
 
 def _headers(url: str, access: Access) -> dict[str, str]:
     """Who we are, for those who are asked in secret."""
-    if access.token is None or not access.token.exists() or not url.startswith("https:"):
+    if access.token is None or not url.startswith("https:"):
         return {}
-    return {"Authorization": f"Bearer {access.token.read_text().strip()}"}
+    try:
+        return {"Authorization": f"Bearer {access.token.read_text().strip()}"}
+    except FileNotFoundError:
+        return {}
 
 
 def _opener(url: str, access: Access) -> urllib.request.OpenerDirector:

@@ -1,3 +1,4 @@
+import os
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -74,6 +75,19 @@ def test_what_no_engine_can_know_is_not_asked_for(cgroup: Cgroup, tmp_path: Path
         containers.ask(cgroup)
         containers.settle(PATIENCE)
         assert not asked
+
+
+def test_where_we_may_not_look_there_is_no_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: object, **given: object) -> os.stat_result:
+        raise PermissionError(13, "no", path)
+
+    containers = Containers([tmp_path / "engine"])
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "stat", refused)
+        containers.ask(of())
+    assert not containers.outcomes and containers.get(ID) == UNKNOWN
 
 
 def test_where_there_is_no_engine_there_is_no_thread(tmp_path: Path) -> None:
