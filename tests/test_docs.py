@@ -11,6 +11,11 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from collector.labels.facts import Facts
+from collector.labels.host import host_labels
+from collector.labels.labeller import META
+from collector.labels.rules import ACTIONS, FAMILIES
+from collector.labels.service import labels_of
 from profiler.cli import cli
 from server.metrics import CAUSES
 
@@ -75,3 +80,10 @@ def test_causes_of_loss_are_those_of_the_architecture() -> None:
     assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == CAUSES
     view = (ROOT / "server" / "web" / "src" / "views" / "status.tsx").read_text()
     assert set(re.findall(r'^  (\w+): "', view, re.MULTILINE)) == CAUSES
+
+
+def test_every_label_and_action_is_in_the_guide() -> None:
+    page = (ROOT / "docs" / "guide" / "labels.md").read_text()
+    labels = {*labels_of(Facts("x")), *host_labels("a"), *META, *ACTIONS}
+    labels |= {f"{family}NAME" for family in FAMILIES}
+    assert {name for name in labels if f"`{name}`" not in page} == set()

@@ -110,11 +110,19 @@ class Labeller:
     def labels(self, process: Process, thread_name: str) -> Labels | None:
         """None: its samples are not wanted. A process that was gone before anyone looked has no
         executable's name left; the name of the sampled thread stands in for it."""
+        labels = self._wanted(process, thread_name)
+        return None if labels is None else self._series.admit(labels)
+
+    def excludes(self, process: Process) -> bool:
+        """Whether a rule leaves the process out."""
+        return bool(self._rules.rules) and self._wanted(process, "") is None
+
+    def _wanted(self, process: Process, thread_name: str) -> Labels | None:
         facts = self._facts(process, thread_name)
         known = self._known.get(facts)
         if known is None:
             known = self._known[facts] = (self._labels(facts),)
-        return None if known[0] is None else self._series.admit(known[0])
+        return known[0]
 
     def _facts(self, process: Process, thread_name: str) -> Facts:
         if process.kernel_thread:

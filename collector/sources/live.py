@@ -90,7 +90,7 @@ class LiveSource:
                 )
                 self.unwinding = opened.enter_context(unwinding)
                 if self._py_spy:
-                    spying = Spying(unwinding.unknown_interpreter, find_program())
+                    spying = Spying(self._unknown_interpreter, find_program())
                     self.spying = opened.enter_context(spying)
             self._open = opened.pop_all()
         hz, event, loader = sampler.frequency_hz, sampler.event, sampler.loader
@@ -144,6 +144,11 @@ class LiveSource:
         except Exception:
             logger.exception("py-spy could not be asked")
             return {}
+
+    def _unknown_interpreter(self, pid: int) -> str:
+        if self.unwinding is None or self.symbolizer.excludes(pid):
+            return ""
+        return self.unwinding.unknown_interpreter(pid)
 
     def _walk(self, saved: Sequence[bytes]) -> Iterable[Walk]:
         if self.unwinding is None:

@@ -106,6 +106,10 @@ class Symbolizer:
             losses["excluded"] = profiles.excluded
         return Drain(self._host_name, raw.start_ns, raw.duration_ns, raw.taken, losses, taken)
 
+    def excludes(self, pid: int) -> bool:
+        """Whether a rule leaves a process out, so that nobody shall look at it closer."""
+        return self.labeller.excludes(self.processes.current(pid))
+
     def close(self) -> None:
         """Ends the child process that reads files, and forgets everything."""
         self._builder.close()

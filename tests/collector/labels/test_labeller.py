@@ -102,6 +102,7 @@ def test_rules_leave_processes_out(tmp_path: Path) -> None:
     node.proc.process(8)
     for _ in range(2):
         assert node.labels(7) is None and node.service(8) == "web"
+    assert [node.labeller.excludes(node.processes.refresh(pid)) for pid in (7, 8)] == [True, False]
 
 
 def test_labels_stay_within_what_the_wire_takes(tmp_path: Path) -> None:

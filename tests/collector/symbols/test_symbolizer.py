@@ -66,6 +66,7 @@ def test_samples_of_processes_that_a_rule_leaves_out_are_counted(c_program: Path
             assert drain.losses == {"ring_full": 5, "excluded": 7}
             assert [profile.total_samples for profile in drain.profiles] == [2]
             assert drain.unaccounted == 0
+        assert symbolizer.excludes(program.pid) and not symbolizer.excludes(NOBODY)
 
 
 def test_samples_without_a_place_among_the_series_are_in_one_and_counted() -> None:
