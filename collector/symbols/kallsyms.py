@@ -4,11 +4,13 @@
     ffffffffc0353340 t ext4_readdir\t[ext4]
 
 Addresses are zero for readers without CAP_SYSLOG where kernel.kptr_restrict is 1, and for
-everyone where it is 2. A kernel has 120,000 lines and more: they stay one piece of text, and
-only the addresses become numbers.
+everyone where it is 2. A kernel has 120,000 lines and more: they stay one piece of text, in a file
+without a name that is mapped, and only the addresses become numbers.
 """
 
+import mmap
 import re
+import tempfile
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,7 +45,7 @@ class Kallsyms:
 
     problem: str = ""
     base: int = 0
-    _text: bytes = b""
+    _text: "mmap.mmap | bytes" = b""
     _addresses: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
     _lines: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
@@ -58,7 +60,7 @@ class Kallsyms:
         if index < 0 or address - int(self._addresses[index]) >= MAX_REACH:
             return None
         line = int(self._lines[index])
-        name, _, module = self._text[line + _NAME : self._text.index(b"\n", line)].partition(b"\t")
+        name, _, module = self._text[line + _NAME : self._text.find(b"\n", line)].partition(b"\t")
         return KernelSymbol(
             name.decode("utf-8", "backslashreplace"),
             module.strip(b"[]").decode("utf-8", "backslashreplace"),
@@ -86,7 +88,17 @@ def parse_kallsyms(text: bytes) -> Kallsyms:
     chosen = order[first]
     found = _BASE.search(text)
     base = int(found[1], 16) if found else 0
-    return Kallsyms("", base, text, addresses[chosen], lines[chosen])
+    return Kallsyms("", base, _mapped(text), addresses[chosen], lines[chosen])
+
+
+def _mapped(text: bytes) -> "mmap.mmap | bytes":
+    """5 MB that are hardly read: where there is a disk, in its page cache and not in our memory."""
+    try:
+        with tempfile.TemporaryFile(buffering=0) as file:
+            file.write(text)
+            return mmap.mmap(file.fileno(), len(text), access=mmap.ACCESS_READ)
+    except (OSError, ValueError):  # ValueError: the disk took only a part
+        return text
 
 
 def _rank(letters: NDArray[np.uint8], lines: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -9,7 +9,10 @@ On other machines than x86-64 the stubs stay unnamed.
 """
 
 import re
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
@@ -29,16 +32,25 @@ _R_X86_64_GLOB_DAT, _R_X86_64_JUMP_SLOT = 6, 7
 
 
 class Plt:
-    """The stubs of one file. Empty where it has none, or none that can be read."""
+    """The stubs of one file. Empty where it has none, or none that can be read.
+
+    The names stand in one text: a node's libraries have some 40,000 stubs, and a string each took
+    4 MB.
+    """
 
     def __init__(self, elf: Elf) -> None:
         self._sections = tuple(s for s in elf.sections if s.name in _STUBS)
-        self._names: dict[int, str] = {}
+        names: dict[int, bytes] = {}
         if elf.architecture == "x86_64" and self._sections:
             try:
-                self._read_stubs(elf, dict(_slots(elf)))
+                names = dict(_stubs(elf, self._sections))
             except FormatError:
-                self._names.clear()
+                names = {}
+        stubs = sorted(names)
+        self._stubs = array("Q", stubs)
+        self._names = b"\0".join([names[stub] for stub in stubs])
+        lengths = np.array([0, *(len(names[stub]) + 1 for stub in stubs)])
+        self._starts = array("I", np.cumsum(lengths).tolist())
 
     def holds(self, address: int) -> bool:
         """Whether a virtual address lies among the stubs, named or not."""
@@ -49,18 +61,27 @@ class Plt:
         for section in self._sections:
             if section.holds(address):
                 stub = _stub(section, address)
-                return (self._names[stub], stub) if stub in self._names else None
+                at = bisect_left(self._stubs, stub)
+                if at == len(self._stubs) or self._stubs[at] != stub:
+                    return None
+                name = self._names[self._starts[at] : self._starts[at + 1] - 1]
+                return name.decode("utf-8", "replace"), stub
         return None
 
-    def _read_stubs(self, elf: Elf, slots: dict[int, str]) -> None:
-        for section in self._sections:
-            for jump in _JUMP.finditer(_beginning(elf, section)):
-                if len(self._names) >= MAX_STUBS:
-                    return
-                distance = int.from_bytes(jump[1], "little", signed=True)
-                name = slots.get(section.address + jump.end() + distance)
-                if name:
-                    self._names[_stub(section, section.address + jump.start())] = name
+
+def _stubs(elf: Elf, sections: tuple[Section, ...]) -> Iterator[tuple[int, bytes]]:
+    """Each stub and the name of what it calls."""
+    slots = dict(_slots(elf))
+    jumps = ((section, jump) for section in sections for jump in _jumps(elf, section))
+    for section, jump in islice(jumps, MAX_STUBS):
+        distance = int.from_bytes(jump[1], "little", signed=True)
+        name = slots.get(section.address + jump.end() + distance)
+        if name:
+            yield _stub(section, section.address + jump.start()), name
+
+
+def _jumps(elf: Elf, section: Section) -> Iterator[re.Match[bytes]]:
+    return _JUMP.finditer(_beginning(elf, section))
 
 
 def _stub(section: Section, address: int) -> int:
@@ -68,7 +89,7 @@ def _stub(section: Section, address: int) -> int:
     return address - (address - section.address) % size
 
 
-def _slots(elf: Elf) -> Iterator[tuple[int, str]]:
+def _slots(elf: Elf) -> Iterator[tuple[int, bytes]]:
     """Each slot of the global offset table, and the symbol's name for it."""
     symbols = read_symbols(elf, SHT_DYNSYM)
     for section in elf.sections:
@@ -80,8 +101,7 @@ def _slots(elf: Elf) -> Iterator[tuple[int, str]]:
         rows = rows[rows["symbol"] < len(symbols.rows)][:MAX_STUBS]
         names = symbols.rows["name"][rows["symbol"]]
         for slot, at in zip(rows["slot"].tolist(), names.tolist(), strict=True):
-            name = symbols.strings[at : at + MAX_SYMBOL].partition(b"\0")[0]
-            yield slot, name.decode("utf-8", "replace")
+            yield slot, symbols.strings[at : at + MAX_SYMBOL].partition(b"\0")[0]
 
 
 def _beginning(elf: Elf, section: Section) -> bytes:
