@@ -1,13 +1,14 @@
 """`profiler collect`: samples this machine until it is told to stop."""
 
+import logging
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
-from collector import memory
+from collector import memory, priority, privileges
 from collector.agent import Agent, SignalClock, StoppableClock
 from collector.cli import options
 from collector.config import SERVER, Config, cache_folder, default_spool, parse_size
@@ -22,6 +23,8 @@ from collector.sources.live import LiveSource
 from collector.sources.recorded import DEMO, RecordedSource
 from collector.symbols.symbolizer import Symbolizer
 from profiler.errors import UsageError
+
+logger = logging.getLogger(__name__)
 
 
 @click.command(short_help="sample this machine, send the samples to a server")
@@ -118,7 +121,7 @@ def run(config: Config, clock: StoppableClock) -> str:
     interval_ns = 0 if config.recorded and not config.repeat else config.interval_ns
     with ExitStack() as opened:
         source = _recorded(config, clock) if config.recorded else _live(config)
-        exporter = FileExporter(config.to) if config.to else _to_server(config)
+        exporter = _exporter(config)
         opened.callback(exporter.close)
         agent = Agent(source, exporter, clock, interval_ns)
         if config.metrics:
@@ -164,7 +167,23 @@ def _recorded(config: Config, clock: StoppableClock) -> RecordedSource:
     return RecordedSource(path, clock, repeat=config.repeat)
 
 
-def _to_server(config: Config) -> GrpcExporter:
+def _exporter(config: Config) -> Exporter:
+    """Opens what root alone may open, then stands back: from here on threads are started."""
+    if config.to:
+        file = FileExporter(config.to)
+        _stand_back(config)
+        return file
     connect = plain_channel(config.server)
-    spool = Spool(config.spool, config.spool_bytes)
-    return GrpcExporter(spool, connect, f"server {config.server}")
+    with suppress(OSError):  # the spool says what is wrong with it
+        config.spool.mkdir(parents=True, exist_ok=True)
+    _stand_back(config)
+    return GrpcExporter(Spool(config.spool, config.spool_bytes), connect, f"server {config.server}")
+
+
+def _stand_back(config: Config) -> None:
+    privileges.give_up_others()
+    priority.stand_back()
+    lacking = [] if config.recorded else privileges.lacking()
+    if not any(one.essential for one in lacking):  # there, the kernel refuses
+        for one in lacking:
+            logger.warning("without %s, for %s: %s", one.name, one.purpose, one.lacking)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from collector import memory
+from collector import memory, priority, privileges
 
 MAX_ANSWER = 200
 """Bytes of an answer."""
@@ -21,7 +21,7 @@ it."""
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`cpu_seconds` are for one file. `nice` is the priority that is given up."""
+    """`cpu_seconds` are for one file. `nice` is the priority."""
 
     heap_bytes: int
     cpu_seconds: int
@@ -30,11 +30,10 @@ class Limits:
 
 def serve(answer: Answer, limits: Limits) -> None:
     """Answers until the parent hangs up."""
-    os.nice(limits.nice)
+    privileges.give_up_all()
+    priority.lower_to(limits.nice)
     limit(resource.RLIMIT_DATA, limits.heap_bytes)
     limit(resource.RLIMIT_CORE, 0)
-    with suppress(OSError):  # where memory is short, this dies before the collector
-        Path("/proc/self/oom_score_adj").write_text("1000")
     parent = socket.socket(fileno=0)
     while True:
         message, descriptors, _, _ = socket.recv_fds(parent, 16, 2)
@@ -55,8 +54,16 @@ def limit(kind: int, amount: int) -> None:
     resource.setrlimit(kind, (amount if hard < 0 else min(amount, hard), hard))
 
 
+def die_first() -> None:
+    """Where memory is short, before the collector. To be called first: who has become another user
+    may not say so any more."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
 def become_nobody() -> None:
-    """As another user than root, it has little."""
+    """As another user than root, it has little. Only root can, and only with what it keeps for
+    this (`privileges.AS_ROOT`); others have the little of the collector's user."""
     with suppress(OSError):
         os.setgroups([])
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 
+from collector import privileges
 from collector.kernel import bcc_child, files
 from collector.kernel.program import Loaded, Sizes, refused
 from profiler.errors import ProfilerError, UnavailableError
@@ -72,15 +73,16 @@ def _run(python: str, request: str, socket_fd: int) -> subprocess.CompletedProce
     command = [python, "-I", bcc_child.__file__, request]
     headers = {"BCC_KERNEL_SOURCE": str(files.find(HEADERS)), **os.environ}
     try:
-        return subprocess.run(
-            command,
-            pass_fds=[socket_fd],
-            env=headers,
-            capture_output=True,
-            text=True,
-            errors="backslashreplace",
-            timeout=_TIMEOUT_S,
-        )
+        with privileges.passed_on(privileges.BPF, privileges.PERFMON, privileges.SYS_ADMIN):
+            return subprocess.run(
+                command,
+                pass_fds=[socket_fd],
+                env=headers,
+                capture_output=True,
+                text=True,
+                errors="backslashreplace",
+                timeout=_TIMEOUT_S,
+            )
     except subprocess.TimeoutExpired:
         raise ProfilerError(f"bcc: {python} did not compile within {_TIMEOUT_S} s") from None
 

@@ -3,36 +3,27 @@
 Found by trying rather than from version numbers, since distributions backport and containers
 forbid. `inspect` looks, `render` prints:
 
-    ok       kernel                  6.1.0-18-amd64
-    MISSING  capabilities to sample  without CAP_BPF
-                                     -> run as root, or give the service these capabilities
-    -        cycles                  not on this machine; cpu-clock serves instead
+    ok       kernel   6.1.0-18-amd64
+    MISSING  CAP_BPF  not given; it is for loading the sampling program and its maps
+                      -> run as root, or give the service this capability; …
+    -        cycles   not on this machine; cpu-clock serves instead
 """
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector import privileges
 from collector.kernel import perf_event, ring
 from collector.kernel.loader import LOADERS, fit, load
 from collector.kernel.perf_event import CPU_CLOCK, CYCLES, Event
 from collector.kernel.program import DWARF, Loaded, Sizes
+from collector.privileges import Capability
 from collector.pyspy.spying import find_program
 from profiler.errors import ProfilerError
 
-# Bits of CapEff in /proc/PID/status, from linux/capability.h, and what each is for.
-CAPABILITIES = {
-    "CAP_DAC_READ_SEARCH": 2,
-    "CAP_SYS_PTRACE": 19,
-    "CAP_SYS_ADMIN": 21,
-    "CAP_SYSLOG": 34,
-    "CAP_PERFMON": 38,
-    "CAP_BPF": 39,
-}
-_TO_SAMPLE = ("CAP_BPF", "CAP_PERFMON")
-_TO_NAME = ("CAP_SYSLOG", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")
-_GIVE = "run as root, or give the service these capabilities"
+_GIVE = "run as root, or give the service this capability"
 
 # Small maps: this is a try, and memory is not what it is for.
 _PROBE = Sizes(stacks=16, counts=16, ring_bytes=1 << 16)
@@ -80,7 +71,7 @@ def render(report: NodeReport) -> str:
 def _findings() -> Iterator[Finding]:
     yield Finding("kernel", platform.release())
     yield _btf()
-    yield from capabilities(Path("/proc/self/status").read_text())
+    yield from capabilities(Path("/proc/self/status").read_text(), privileges.needed())
     for setting in ("perf_event_paranoid", "kptr_restrict"):
         yield Finding(setting, _setting(f"kernel/{setting}"))
     yield kernel_symbols(Path("/proc/kallsyms"))
@@ -107,21 +98,14 @@ def _btf() -> Finding:
     return Finding("BTF", "none; the sampling program does without", works=False)
 
 
-def capabilities(status: str) -> Iterator[Finding]:
-    """What the text of /proc/PID/status says of the capabilities in effect."""
+def capabilities(status: str, wanted: Iterable[Capability]) -> Iterator[Finding]:
+    """What the text of /proc/PID/status says of those in effect."""
     effective = int(status.split("CapEff:", 1)[1].split(None, 1)[0], 16)
-    held = {name for name, bit in CAPABILITIES.items() if effective >> bit & 1}
-    if "CAP_SYS_ADMIN" in held:  # it was all of these before 5.8, and still is
-        held |= {*_TO_SAMPLE, "CAP_SYSLOG"}
-    for purpose, wanted in (("sample", _TO_SAMPLE), ("name", _TO_NAME)):
-        lacking = ", ".join(name for name in wanted if name not in held)
-        yield Finding(
-            f"capabilities to {purpose}",
-            f"without {lacking}" if lacking else ", ".join(wanted),
-            works=not lacking,
-            needed=wanted is _TO_SAMPLE,
-            mend=_GIVE,
-        )
+    for one in wanted:
+        works = privileges.to_keep(effective, (one,)) != 0
+        value = one.purpose if works else f"not given; it is for {one.purpose}"
+        mend = f"{_GIVE}; without it, {one.lacking}"
+        yield Finding(one.name, value, works, needed=one.essential, mend=mend)
 
 
 def kernel_symbols(path: Path) -> Finding:

@@ -1,4 +1,5 @@
-"""The system calls that libc does not wrap: bpf(2), perf_event_open(2), membarrier(2), openat2(2).
+"""The system calls that libc does not wrap: bpf(2), perf_event_open(2), membarrier(2), openat2(2),
+ioprio_set(2).
 
 Each raises OSError with the kernel's errno. Called through ctypes, so that no loader's library
 is needed once a program is loaded.
@@ -8,12 +9,13 @@ import ctypes
 import os
 import platform
 
-# From the kernel's table of each architecture (asm/unistd.h): bpf, perf_event_open, membarrier.
+# From the kernel's table of each architecture (asm/unistd.h): bpf, perf_event_open, membarrier,
+# ioprio_set.
 _NUMBERS = {
-    "x86_64": (321, 298, 324),
-    "aarch64": (280, 241, 283),
+    "x86_64": (321, 298, 324, 251),
+    "aarch64": (280, 241, 283, 30),
 }
-_BPF, _PERF_EVENT_OPEN, _MEMBARRIER = _NUMBERS.get(platform.machine(), (-1, -1, -1))
+_BPF, _PERF_EVENT_OPEN, _MEMBARRIER, _IOPRIO_SET = _NUMBERS.get(platform.machine(), (-1,) * 4)
 
 _OPENAT2 = 437  # of every architecture
 
@@ -28,6 +30,9 @@ _perf_event_open.restype = ctypes.c_long
 _membarrier = _libc["syscall"]
 _membarrier.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_ulong, ctypes.c_long]
 _membarrier.restype = ctypes.c_long
+_ioprio_set = _libc["syscall"]
+_ioprio_set.argtypes = [ctypes.c_long] * 4
+_ioprio_set.restype = ctypes.c_long
 _openat2 = _libc["syscall"]
 _openat2.argtypes = [
     *[ctypes.c_long] * 2,
@@ -39,6 +44,7 @@ _openat2.restype = ctypes.c_long
 
 PERF_FLAG_FD_CLOEXEC = 8
 RESOLVE_NO_MAGICLINKS, RESOLVE_IN_ROOT = 0x02, 0x10
+_IOPRIO_WHO_PROCESS, _IOPRIO_CLASS_SHIFT = 1, 13
 
 
 def bpf(command: int, attributes: ctypes.Structure) -> int:
@@ -57,6 +63,12 @@ def perf_event_open(attributes: ctypes.Structure, pid: int, cpu: int) -> int:
 def membarrier(command: int) -> int:
     """membarrier(2) without flags."""
     return _checked(_membarrier(_MEMBARRIER, command, 0, 0))
+
+
+def ioprio_set(class_: int, level: int) -> None:
+    """ioprio_set(2) for this thread."""
+    priority = class_ << _IOPRIO_CLASS_SHIFT | level
+    _checked(_ioprio_set(_IOPRIO_SET, _IOPRIO_WHO_PROCESS, 0, priority))
 
 
 def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:

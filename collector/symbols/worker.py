@@ -20,7 +20,7 @@ from symbolic._lowlevel import ffi
 from symbolic.debuginfo import Archive
 from symbolic.exceptions import SymbolicError
 
-from collector.confined.worker import Limits, become_nobody, limit, serve
+from collector.confined.worker import Limits, become_nobody, die_first, limit, serve
 from collector.elf.file import Elf, Section, read_elf
 from collector.symbols.functions import (
     FUNCTION,
@@ -44,6 +44,7 @@ GIVE_BACK_SECONDS = 0.02
 
 def main() -> None:
     limit(resource.RLIMIT_FSIZE, MAX_SYMCACHE_BYTES)
+    die_first()
     become_nobody()
     serve(_build, LIMITS)
 

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from collector.confined.worker import Limits, serve
+from collector.confined.worker import Limits, die_first, serve
 from collector.elf.file import MAGIC, read_elf
 from collector.elf.source import of_descriptor
 from collector.unwind import cache, table, tablefile
@@ -35,6 +35,7 @@ def main(folder: str) -> None:
             return f"no room for the table: {error}"
         return ""
 
+    die_first()
     serve(answer, LIMITS)
 
 

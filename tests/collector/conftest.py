@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from collector import priority, privileges
 from tests.collector.delivery.server import Server
 from tests.collector.symbols.programs import C_SOURCE, compiled
 
@@ -22,6 +23,13 @@ def server() -> Iterator[Server]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(autouse=True)
+def tests_keep_their_privileges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that runs in the tests' own process would give them up for those that follow."""
+    for module, name in ((privileges, "give_up_others"), (priority, "stand_back")):
+        monkeypatch.setattr(module, name, lambda: None)
 
 
 @pytest.fixture
