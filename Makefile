@@ -13,7 +13,7 @@ BPF_PROGRAMS := profile $(if $(filter x86_64,$(shell uname -m)),profile_dwarf)
 ARGS   ?=
 
 UP_PACKAGES   := python3-venv clang libbpf-dev libbpf1 linux-libc-dev python3-bpfcc
-TEST_PACKAGES := $(UP_PACKAGES) gcc libc6-dev musl-tools chromium postgresql dwz debuginfod
+TEST_PACKAGES := $(UP_PACKAGES) gcc libc6-dev musl-tools chromium postgresql dwz debuginfod systemd
 # Programs to sample, where there are none, and profilers to compare with; toolchains are left out.
 package_of = $(if $(shell command -v $1),,$2)
 BENCH_PACKAGES := $(TEST_PACKAGES) g++ binutils linux-perf bpfcc-tools openssl sqlite3 \
@@ -67,6 +67,9 @@ web: server/static/index.html ## the pages
 wheel: setup ## one wheel with the BPF object, the migrations and the pages
 	$(BIN)/python -m build --wheel
 
+helm: $(VENV)/.installed ## Helm, with Go: the tests then check the chart with it
+	GOBIN=$(CURDIR)/$(BIN) go install helm.sh/helm/v3/cmd/helm@v3.22.0
+
 lock: $(VENV)/.installed ## pin the newest versions that pyproject.toml admits
 	$(BIN)/pip-compile -q --upgrade --extra collector --extra server --extra dev --strip-extras \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links --allow-unsafe \
@@ -79,7 +82,7 @@ help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test check format bench bench-stacks bench-collector bench-store bench-crash bench-memory setup bpf proto web wheel lock clean help packages-up packages-test packages-bench
+.PHONY: up test check format bench bench-stacks bench-collector bench-store bench-crash bench-memory setup bpf proto web wheel helm lock clean help packages-up packages-test packages-bench
 
 # --- set-up ---------------------------------------------------------------------------------
 

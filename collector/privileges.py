@@ -115,8 +115,12 @@ def to_keep(held: int, wanted: Iterable[Capability]) -> int:
 
 def lacking() -> list[Capability]:
     """Those that are needed and that this thread does not have."""
-    effective, _, _ = _capabilities()
-    return [one for one in needed() if not to_keep(effective, (one,))]
+    return [one for one in needed() if not to_keep(held(), (one,))]
+
+
+def held() -> int:
+    """The mask of what is in effect for this thread."""
+    return _capabilities()[0]
 
 
 def give_up_others() -> None:

@@ -166,23 +166,30 @@ def hidden_program(folder: Path) -> Iterator[None]:
 @contextmanager
 def collecting(
     capabilities: Iterable[Capability], home: Path
-) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """A collector of USER's with these, and what it writes."""
+) -> Iterator[tuple[subprocess.Popen[bytes], Path, Path]]:
+    """A collector of USER's with these, the recording that it writes, and what it says."""
     home.mkdir()
     os.chown(home, USER, USER)
     for folder in home.parents[:3]:  # pytest's are the user's own
         folder.chmod(0o755)
-    recording = home / "samples.pb"
+    recording, log = home / "samples.pb", home / "log"
     command = [sys.executable, "-m", "profiler", "collect", "--to", str(recording)]
-    with subprocess.Popen(
-        [*with_only(capabilities), *command, "--interval", "2s"],
-        env={**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home), "PYTHONPATH": str(ROOT)},
-        cwd=home,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        log.open("wb") as said,
+        subprocess.Popen(
+            [*with_only(capabilities), *command, "--interval", "2s"],
+            env={
+                **os.environ,
+                "HOME": str(home),
+                "XDG_CACHE_HOME": str(home),
+                "PYTHONPATH": str(ROOT),
+            },
+            cwd=home,
+            stderr=said,
+        ) as process,
+    ):
         try:
-            yield process, recording
+            yield process, recording, log
         finally:
             process.send_signal(signal.SIGTERM)
 
@@ -211,7 +218,7 @@ def test_with_just_these_another_users_stacks_are_whole_and_named(tmp_path: Path
 
     with (
         hidden_program(tmp_path / "other"),
-        collecting(NEEDED, tmp_path / "home") as (process, recording),
+        collecting(NEEDED, tmp_path / "home") as (process, recording, _),
     ):
         eventually(found, "a whole stack with names", 150)
         threads = [path.name for path in Path(f"/proc/{process.pid}/task").iterdir()]
@@ -243,10 +250,9 @@ def test_with_just_these_another_users_stacks_are_whole_and_named(tmp_path: Path
 def test_what_is_missing_is_said_at_the_start_with_what_it_is_for(tmp_path: Path) -> None:
     without = (SYS_PTRACE, CHECKPOINT_RESTORE, SYSLOG)
     given = [one for one in NEEDED if one not in without]
-    with collecting(given, tmp_path / "home") as (process, recording):
-        eventually(lambda: (recording.exists() and recording.stat().st_size) or None, "a drain", 60)
-        process.send_signal(signal.SIGTERM)
-        said = process.communicate()[1]
+    with collecting(given, tmp_path / "home") as (_, _, log):
+        eventually(lambda: "sampling at" in log.read_text() or None, "it samples", 60)
+    said = log.read_text()
     for one in without:
         assert f"profiler: without {one.name}, for {one.purpose}: {one.lacking}\n" in said
     for one in given:
@@ -257,8 +263,8 @@ def test_what_is_missing_is_said_at_the_start_with_what_it_is_for(tmp_path: Path
 @pytest.mark.parametrize("one", [BPF, PERFMON], ids=lambda one: str(one.name))
 def test_without_an_essential_one_it_does_not_begin(one: Capability, tmp_path: Path) -> None:
     given = [other for other in NEEDED if other is not one]
-    with collecting(given, tmp_path / "home") as (process, _):
-        said = process.communicate(timeout=60)[1]
+    with collecting(given, tmp_path / "home") as (process, _, log):
+        process.wait(60)
     assert process.returncode == 1
-    (line,) = said.splitlines()
+    (line,) = log.read_text().splitlines()
     assert one.name in line
