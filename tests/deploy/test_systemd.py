@@ -86,3 +86,10 @@ def test_the_collector_may_call_what_the_kernel_offers_profilers() -> None:
 def test_the_server_has_no_capability() -> None:
     unit = settings("profiler-server")
     assert unit["CapabilityBoundingSet"] == unit["AmbientCapabilities"] == [""]
+
+
+def test_the_page_names_each_capability_with_what_the_code_says() -> None:
+    text = (UNITS.parents[1] / "docs" / "guide" / "privileges.md").read_text()
+    table = text.split("| capability | for | without it |")[1].split("\n\n")[0]
+    rows = re.findall(r"^\| (CAP_\w+) \| (.+) \| (.+) \|$", table, re.MULTILINE)
+    assert rows == [(one.name, one.purpose, one.lacking) for one in NEEDED]
