@@ -25,6 +25,8 @@ from profiler.errors import ProfilerError
 
 _GIVE = "run as root, or give the service this capability"
 
+_FIRST_PIDS = "pid:[4026531836]"  # PROC_PID_INIT_INO of linux/proc_ns.h
+
 # Small maps: this is a try, and memory is not what it is for.
 _PROBE = Sizes(stacks=16, counts=16, ring_bytes=1 << 16)
 _PROBE_HZ = 99
@@ -70,6 +72,7 @@ def render(report: NodeReport) -> str:
 
 def _findings() -> Iterator[Finding]:
     yield Finding("kernel", platform.release())
+    yield processes(Path("/proc/self/ns/pid").readlink().name)
     yield _btf()
     yield from capabilities(Path("/proc/self/status").read_text(), privileges.needed())
     for setting in ("perf_event_paranoid", "kptr_restrict"):
@@ -82,6 +85,14 @@ def _findings() -> Iterator[Finding]:
     yield _call_graph()
     yield _py_spy()
     yield from _loaders()
+
+
+def processes(namespace: str) -> Finding:
+    """Whether this is the namespace of process numbers that the kernel's samples have."""
+    works = namespace == _FIRST_PIDS
+    value = "all of this node" if works else "those of a container alone: the others stay [unknown]"
+    mend = "start the container with the host's (hostPID, --pid host)"
+    return Finding("processes", value, works=works, mend=mend)
 
 
 def _setting(name: str) -> str:

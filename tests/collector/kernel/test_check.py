@@ -65,6 +65,12 @@ def test_each_capability_that_is_missing_is_named_with_what_it_is_for(
         assert finding.needed == (capability.name in ("CAP_BPF", "CAP_PERFMON"))
 
 
+def test_a_container_that_sees_its_own_processes_alone_is_told() -> None:
+    assert check.processes("pid:[4026531836]").works
+    finding = check.processes("pid:[4026532229]")
+    assert not finding.works and "hostPID" in finding.mend
+
+
 @pytest.mark.parametrize(
     ("text", "works"),
     [("ffffffff81000000 T _stext\n", True), ("0000000000000000 T _stext\n", False), ("", False)],
