@@ -42,8 +42,8 @@ PERFMON = Capability(
 SYS_PTRACE = Capability(
     "CAP_SYS_PTRACE",
     19,
-    "mappings of other users' processes, and the memory of Python interpreters",
-    "stacks of other users' processes are cut short, without names",
+    "mappings and environment of other users' processes, memory of Python interpreters",
+    "stacks of other users' processes are cut short, without names, their services unknown",
 )
 DAC_READ_SEARCH = Capability(
     "CAP_DAC_READ_SEARCH",

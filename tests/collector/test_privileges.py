@@ -218,7 +218,7 @@ def test_with_just_these_another_users_stacks_are_whole_and_named(tmp_path: Path
 
     with (
         hidden_program(tmp_path / "other"),
-        collecting(NEEDED, tmp_path / "home") as (process, recording, _),
+        collecting((*NEEDED, SYS_ADMIN), tmp_path / "home") as (process, recording, _),
     ):
         eventually(found, "a whole stack with names", 150)
         threads = [path.name for path in Path(f"/proc/{process.pid}/task").iterdir()]
