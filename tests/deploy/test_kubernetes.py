@@ -98,6 +98,25 @@ def test_the_charts_values_arrive() -> None:
     ]
 
 
+def test_the_charts_collector_may_ask_the_kubelet_only_where_it_is_told_to() -> None:
+    flags = ["--namespace=tools", "--set=collector.pods.enabled=true,collector.pods.ca=/ca.pem"]
+    rendered = parsed(helm("template", "profiler", ".", *flags))
+    manifest = rendered["DaemonSet", "profiler-collector"]
+    pod, found = manifest["spec"]["template"]["spec"], container(manifest)
+    at = found["args"].index("--pods")
+    assert found["args"][at : at + 4] == [
+        *("--pods", "https://$(NODE_ADDRESS):10250/pods"),
+        *("--pods-ca", "/ca.pem"),
+    ]
+    assert "NODE_ADDRESS" in [one["name"] for one in found["env"]]
+    assert pod["automountServiceAccountToken"] is True
+    assert ("ServiceAccount", pod["serviceAccountName"]) in rendered
+    (binding,) = [each for (kind, _), each in rendered.items() if kind == "ClusterRoleBinding"]
+    assert ("ClusterRole", binding["roleRef"]["name"]) in rendered
+    assert binding["subjects"][0]["name"] == pod["serviceAccountName"]
+    assert binding["subjects"][0]["namespace"] == "tools"
+
+
 def test_the_collector_has_what_the_code_says_it_needs() -> None:
     manifest = plain()["DaemonSet", "profiler-collector"]
     pod, found = manifest["spec"]["template"]["spec"], container(manifest)
