@@ -38,11 +38,11 @@ class Stack(NamedTuple):
     cause: Cause | None = None
 
 
-def parse(words: tuple[int, ...]) -> Stack:
+def parse(words: Sequence[int]) -> Stack:
     """Whatever the words are: one that lost its second word is left out."""
     if not words or words[0] >= abi.TAG:
         return _parse(words)
-    callers = _parse_callers(words[1:])
+    callers = _parse_callers(tuple(words[1:]))
     return Stack((words[0], *callers.frames), callers.cause)
 
 

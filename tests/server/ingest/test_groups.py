@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -114,7 +115,8 @@ def test_what_waits_while_something_is_stored_is_stored_together() -> None:
 
     writer = Writer[int, int](store)
     try:
-        answers = asyncio.run(send())
+        with ThreadPoolExecutor() as pool:  # this thread may have a loop that runs
+            answers = pool.submit(asyncio.run, send()).result()
     finally:
         writer.close()
     assert list(map(len, groups)) == [1, MOST_AT_ONCE, 1]

@@ -178,7 +178,7 @@ function useSearch(tree: FrameTree | null, text: string): { found: Found | null;
 function usePageKeys(onHelp: () => void): void {
   useEffect(() => {
     const hear = (event: KeyboardEvent) => {
-      if ((event.target as Element).closest?.("input, select, textarea, dialog")) return;
+      if ((event.target as Element).closest?.("input, select, textarea, dialog[open]")) return;
       if (event.key === "?") onHelp();
       else if (event.key === "/") document.getElementById("search")?.focus();
       else return;
