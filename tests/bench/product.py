@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
+from collector.labels.labeller import Labelling
 from collector.processes.events import Event, Forked
 from collector.sources.live import LiveSource
 from collector.sources.raw import RawDrain
@@ -74,7 +75,7 @@ class Chosen(Symbolizer):
     """Names the samples of a tree alone."""
 
     def __init__(self, tree: Tree) -> None:
-        super().__init__(HOST)
+        super().__init__(Labelling(HOST))
         self._tree = tree
 
     def symbolize(self, raw: RawDrain, *rest: Any) -> Drain:
