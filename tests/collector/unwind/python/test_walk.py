@@ -60,8 +60,9 @@ TORN = {cause.name for cause in (abi.Cause.TORN, abi.Cause.READ_FAULT, abi.Cause
 MAX_TORN = 0.01
 """Of the samples of 3.11 and 3.12, which link a run of the loop some instructions before they fill
 its CFrame: see PYTHON_TORN in bpf/python.h. Seen: 0.1 %. Where the stack happens to hold the CFrame
-of an earlier run with the same frame, the walk cannot tell, and the frames of the run outside stand
-in this one (seen: 1 of 10,000 samples)."""
+of an earlier run with the same frame, the walk could not tell, and the frames of the run outside
+would stand in this one: what one sample, in some ten runs of these tests, is thought to have
+been."""
 
 
 def python_frames(harness: Harness, pid: int, sample: Sample) -> list[Frame]:
