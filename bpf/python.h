@@ -139,6 +139,7 @@ struct python {
 	__u64 thread; /* PyThreadState */
 	__u64 at;     /* the frame to be read next */
 	__u64 run;    /* the CFrame of the current run */
+	__u64 outside; /* the frame that the run outside the first one executes; 0: not asked for */
 	__u8 frame[PYTHON_FRAME_SIZE];
 	__u8 code[PYTHON_CODE_SIZE];
 };

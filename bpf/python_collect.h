@@ -205,6 +205,7 @@ static __always_inline void leave_torn(struct python *p)
 
 	p->chain.torn = p->run;
 	p->chain.count = 0;
+	p->outside = 0;
 	p->run = read_word(p->run + layout->cframe_previous);
 	p->at = read_word(p->run + layout->cframe_frame);
 }
@@ -226,13 +227,27 @@ __noinline int python_collect_frame(void)
 			match_cframes(p);
 		return PYTHON_COMPLETE;
 	}
-	cause = p->at ? collect_frame(p) : PYTHON_READ_FAULT;
+	cause = p->at && !(may_be_torn && p->at == p->outside) ? collect_frame(p) : PYTHON_READ_FAULT;
 	if (!cause || cause == PYTHON_TOO_DEEP || !may_be_torn)
 		return cause;
 	if (p->chain.torn)
 		return PYTHON_TORN;
 	leave_torn(p);
 	return PYTHON_GOING_ON;
+}
+
+/*
+ * What stands in a CFrame that is not filled can also be that of an earlier run in its place, with
+ * the frame of the new one; 3.11 sets the flag of that frame last. The first run then seems to go on
+ * with the frames of the run outside.
+ */
+static __always_inline __u64 frame_outside(const struct python *p)
+{
+	const struct python_layout *layout = &p->process.layout;
+
+	if (layout->runs != RUNS_BY_FLAG)
+		return 0;
+	return read_word(read_word(p->run + layout->cframe_previous) + layout->cframe_frame);
 }
 
 /* The PyThreadState of this thread, 0 where it has none. */
@@ -259,6 +274,7 @@ static __always_inline enum python_cause collect_frames(struct python *p)
 	p->run = layout->runs == RUNS_BY_CODE ? 1 : read_word(p->thread + layout->thread_cframe);
 	p->at = layout->thread_frame ? read_word(p->thread + layout->thread_frame)
 				     : read_word(p->run + layout->cframe_frame);
+	p->outside = frame_outside(p);
 	for (int i = 0; i < PYTHON_FRAMES + PYTHON_MORE_FRAMES; i++) {
 		cause = python_collect_frame();
 		if (cause)
