@@ -93,9 +93,13 @@ class Symbolizer:
         self.labeller.begin_drain()
         label = self.labeller.labels
         profiles = Profiles(label, raw.period_ns, look_at, self._forest, sightings or {})
-        for sample in raw.samples:
-            profiles.add(sample)
-        profiles.place_sighted(raw.duration_ns, self.counters)
+        try:
+            for sample in raw.samples:
+                profiles.add(sample)
+            profiles.place_sighted(raw.duration_ns, self.counters)
+        except Exception:
+            self._forest.forget()  # or what it has counted would be counted again with the next one
+            raise
         self._builder.rest()
         taken = self._forest.take(raw.period_ns, raw.start_ns, raw.duration_ns)
         self.counters.without_place += sum(

@@ -6,7 +6,9 @@ import pytest
 
 from collector.sources.raw import RawSample
 from collector.symbols import forest
+from collector.symbols.answer import Answer
 from collector.symbols.symbolizer import Symbolizer
+from collector.unwind.python.stacks import PythonFrame
 from profiler.model import Drain
 from tests.collector.processes.fake_proc import maps_line
 from tests.collector.symbols import programs
@@ -48,6 +50,21 @@ def test_what_was_named_is_not_asked_for_again(symbolizer: Symbolizer, c_program
         for _ in range(3):
             symbolizer.symbolize(drain_of(sample))
     assert symbolizer.counters.named == 1
+
+
+def test_a_drain_that_could_not_be_named_leaves_nothing_to_the_next_one(
+    symbolizer: Symbolizer,
+) -> None:
+    def broken(pid: int, frame: PythonFrame) -> Answer:
+        raise RuntimeError("a mistake in the naming")
+
+    native = RawSample(NOBODY, "t", (0x10010,), (), 3)
+    python = RawSample(NOBODY - 1, "t", (PythonFrame(0x20000, 0, 0), 0x10010), (), 4)
+    symbolizer.symbolize(drain_of(native))
+    with pytest.raises(RuntimeError):
+        symbolizer.symbolize(drain_of(native, python), broken)
+    drain = symbolizer.symbolize(drain_of(native))
+    assert (drain.unaccounted, sum(shown(drain).values())) == (0, 3)
 
 
 def test_code_that_took_the_place_of_other_code_has_its_own_name(tmp_path: Path) -> None:
