@@ -182,15 +182,7 @@ class ProfileBuilder:
             labels=labels,
         )
 
-    def take(
-        self,
-        type: ProfileType = CPU,
-        *,
-        period: int = 0,
-        start_ns: int = 0,
-        duration_ns: int = 0,
-        labels: Labels = (),
-    ) -> Profile:
+    def take(self) -> Profile:
         """What was counted since the last time, with no nodes but those of its stacks. All nodes
         stay as they are, to be counted anew."""
         nodes = self._counted()
@@ -201,19 +193,14 @@ class ProfileBuilder:
         frames = list(self._frames)
         counts = np.array([self._counts.get(node, (0, 0)) for node in nodes], dtype=np.int64)
         self._counts = {}
+        parents = (node_of[self._parents[node]] for node in nodes[1:])
+        node_frames = (frame_of[self._node_frames[node]] for node in nodes[1:])
         return Profile(
             frames=tuple([frames[number] for number in frame_of]),
-            parents=np.array([-1, *(node_of[self._parents[n]] for n in nodes[1:])], dtype=np.int32),
-            node_frames=np.array(
-                [-1, *(frame_of[self._node_frames[n]] for n in nodes[1:])], dtype=np.int32
-            ),
+            parents=np.array([-1, *parents], dtype=np.int32),
+            node_frames=np.array([-1, *node_frames], dtype=np.int32),
             samples=counts[:, 0].copy(),
             values=counts[:, 1].copy(),
-            type=type,
-            period=period,
-            start_ns=start_ns,
-            duration_ns=duration_ns,
-            labels=labels,
         )
 
     def _counted(self) -> list[int]:

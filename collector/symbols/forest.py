@@ -6,6 +6,7 @@ have other frames in the next drain is forgotten after each.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from collector.processes.cache import Process
@@ -14,7 +15,7 @@ from collector.symbols.addresses import Addresses, Memo
 from collector.symbols.answer import Answer
 from collector.symbols.counters import Counters
 from collector.unwind.python.stacks import Entry
-from profiler.model import CPU, ROOT, Frame, Kind, Labels, Profile, ProfileBuilder
+from profiler.model import ROOT, Frame, Kind, Labels, Profile, ProfileBuilder
 
 MAX_NODES = 10_000
 """With more, everything is forgotten. Some 600 bytes each; the three programs above, on two CPUs,
@@ -67,8 +68,12 @@ class Forest:
     def take(self, period: int, start_ns: int, duration_ns: int) -> tuple[Profile, ...]:
         """The profiles of the drain. What was not in it is forgotten."""
         taken = tuple(
-            builder.take(
-                CPU, period=period, start_ns=start_ns, duration_ns=duration_ns, labels=labels
+            replace(
+                builder.take(),
+                period=period,
+                start_ns=start_ns,
+                duration_ns=duration_ns,
+                labels=labels,
             )
             for labels, builder in self._used_builders.items()
         )
