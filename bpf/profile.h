@@ -50,6 +50,7 @@ enum counter {
 	RING_FULL,	 /* lost: a sample for the ring found no room in it */
 	STACK_COLLISION, /* lost, without a ring: another stack holds the slot */
 	COUNTS_FULL,	 /* lost, without a ring: no room for another key */
+	SPENT_NS,	 /* no samples: the time that the program took for those of TAKEN */
 	COUNTERS,
 };
 

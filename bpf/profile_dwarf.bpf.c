@@ -104,15 +104,13 @@ static __always_inline int send_walk(void *ctx, struct raw_sample *raw, struct c
 
 // Counts the sample by its key. The first of a key is sent, with the addresses that the key stands
 // for, and leaves a count of 0 for the others; where that finds no room, they are sent as well.
-static __always_inline int finish_sample(void *ctx, struct raw_sample *raw, struct unwind *u)
+static __always_inline void keep_sample(void *ctx, struct raw_sample *raw, struct unwind *u,
+					struct counters *counters)
 {
-	struct counters *counters = counters_of(raw->set);
 	int kernel = stack_id(ctx, raw->set, 0);
 	struct count_key key = {};
 	__u64 *count;
 
-	if (!counters)
-		return 0;
 	raw->cause = u->cause;
 	// With the cause: the same addresses may have ended for want of a table, then for good. And with
 	// the program: the same addresses are other functions in another.
@@ -125,17 +123,27 @@ static __always_inline int finish_sample(void *ctx, struct raw_sample *raw, stru
 	__builtin_memcpy(key.comm, raw->comm, COMM_LEN);
 	if (!stack_is_lost(kernel)) {
 		if (unwind_can_go_on_later(u) && send_saved(ctx, raw, counters))
-			return 0;
+			return;
 		count = find_count(raw->set, &key);
 		if (count) {
 			__sync_fetch_and_add(count, 1);
-			return 0;
+			return;
 		}
 	}
 	if (!send_walk(ctx, raw, counters, u, stack_is_lost(kernel)))
 		counters->of[RING_FULL]++;
 	else if (!stack_is_lost(kernel))
 		insert_count(raw->set, &key, 0);
+}
+
+static __always_inline int finish_sample(void *ctx, struct raw_sample *raw, struct unwind *u)
+{
+	struct counters *counters = counters_of(raw->set);
+
+	if (!counters)
+		return 0;
+	keep_sample(ctx, raw, u, counters);
+	counters->of[SPENT_NS] += bpf_ktime_get_ns() - raw->time_ns;
 	return 0;
 }
 
@@ -155,7 +163,7 @@ int unwind_next(void *ctx)
 SEC("perf_event")
 int sample(void *ctx)
 {
-	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u64 begun_ns = bpf_ktime_get_ns(), pid_tgid = bpf_get_current_pid_tgid();
 	struct raw_sample *raw = current_sample();
 	__u32 set = active_set();
 	struct counters *counters = counters_of(set);
@@ -174,7 +182,7 @@ int sample(void *ctx)
 	raw->set = set;
 	raw->tgid = pid_tgid >> 32;
 	raw->exec_id = unwind_exec_id();
-	raw->time_ns = bpf_ktime_get_ns();
+	raw->time_ns = begun_ns;
 	bpf_get_current_comm(&raw->comm, sizeof(raw->comm));
 	python_begin(u);
 	if (!u->cause)

@@ -79,6 +79,7 @@ static __always_inline void send_raw(void *ctx, __u32 set, struct count_key *key
  */
 static __always_inline void take_sample(void *ctx)
 {
+	__u64 begun_ns = bpf_ktime_get_ns();
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	__u32 set = active_set();
 	struct counters *counters = counters_of(set);
@@ -97,14 +98,13 @@ static __always_inline void take_sample(void *ctx)
 	bpf_get_current_comm(&key.comm, sizeof(key.comm));
 	user = stack_id(ctx, set, BPF_F_USER_STACK);
 	kernel = stack_id(ctx, set, 0);
-	if (stack_is_lost(user) || stack_is_lost(kernel)) {
-		send_raw(ctx, set, &key, counters, STACK_COLLISION);
-		return;
-	}
 	key.user_stack = user < 0 ? NO_STACK : (__s64)user;
 	key.kernel_stack = kernel < 0 ? NO_STACK : kernel;
-	if (!add_to_count(set, &key))
+	if (stack_is_lost(user) || stack_is_lost(kernel))
+		send_raw(ctx, set, &key, counters, STACK_COLLISION);
+	else if (!add_to_count(set, &key))
 		send_raw(ctx, set, &key, counters, COUNTS_FULL);
+	counters->of[SPENT_NS] += bpf_ktime_get_ns() - begun_ns;
 }
 
 #endif

@@ -16,7 +16,7 @@ RING = "ring"
 
 
 class Counter(IntEnum):
-    """The places in `struct counters`."""
+    """The places in `struct counters`: samples, but for the last, which is a time."""
 
     TAKEN = 0
     IDLE = 1
@@ -24,6 +24,7 @@ class Counter(IntEnum):
     RING_FULL = 3
     STACK_COLLISION = 4
     COUNTS_FULL = 5
+    SPENT_NS = 6
 
 
 LOSSES = (Counter.RING_FULL, Counter.STACK_COLLISION, Counter.COUNTS_FULL)

@@ -113,7 +113,7 @@ def open_event(event: Event, frequency_hz: int, pid: int, cpu: int, flags: int =
 
 
 class Events:
-    """Events that run one program; from entry to exit. Keyed by CPU, or by thread."""
+    """Events that run one program, from entry to exit. Keyed by CPU, or by thread."""
 
     def __init__(self, program_fd: int, event: Event, frequency_hz: int) -> None:
         self._program_fd = program_fd
@@ -131,8 +131,17 @@ class Events:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         for number in list(self._fds):
             os.close(self._fds.pop(number))
+
+    def at(self, frequency_hz: int) -> Self:
+        """Others that run the program, enabled from the start, at another frequency."""
+        others = type(self)(self._program_fd, self._event, frequency_hz)
+        others._enabled = True
+        return others
 
     def follow_cpus(self, online: Sequence[int]) -> None:
         """An event on every CPU that is online now: CPUs come and go. For the whole system."""

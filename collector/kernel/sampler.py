@@ -1,5 +1,6 @@
 """Sampling from entry to exit: the program, its events and its two sets of maps."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from collector.kernel.sets import Sets
 from collector.kernel.stacks import Key, WalkSaved, unwalked
 from collector.sources.raw import RawDrain, RawSample
 from profiler.clock import Clock, SystemClock
-from profiler.errors import UsageError
+from profiler.errors import ProfilerError, UsageError
+
+logger = logging.getLogger(__name__)
 
 _NS_PER_S = 1_000_000_000
 _MAX_HZ = 100_000  # the kernel's timer event fires at most every 10 us
@@ -54,7 +57,7 @@ class Sampler:
     ) -> None:
         if not 1 <= frequency_hz <= _MAX_HZ:
             raise UsageError(f"frequency must be from 1 to {_MAX_HZ} Hz, got {frequency_hz}")
-        self.frequency_hz = frequency_hz
+        self.frequency_hz = self._usual_hz = self._next_hz = frequency_hz
         self.loader = loader
         self.event = event
         self.call_graph = call_graph
@@ -72,8 +75,8 @@ class Sampler:
             event = perf_event.choose(self.event, self.frequency_hz)
             loaded = opened.enter_context(load(self.loader, self._sizes, self.call_graph))
             self._sets = opened.enter_context(Sets(loaded))
-            events = Events(loaded.program_fd, event, self.frequency_hz)
-            self._events = opened.enter_context(events)
+            self._events = Events(loaded.program_fd, event, self.frequency_hz)
+            opened.callback(lambda: self._events.close())
             self._attach()
             self._open = opened.pop_all()
         self.loader, self.event = loaded.loader, event.name
@@ -109,13 +112,19 @@ class Sampler:
             self._events.disable()
             self._end = self._now()
 
+    def slow_down(self, divisor: int) -> None:
+        """From the next drain on, every so manyth of the samples that were asked for. Where the whole
+        machine is sampled: events that threads have inherited are out of reach."""
+        if self._target is None:
+            self._next_hz = max(1, self._usual_hz // divisor)
+
     def drain(self, walk: WalkSaved = unwalked) -> RawDrain:
         """What was sampled since entry or the drain before; the sampling goes on meanwhile.
 
         `walk` goes over stacks that were saved because the kernel could not walk them yet."""
-        if self._target is None and self._end is None:
-            self._events.follow_cpus(cpus.online())
-        self._sets.swap()
+        # As the kernel computes the period of its timer.
+        period_ns = _NS_PER_S // self.frequency_hz
+        self._swap()
         start, end = self._start, self._end or self._now()
         self._start = end
         contents = self._sets.take(walk)
@@ -123,15 +132,41 @@ class Sampler:
         return RawDrain(
             start_ns=start.unix_ns,
             duration_ns=end.monotonic_ns - start.monotonic_ns,
-            # As the kernel computes the period of its timer.
-            period_ns=_NS_PER_S // self.frequency_hz,
+            period_ns=period_ns,
             taken=counted[Counter.TAKEN],
             idle=counted[Counter.IDLE],
+            spent_ns=counted[Counter.SPENT_NS],
             losses={cause.name.lower(): counted[cause] for cause in LOSSES if counted[cause]},
             samples=tuple(
                 _sample(key, count, contents.times_ns) for key, count in contents.samples.items()
             ),
         )
+
+    def _swap(self) -> None:
+        """Gives the program the other set, to be filled at the next rate if that is another."""
+        if self._next_hz != self.frequency_hz and self._end is None:
+            # Nothing is sampled for a moment, so each set has samples of one period.
+            self._events.disable()
+            self._sets.swap()
+            self._change_rate()
+        else:
+            if self._target is None and self._end is None:
+                self._events.follow_cpus(cpus.online())
+            self._sets.swap()
+
+    def _change_rate(self) -> None:
+        before = self._events
+        events = before.at(self._next_hz)
+        try:
+            events.follow_cpus(cpus.online())
+        except ProfilerError as error:  # the kernel lowers its limit where interrupts take long
+            events.close()
+            before.enable()
+            logger.warning("still at %d Hz: %s", self.frequency_hz, error)
+            self._next_hz = self.frequency_hz
+        else:
+            self._events, self.frequency_hz = events, self._next_hz
+            before.close()
 
     def _now(self) -> _Moment:
         return _Moment(self._clock.now_ns(), self._clock.monotonic_ns())

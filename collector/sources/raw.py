@@ -32,7 +32,8 @@ class RawDrain:
     """One drain: taken == sum(sample.count for sample in samples) + sum(losses.values()).
 
     `idle` counts the samples that fell on an idle CPU; they are not part of `taken`.
-    `period_ns` is the CPU time that one sample stands for.
+    `period_ns` is the CPU time that one sample stands for, `spent_ns` what the kernel program itself
+    took of all CPUs together.
     """
 
     start_ns: int
@@ -40,5 +41,6 @@ class RawDrain:
     period_ns: int
     taken: int
     idle: int = 0
+    spent_ns: int = 0
     losses: Mapping[str, int] = field(default_factory=dict)
     samples: tuple[RawSample, ...] = ()

@@ -259,3 +259,32 @@ def test_mistakes_are_named_before_anything_is_loaded() -> None:
         Sampler(event="brunches").__enter__()
     with pytest.raises(UsageError, match="no loader 'grub': expected auto, libbpf or bcc"):
         Sampler(loader="grub").__enter__()
+
+
+def test_a_slower_sampler_says_so_with_the_drain_that_is_sampled_so(start: Start) -> None:
+    process = start("split")
+    with Sampler(frequency_hz=997) as sampler:
+        time.sleep(0.2)
+        sampler.slow_down(10)
+        drains = [sampler.drain()]
+        time.sleep(1)
+        drains.append(sampler.drain())
+        sampler.slow_down(1)
+        drains.append(sampler.drain())
+        time.sleep(0.2)
+        sampler.stop()
+        drains.append(sampler.drain())
+    assert [drain.period_ns for drain in drains] == [NS // hz for hz in (997, 99, 99, 997)]
+    assert all(closes(drain) for drain in drains)
+    slow = sum(sample.count for sample in of(drains[1], process.pid))
+    assert 0 < slow <= 99 * drains[1].duration_ns / NS + 1
+
+
+@pytest.mark.parametrize(
+    ("loader", "call_graph"), [("libbpf", "fp"), ("libbpf", "dwarf"), ("bcc", "fp")]
+)
+def test_the_time_of_the_program_itself_is_told(loader: str, call_graph: str, start: Start) -> None:
+    start("stacks")
+    drain = sampled(Sampler(loader=loader, call_graph=call_graph, frequency_hz=999), seconds=0.5)
+    # On this order: 1 to 15 us a sample, of which one that was interrupted takes longer.
+    assert 200 < drain.spent_ns / drain.taken < 200_000
