@@ -113,8 +113,8 @@ class Sampler:
             self._end = self._now()
 
     def slow_down(self, divisor: int) -> None:
-        """From the next drain on, every so manyth of the samples that were asked for. Where the whole
-        machine is sampled: events that threads have inherited are out of reach."""
+        """From the next drain on, samples at a part of the frequency that was asked for. Where the
+        whole machine is sampled: events that threads have inherited are out of reach."""
         if self._target is None:
             self._next_hz = max(1, self._usual_hz // divisor)
 

@@ -32,8 +32,8 @@ class RawDrain:
     """One drain: taken == sum(sample.count for sample in samples) + sum(losses.values()).
 
     `idle` counts the samples that fell on an idle CPU; they are not part of `taken`.
-    `period_ns` is the CPU time that one sample stands for, `spent_ns` what the kernel program itself
-    took of all CPUs together.
+    `period_ns` is the CPU time that one sample stands for, `spent_ns` what the kernel program
+    itself took, on all CPUs together.
     """
 
     start_ns: int
