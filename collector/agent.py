@@ -3,6 +3,7 @@
 import logging
 import signal
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Protocol
@@ -53,12 +54,23 @@ class SignalClock(SystemClock):
 class Agent:
     """Takes drains from `source` every `interval_ns` and gives them to `exporter`.
 
-    With an interval of 0 it does not wait, which serves a recording. Beside that it counts:
-    samples taken and lost by cause, drains, and the time that they took.
+    With an interval of 0 it does not wait, which serves a recording. After each drain it calls
+    `look`. Beside that it counts: samples taken and lost by cause, drains, and the time that they
+    took.
+
+    Collectors that were started together do not go on together: each shifts its drains by
+    `shift_ns` of the interval, so that a fleet's batches reach the server spread over it.
     """
 
     def __init__(
-        self, source: SampleSource, exporter: Exporter, clock: StoppableClock, interval_ns: int
+        self,
+        source: SampleSource,
+        exporter: Exporter,
+        clock: StoppableClock,
+        interval_ns: int,
+        *,
+        shift_ns: int = 0,
+        look: Callable[[], None] = lambda: None,
     ) -> None:
         self.taken = 0
         self.losses: Counter[str] = Counter()
@@ -68,6 +80,8 @@ class Agent:
         self._exporter = exporter
         self._clock = clock
         self._interval_ns = interval_ns
+        self._shift_ns = shift_ns
+        self._look = look
 
     def run(self) -> None:
         """Returns when the source has finished or the clock was stopped, after a last drain."""
@@ -76,7 +90,7 @@ class Agent:
 
     def _loop(self) -> None:
         start_ns = self._clock.monotonic_ns()
-        due_ns = _next_due(start_ns, start_ns, self._interval_ns)
+        due_ns = _next_due(start_ns, start_ns, self._interval_ns, self._shift_ns)
         stopped = False
         while not stopped and not self._source.finished:
             now_ns = self._clock.monotonic_ns()
@@ -85,7 +99,9 @@ class Agent:
             # Asked before the drain: what is sampled during one is for the next.
             stopped = self._clock.stopped
             self._drain()
-            due_ns = _next_due(start_ns, self._clock.monotonic_ns(), self._interval_ns)
+            self._look()
+            now_ns = self._clock.monotonic_ns()
+            due_ns = _next_due(start_ns, now_ns, self._interval_ns, self._shift_ns)
 
     def _drain(self) -> None:
         start_ns = self._clock.monotonic_ns()
@@ -100,14 +116,16 @@ class Agent:
         logger.debug("drain: %d samples, %d series, %.1f ms", drain.taken, series, took_ms)
 
 
-def _next_due(start_ns: int, now_ns: int, interval_ns: int) -> int:
-    """The next whole number of intervals after `start_ns`: a late drain makes none after it late,
-    and those that a suspended machine missed are not made up for."""
+def _next_due(start_ns: int, now_ns: int, interval_ns: int, shift_ns: int) -> int:
+    """The next whole number of intervals after the start and the shift: a late drain makes none
+    after it late, and those that a suspended machine missed are not made up for."""
     if interval_ns == 0:
         return now_ns
     passed_ns = now_ns - start_ns
+    shifted_ns = passed_ns - shift_ns
+    whole_ns = start_ns + shift_ns + (shifted_ns // interval_ns + 1) * interval_ns
     if passed_ns >= interval_ns:
-        return start_ns + (passed_ns // interval_ns + 1) * interval_ns
+        return whole_ns
     part_ns = FIRST_DRAIN_NS
     while part_ns <= passed_ns:
         part_ns *= 2

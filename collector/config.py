@@ -8,6 +8,7 @@ from pathlib import Path
 from collector.labels.kubelet import Access
 from collector.labels.labeller import Labelling
 from collector.labels.rules import Rule, Rules
+from collector.restraint import Ceilings
 from collector.symbols.debuginfod import Settings
 from profiler.errors import UsageError
 
@@ -42,6 +43,12 @@ class Config:
     pods: str
     pods_token: Path
     pods_ca: Path
+    max_cpu: float
+    max_memory: int
+
+    @property
+    def ceilings(self) -> Ceilings:
+        return Ceilings(self.max_cpu / 100, self.max_memory)
 
     @property
     def labelling(self) -> Labelling:
@@ -66,6 +73,11 @@ def cache_folder(name: str) -> Path:
         return Path("/var/cache/profiler") / name
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "profiler" / name
+
+
+def default_max_cpu() -> float:
+    """In percent of one CPU: what a sample costs is paid for by each CPU that is sampled."""
+    return max(20.0, float(os.cpu_count() or 1))
 
 
 def parse_size(text: str) -> int:

@@ -13,6 +13,7 @@ from collector.agent import Agent
 from collector.delivery import Exporter
 from collector.delivery.grpc import GrpcExporter
 from collector.labels.labeller import Labeller
+from collector.restraint import Restraint
 from collector.sources import SampleSource
 from collector.sources.live import LiveSource
 from collector.sources.unwinding import PythonStats
@@ -29,6 +30,7 @@ class NodeMetrics(Collector):
     agent: Agent
     source: SampleSource
     exporter: Exporter
+    restraint: Restraint | None = None
 
     def collect(self) -> Iterator[Metric]:
         agent = self.agent
@@ -44,7 +46,10 @@ class NodeMetrics(Collector):
             count_value=agent.drains,
             sum_value=agent.drain_ns / SECOND,
         )
+        if self.restraint:
+            yield from _cost(self.restraint)
         if isinstance(self.source, LiveSource):
+            yield _gauge("sampling_frequency_hertz", "On each CPU.", self.source.frequency_hz)
             yield _counter("samples_idle", "Samples on idle CPUs, not taken.", self.source.idle)
             missed = self.source.events.missed
             yield _counter("process_events_missed", "Exec, mmap and fork not seen.", missed)
@@ -59,6 +64,30 @@ class NodeMetrics(Collector):
             counters = self.source.symbolizer.counters
             yield from _naming(counters)
             yield from _labels(self.source.symbolizer.labeller, counters)
+
+
+def _cost(restraint: Restraint) -> Iterator[Metric]:
+    cost = restraint.read_cost()
+    taken = CounterMetricFamily(
+        "profiler_collector_cpu_seconds", "CPU time that the collector takes.", labels=["part"]
+    )
+    taken.add_metric(["collector"], cost.collector_ns / SECOND)
+    taken.add_metric(["children"], cost.children_ns / SECOND)
+    taken.add_metric(["kernel"], cost.kernel_ns / SECOND)
+    yield taken
+    resident = GaugeMetricFamily(
+        "profiler_collector_resident_bytes", "Memory that it takes.", labels=["part"]
+    )
+    resident.add_metric(["collector"], cost.collector_bytes)
+    resident.add_metric(["children"], cost.children_bytes)
+    yield resident
+    yield _gauge("restraint_step", "0: nothing is held back.", restraint.step)
+    yield _gauge(
+        "symbols_paused",
+        "1: no new files are read.",
+        not restraint.in_force.symbols,
+    )
+    yield _counter("memory_given_back", "Times that the ceiling was reached.", restraint.forgotten)
 
 
 def _delivery(exporter: GrpcExporter) -> Iterator[Metric]:

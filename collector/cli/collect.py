@@ -1,6 +1,7 @@
 """`profiler collect`: samples this machine until it is told to stop."""
 
 import logging
+import random
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from collector import memory, priority, privileges
 from collector.agent import Agent, SignalClock, StoppableClock
 from collector.cli import options
 from collector.config import SERVER, Config, cache_folder, default_spool, parse_size
+from collector.cost import Meter
 from collector.delivery import Exporter
 from collector.delivery.file import FileExporter
 from collector.delivery.grpc import GrpcExporter, plain_channel
@@ -19,6 +21,8 @@ from collector.delivery.spool import Spool
 from collector.kernel import check as node
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
+from collector.restraint import Restraint
+from collector.sources import SampleSource
 from collector.sources.live import LiveSource
 from collector.sources.recorded import DEMO, RecordedSource
 from collector.symbols.symbolizer import Symbolizer
@@ -85,6 +89,8 @@ logger = logging.getLogger(__name__)
 @options.pods
 @options.pods_token
 @options.pods_ca
+@options.max_cpu
+@options.max_memory
 @click.option("--check", is_flag=True, help="Say what this node offers and lacks, then leave.")
 @options.verbose
 def collect(check: bool, verbose: bool, **given: Any) -> None:
@@ -123,16 +129,26 @@ def run(config: Config, clock: StoppableClock) -> str:
         source = _recorded(config, clock) if config.recorded else _live(config)
         exporter = _exporter(config)
         opened.callback(exporter.close)
-        agent = Agent(source, exporter, clock, interval_ns)
+        restraint = _restraint(config, source, clock)
+        look = restraint.look if restraint else lambda: None
+        shift_ns = random.randrange(interval_ns) if interval_ns else 0
+        agent = Agent(source, exporter, clock, interval_ns, shift_ns=shift_ns, look=look)
         if config.metrics:
             # What brings an HTTP server along weighs 5 MB.
             from collector import metrics
 
-            measured = metrics.NodeMetrics(agent, source, exporter)
+            measured = metrics.NodeMetrics(agent, source, exporter, restraint)
             opened.callback(metrics.serve(measured, config.metrics))
         memory.settle()
         agent.run()
     return _summary(agent, exporter)
+
+
+def _restraint(config: Config, source: SampleSource, clock: StoppableClock) -> Restraint | None:
+    """None for a recording, which costs what its reader wants it to."""
+    if not isinstance(source, LiveSource):
+        return None
+    return Restraint(config.ceilings, source, Meter(source).read, clock)
 
 
 def _summary(agent: Agent, exporter: Exporter) -> str:

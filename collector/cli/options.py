@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from collector.config import cache_folder
+from collector.config import cache_folder, default_max_cpu, parse_size
 from collector.kernel.loader import CALL_GRAPHS, LOADERS
 from collector.kernel.perf_event import EVENTS
 from collector.labels.containers import SOCKETS
@@ -163,6 +163,24 @@ pods_ca = click.option(
     default=SERVICE_ACCOUNT / "ca.crt",
     show_default=True,
     help="What the kubelet's certificate is checked by; '' does not check it.",
+)
+max_cpu = click.option(
+    "--max-cpu",
+    type=click.FloatRange(min=0),
+    metavar="PERCENT",
+    default=default_max_cpu,
+    show_default="20, or 1 for each CPU of more than 20",
+    help="Of one CPU, the kernel's part included, over a minute. Beyond it the collector takes"
+    " fewer samples, then reads no more symbols. 0: no bound.",
+)
+max_memory = click.option(
+    "--max-memory",
+    type=parse_size,
+    metavar="SIZE",
+    default="400MiB",
+    show_default=True,
+    help="Resident, children included. Beyond it the collector forgets what it can read again, and"
+    " reads no more symbols until there is less. 0: no bound.",
 )
 verbose = click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
 

@@ -16,7 +16,7 @@ from profiler.errors import ProfilerError, UsageError
 
 # linux/perf_event.h: bits of perf_event_attr, and requests of ioctl(2).
 _DISABLED, _INHERIT, _FREQUENCY, _ENABLE_ON_EXEC = 1 << 0, 1 << 1, 1 << 10, 1 << 12
-_ENABLE, _DISABLE, _SET_BPF = 0x2400, 0x2401, 0x40042408
+ENABLE, DISABLE, _SET_BPF = 0x2400, 0x2401, 0x40042408
 
 _NO_SUCH_EVENT = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP, errno.EINVAL)
 _MAX_RATE = Path("/proc/sys/kernel/perf_event_max_sample_rate")
@@ -165,12 +165,12 @@ class Events:
 
     def enable(self) -> None:
         self._enabled = True
-        self._control(_ENABLE)
+        self._control(ENABLE)
 
     def disable(self) -> None:
         """After it no program runs nor starts: the kernel asks the event's CPU, and waits."""
         self._enabled = False
-        self._control(_DISABLE)
+        self._control(DISABLE)
 
     def _control(self, request: int) -> None:
         for fd in self._fds.values():
@@ -186,7 +186,7 @@ class Events:
         self._fds[number] = fd
         fcntl.ioctl(fd, _SET_BPF, self._program_fd)
         if self._enabled:
-            fcntl.ioctl(fd, _ENABLE, 0)
+            fcntl.ioctl(fd, ENABLE, 0)
 
 
 def _threads(pid: int) -> list[int]:

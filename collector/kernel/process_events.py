@@ -5,6 +5,7 @@ its mappings behind. It costs nothing between events and needs no BPF program.
 """
 
 import ctypes
+import fcntl
 import os
 import select
 import threading
@@ -35,11 +36,13 @@ MAX_KEPT = 200_000
 class ProcessEvents:
     """Watches from entry to exit; raises PrivilegeError where the kernel refuses it.
 
-    A thread empties rings that are half full; `missed` counts the events that found no room.
+    A thread empties rings that are half full; `missed` counts the events that found no room. While
+    it is `paused` nothing is told, so `missed` grows with each `read`.
     """
 
     def __init__(self, pages: int = PAGES) -> None:
         self.missed = 0
+        self._paused = False
         self._pages = pages
         self._rings: dict[int, PerfRing] = {}
         self._kept: list[Event] = []
@@ -69,10 +72,23 @@ class ProcessEvents:
     ) -> None:
         self._open.close()
 
+    @property
+    def paused(self) -> bool:
+        return self._paused
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        if paused == self._paused:
+            return
+        self._paused = paused
+        for fd in self._rings:
+            fcntl.ioctl(fd, perf_event.DISABLE if paused else perf_event.ENABLE, 0)
+
     def read(self) -> list[Event]:
         """Everything since the last call, in the order in which it happened."""
         with self._lock:
             self._look()
+            self.missed += self._paused
             events, self._kept = self._kept, []
         return sorted(events, key=lambda event: event.time_ns)
 

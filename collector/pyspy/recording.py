@@ -85,6 +85,10 @@ class Recording:
             os.close(self._log)
             raise
 
+    @property
+    def child_pid(self) -> int:
+        return self._child.pid
+
     def interrupt(self) -> None:
         """Lets it write its report."""
         said = os.fstat(self._log)

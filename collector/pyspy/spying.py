@@ -94,6 +94,11 @@ class Spying:
             recording.close()
         self._recordings = []
 
+    @property
+    def child_pids(self) -> list[int]:
+        """The py-spies at work."""
+        return [recording.child_pid for recording in self._recordings]
+
     def collect(self) -> dict[int, Sighting]:
         """What was seen since `begin`, by process; ends the recordings."""
         sightings = {}

@@ -14,6 +14,7 @@ from collector.kernel.sampler import Sampler
 from collector.kernel.stacks import unwalked
 from collector.pyspy.placement import Sighting
 from collector.pyspy.spying import Spying, find_program
+from collector.restraint import Step
 from collector.sources.raw import RawDrain
 from collector.sources.unwinding import (
     LAST_PATIENCE_SECONDS,
@@ -38,8 +39,9 @@ class LiveSource:
     whether py-spy is asked for the frames of interpreters that the sampler's program does not know.
 
     `idle` counts the samples that fell on idle CPUs, `incomplete` those whose stack does not reach
-    its root, by cause. A drain that cannot be named because of a
-    mistake in the naming is lost under `symbols_failed`; the sampling goes on.
+    its root, by cause; `spent_ns` is the time of the kernel program, on all CPUs together. A drain
+    that cannot be named because of a mistake in the naming is lost under `symbols_failed`; the
+    sampling goes on.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class LiveSource:
         """`rest_seconds` pass at most until a new process is told to the kernel."""
         self._rest_seconds = rest_seconds
         self.idle = 0
+        self.spent_ns = 0
         self.incomplete: Counter[str] = Counter()
         self.unwinding: Unwinding | None = None
         self.spying: Spying | None = None
@@ -107,10 +110,35 @@ class LiveSource:
     ) -> None:
         self._open.close()
 
+    @property
+    def frequency_hz(self) -> int:
+        """At which it samples now."""
+        return self._sampler.frequency_hz
+
+    @property
+    def children(self) -> list[int]:
+        """The processes that read files and interpreters for it now."""
+        found = [self.symbolizer.child_pid]
+        if self.unwinding:
+            found.append(self.unwinding.child_pid)
+        spying = self.spying.child_pids if self.spying else []
+        return [pid for pid in found if pid is not None] + spying
+
+    def restrain(self, step: Step) -> None:
+        """From the next drain on. Without symbols no py-spy is asked either."""
+        self._sampler.slow_down(step.divisor)
+        self.symbolizer.paused = not step.symbols
+        self.events.paused = not step.events
+
+    def forget(self) -> None:
+        """Gives back memory, for names that can be found again."""
+        self.symbolizer.forget()
+
     def drain(self) -> Drain:
         raw = self._sampler.drain(self._walk)
         sightings = self._spy(raw)
         self.idle += raw.idle
+        self.spent_ns += raw.spent_ns
         for sample in raw.samples:
             if sample.truncated:
                 self.incomplete[sample.truncated] += sample.count
@@ -138,7 +166,7 @@ class LiveSource:
             return {}
         try:
             sightings = self.spying.collect()
-            if not self._sampler.stopped:
+            if not self._sampler.stopped and not self.symbolizer.paused:
                 self.spying.begin(raw)
             return sightings
         except Exception:

@@ -41,6 +41,6 @@ class RawDrain:
     period_ns: int
     taken: int
     idle: int = 0
-    spent_ns: int = 0
     losses: Mapping[str, int] = field(default_factory=dict)
     samples: tuple[RawSample, ...] = ()
+    spent_ns: int = 0

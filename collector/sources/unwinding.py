@@ -132,6 +132,11 @@ class Unwinding:
         with self._lock:
             return "" if self._interpreters.inspected(pid) else self._interpreters.cause(pid)
 
+    @property
+    def child_pid(self) -> int | None:
+        """The process that builds tables, while there is one."""
+        return self._unwinder.child_pid
+
     def stats(self) -> UnwindStats:
         with self._lock:
             return self._unwinder.stats()

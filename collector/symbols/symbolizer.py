@@ -42,7 +42,8 @@ class Symbolizer:
     """Keeps what it has learnt of processes and files from drain to drain, within bounds.
 
     `processes` is to be told what processes do, for those that have ended when their samples
-    arrive.
+    arrive. While it is `paused`, no file is read that was not read before: what lies in it is shown
+    by its address.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Symbolizer:
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self.counters = Counters()
+        self.paused = False
         self._host_name = labelling.host_name
         self._clock = clock or SystemClock()
         self._patience_ns = int(patience_seconds * 1e9)
@@ -88,7 +90,8 @@ class Symbolizer:
         do, or have mapped. `sightings` are what py-spy saw of processes."""
         if self._kernel.refresh():
             self._forest.forget()
-        self._binaries.deadline_ns = self._clock.monotonic_ns() + self._patience_ns
+        patience_ns = 0 if self.paused else self._patience_ns
+        self._binaries.deadline_ns = self._clock.monotonic_ns() + patience_ns
         look_at = partial(self._look_at, name_python)
         self.labeller.begin_drain()
         label = self.labeller.labels
@@ -114,14 +117,22 @@ class Symbolizer:
         """Whether a rule leaves a process out, so that nobody shall look at it closer."""
         return self.labeller.excludes(self.processes.current(pid))
 
-    def close(self) -> None:
-        """Ends the child process that reads files, and forgets everything."""
+    @property
+    def child_pid(self) -> int | None:
+        """The process that reads files, while there is one."""
+        return self._builder.child_pid
+
+    def forget(self) -> None:
+        """Everything that can be found again; ends the child process that reads files."""
         self._builder.close()
+        self._binaries.clear()
+        self._forest.forget()
+
+    def close(self) -> None:
+        self.forget()
         self.labeller.close()
         if self._debuginfod:
             self._debuginfod.close()
-        self._binaries.clear()
-        self._forest.forget()
 
     def _look_at(
         self, name_python: NamePython, pid: int, time_ns: int

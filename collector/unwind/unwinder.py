@@ -130,6 +130,10 @@ class Unwinder:
     ) -> None:
         self._open.close()
 
+    @property
+    def child_pid(self) -> int | None:
+        return self._builder.child_pid
+
     def __contains__(self, pid: int) -> bool:
         """Whether the kernel was told of a process."""
         return pid in self._mappings

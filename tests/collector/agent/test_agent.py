@@ -76,6 +76,22 @@ def test_the_first_drains_are_early_and_the_others_do_not_drift() -> None:
     assert source.at == [2, 4, 8, 10, 20, 30, 40]
 
 
+def test_a_shift_comes_after_the_first_interval_and_stays() -> None:
+    clock = FakeClock(stop_after=7)
+    source = Source(clock, seconds=0.3)
+    Agent(source, Exporter(), clock, 10 * SECOND_NS, shift_ns=3 * SECOND_NS).run()
+    assert source.at == [2, 4, 8, 10, 13, 23, 33, 43]
+
+
+def test_after_each_drain_somebody_may_look() -> None:
+    clock = FakeClock(stop_after=2)
+    source = Source(clock)
+    looks: list[int] = []
+    look = lambda: looks.append(len(source.at))  # noqa: E731
+    Agent(source, Exporter(), clock, 10 * SECOND_NS, look=look).run()
+    assert looks == [1, 2, 3]
+
+
 def test_a_drain_that_takes_longer_than_the_interval_is_not_made_up_for() -> None:
     clock = FakeClock(stop_after=3)
     source = Source(clock, seconds=13)

@@ -65,3 +65,19 @@ def test_events_that_find_no_room_are_counted() -> None:
         subprocess.run(["/bin/true"], check=True)
         events.read()
         assert events.missed > 0
+
+
+def test_nothing_is_told_in_a_pause_and_what_was_missed_is_known() -> None:
+    with ProcessEvents() as events:
+        events.paused = True
+        events.read()
+        with subprocess.Popen(["/bin/true"]) as process:
+            pass
+        assert events.missed
+        assert not events.read()
+        events.paused = False
+        missed = events.missed
+        with subprocess.Popen(["/bin/true"]) as process:
+            pass
+        assert of_process(events.read(), process.pid)
+        assert events.missed == missed

@@ -19,7 +19,7 @@ from profiler.model import Drain
 
 
 class Samples:
-    """Three samples a drain, one lost, five idle."""
+    """Three samples a drain, one lost, five idle, in 8 ns."""
 
     frequency_hz, event, loader = 99, "cpu-clock", "libbpf"
     unwind: Mapping[str, int] = {}
@@ -37,7 +37,7 @@ class Samples:
     ) -> None: ...
 
     def drain(self, walk: WalkSaved) -> RawDrain:
-        return RawDrain(7, 10, 1, 4, 5, {"ring_full": 1}, (RawSample(1, "t", (1, 2), (), 3),))
+        return RawDrain(7, 10, 1, 4, 5, {"ring_full": 1}, (RawSample(1, "t", (1, 2), (), 3),), 8)
 
 
 class Names:
@@ -77,12 +77,13 @@ def source(names: Names) -> LiveSource:
     return LiveSource(cast(Sampler, Samples()), events, cast(Symbolizer, names), "a")
 
 
-def test_a_drain_is_named_and_its_idle_samples_counted() -> None:
+def test_a_drain_is_named_and_its_idle_samples_and_its_time_are_counted() -> None:
     named = Drain("a", 7, 10, 4)
     names = Names(lambda *_: named)
     with source(names) as live:
         assert live.drain() is live.drain() is named
         assert live.idle == 10
+        assert live.spent_ns == 16
         assert not live.finished
     assert names.closed
 
