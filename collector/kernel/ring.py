@@ -1,7 +1,8 @@
 """A reader of the BPF ring buffer (BPF_MAP_TYPE_RINGBUF, Linux 5.8), through mmap alone.
 
 The map's descriptor offers a page with the consumer's position, which we write, a page with the
-producer's position, and the data, mapped twice in a row so that no record is cut at the end.
+producer's position, and the data twice in a row, so that no record is cut at the end. Each page
+that is mapped weighs on us, so the data are mapped once, and such a record is joined here.
 A record is a header, u32 length (bit 31: still being written, bit 30: discarded) and u32 of the
 kernel's own, then the data, rounded up to 8 bytes. Layout: Documentation/bpf/ringbuf.rst.
 """
@@ -38,10 +39,10 @@ class Ring:
     def __init__(self, fd: int, size: int) -> None:
         self.fd = fd
         page = mmap.PAGESIZE
-        self._mask = size - 1
+        self._size = size
         self._consumer = mmap.mmap(fd, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
         self._producer = mmap.mmap(
-            fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page
+            fd, page + size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page
         )
         # Views of whole words: the kernel writes the positions at once, so must we.
         self._consumed = memoryview(self._consumer).cast("Q")
@@ -87,15 +88,20 @@ class Ring:
             if position == self._consumed[0]:
                 break
             grace.fence()  # data only after the header that promises it
-            records += [bytes(self._data[start:stop]) for start, stop in spans]
+            records += [self._record(start, stop) for start, stop in spans]
             grace.fence()  # the room is given back only after it was read
             self._consumed[0] = position
         return records
 
+    def _record(self, start: int, stop: int) -> bytes:
+        """`stop` lies behind the end of the data where the record goes on at their beginning."""
+        data = bytes(self._data[start:stop])
+        return data if stop <= self._size else data + bytes(self._data[: stop - self._size])
+
     def _complete(self, position: int, end: int) -> tuple[list[tuple[int, int]], int]:
         spans = []
         while position < end:
-            start = position & self._mask
+            start = position % self._size
             header = self._words[start // 4]
             if header & _BUSY:
                 break

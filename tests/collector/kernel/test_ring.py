@@ -22,7 +22,7 @@ class Producer:
 
     def __init__(self) -> None:
         self.fd = os.memfd_create("ring")
-        os.truncate(self.fd, 2 * PAGE + 2 * SIZE)
+        os.truncate(self.fd, 2 * PAGE + SIZE)
 
     def start_at(self, position: int) -> None:
         os.pwrite(self.fd, struct.pack("Q", position), 0)
@@ -39,20 +39,17 @@ class Producer:
     def write(self, data: bytes, flags: int = 0) -> int:
         """The place of the header, for `finish`."""
         position = self.produced
-        self._write_twice(position, struct.pack("II", len(data) | flags, 0) + data)
+        self._write(position, struct.pack("II", len(data) | flags, 0) + data)
         end = position + (8 + len(data) + 7) // 8 * 8
         os.pwrite(self.fd, struct.pack("Q", end), PAGE)
         return position
 
     def finish(self, position: int, length: int) -> None:
-        self._write_twice(position, struct.pack("I", length))
+        self._write(position, struct.pack("I", length))
 
-    def _write_twice(self, position: int, data: bytes) -> None:
-        # The kernel maps the data twice in a row; here both copies are written.
+    def _write(self, position: int, data: bytes) -> None:
         for offset, byte in enumerate(data):
-            place = 2 * PAGE + (position + offset) % SIZE
-            os.pwrite(self.fd, bytes([byte]), place)
-            os.pwrite(self.fd, bytes([byte]), place + SIZE)
+            os.pwrite(self.fd, bytes([byte]), 2 * PAGE + (position + offset) % SIZE)
 
 
 @pytest.fixture
