@@ -41,9 +41,7 @@ class Ring:
         page = mmap.PAGESIZE
         self._size = size
         self._consumer = mmap.mmap(fd, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
-        self._producer = mmap.mmap(
-            fd, page + size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page
-        )
+        self._producer = mmap.mmap(fd, page + size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
         # Views of whole words: the kernel writes the positions at once, so must we.
         self._consumed = memoryview(self._consumer).cast("Q")
         self._produced = memoryview(self._producer)[:page].cast("Q")

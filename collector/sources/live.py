@@ -92,6 +92,7 @@ class LiveSource:
                     self._rest_seconds,
                 )
                 self.unwinding = opened.enter_context(unwinding)
+                self.symbolizer.read_large_files(unwinding.paused)
                 if self._py_spy:
                     spying = Spying(self._unknown_interpreter, find_program())
                     self.spying = opened.enter_context(spying)

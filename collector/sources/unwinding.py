@@ -11,8 +11,8 @@ import os
 import select
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -44,6 +44,8 @@ LAST_PATIENCE_SECONDS = 15.0
 """In the last drain of a recording. The largest table takes 1.2 s of a CPU; on a busy machine the
 child that builds it gets a tenth of one."""
 LOOK_SECONDS = 0.02
+PAUSE_SECONDS = 5.0
+"""How long who wants a pause waits for the table that is being built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,26 @@ class Unwinding:
     def _forget(self, pid: int) -> None:
         self._unwinder.remove_process(pid)
         self._interpreters.remove(pid)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No table is begun meanwhile, and the child that builds them has ended: it and one that
+        reads a large file's symbols would be too much together."""
+        end = time.monotonic() + PAUSE_SECONDS
+        while not self._pause() and time.monotonic() < end:
+            time.sleep(LOOK_SECONDS)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._unwinder.resume()
+
+    def _pause(self) -> bool:
+        with self._lock:
+            if self._unwinder.pause():
+                return True
+            self._tend()
+            return False
 
     def unknown_interpreter(self, pid: int) -> str:
         """Why a process shows no Python frames; "" where it does, or runs no Python."""

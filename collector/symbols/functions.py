@@ -13,14 +13,12 @@ Both tables become one text as `symbolic` reads it, of Breakpad's format:
 
 import mmap
 import struct
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import numpy as np
-
 from collector.elf.file import Elf, Section, read_elf
 from collector.elf.source import of_bytes
-from collector.elf.symbols import ROW
 from profiler.errors import FormatError
 
 SYMBOL = struct.Struct("<IBBHQQ")  # Elf64_Sym of elf.h
@@ -52,33 +50,40 @@ class Function(NamedTuple):
 
 def functions(table: bytes) -> Iterator[Function]:
     """The functions that a table defines."""
-    whole = len(table) // SYMBOL.size * SYMBOL.size
-    for number, row in enumerate(SYMBOL.iter_unpack(table[:whole])):
-        name, info, _, section, address, size = row
+    for number, (name, info, _, section, address, size) in enumerate(_rows(table)):
         if info & 15 == FUNCTION and section:
             yield Function(number, name, info, address, size)
+
+
+def _rows(table: bytes) -> Iterator[tuple[int, ...]]:
+    return SYMBOL.iter_unpack(table[: len(table) // SYMBOL.size * SYMBOL.size])
 
 
 def labels(elf: Elf, table: bytes) -> list[int]:
     """The numbers of the rows that name code without saying that it is a function, where no
     function is: assembly as the dynamic loader's `_start`."""
-    rows = np.frombuffer(table, ROW, len(table) // ROW.itemsize)
-    code = np.array([bool(section.flags & SHF_EXECINSTR) for section in elf.sections])
-    of_file = (rows["section"] > 0) & (rows["section"] < len(code))
-    kind = rows["info"] & 15
-    functions = rows[of_file & (kind == FUNCTION)]
-    functions = functions[np.argsort(functions["address"])]
-    free = np.flatnonzero(of_file & (kind == _NO_TYPE) & (rows["name"] > 0))
-    free = free[code[rows["section"][free]]]
-    address = rows["address"][free]
-    before = np.searchsorted(functions["address"], address, side="right") - 1
-    known = np.zeros(len(free), bool)
-    inside = before >= 0
-    nearest = functions[before[inside]]
-    skip = address[inside] - nearest["address"]
-    known[inside] = (skip < nearest["size"]) | (skip == 0)
-    found: list[int] = free[~known].tolist()
-    return found
+    code = [bool(section.flags & SHF_EXECINSTR) for section in elf.sections]
+    known: list[tuple[int, int]] = []
+    free: list[tuple[int, int]] = []
+    for number, (name, info, _, section, address, size) in enumerate(_rows(table)):
+        if not 0 < section < len(code):
+            continue
+        if info & 15 == FUNCTION:
+            known.append((address, size))
+        elif info & 15 == _NO_TYPE and name and code[section]:
+            free.append((number, address))
+    if free:
+        known.sort()
+    return [number for number, address in free if not _holds(known, address)]
+
+
+def _holds(functions: list[tuple[int, int]], address: int) -> bool:
+    """Whether the last function that begins at or before an address reaches it."""
+    before = bisect_left(functions, (address + 1, 0)) - 1
+    if before < 0:
+        return False
+    start, size = functions[before]
+    return address == start or address < start + size
 
 
 def rank(function: Function, name: bytes) -> Rank:

@@ -8,7 +8,8 @@ leaves its process out: what has no name is shown as `[unknown]`, with as much o
 known.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -103,7 +104,8 @@ class Symbolizer:
         except Exception:
             self._forest.forget()  # or what it has counted would be counted again with the next one
             raise
-        self._builder.rest()
+        finally:
+            self._builder.close()
         taken = self._forest.take(raw.period_ns, raw.start_ns, raw.duration_ns)
         self.counters.without_place += sum(
             profile.total_samples for profile in taken if profile.labels == self.labeller.other
@@ -112,6 +114,10 @@ class Symbolizer:
         if profiles.excluded:
             losses["excluded"] = profiles.excluded
         return Drain(self._host_name, raw.start_ns, raw.duration_ns, raw.taken, losses, taken)
+
+    def read_large_files(self, alone: Callable[[], AbstractContextManager[None]]) -> None:
+        """`alone` is to be entered while one is read: it ends what else takes much memory."""
+        self._builder.alone = alone
 
     def excludes(self, pid: int) -> bool:
         """Whether a rule leaves a process out, so that nobody shall look at it closer."""

@@ -33,6 +33,7 @@ class Builder(Generic[K]):
         self._queue: deque[tuple[K, int]] = deque()
         self._current: tuple[K, int] | None = None  # with the descriptor of its table to be
         self._since_ns = 0
+        self._paused = False
 
     def __enter__(self) -> Self:
         return self
@@ -62,6 +63,17 @@ class Builder(Generic[K]):
     def submit(self, key: K, descriptor: int) -> None:
         """Asks for the table of a file; the descriptor is closed once it is with the child."""
         self._queue.append((key, descriptor))
+        self._send_next()
+
+    def pause(self) -> bool:
+        """Sends no file until `resume`. Whether the child has none: it is ended then."""
+        self._paused = True
+        if self._current is None:
+            self._child.close()
+        return self._current is None
+
+    def resume(self) -> None:
+        self._paused = False
         self._send_next()
 
     def answers(self) -> Iterator[tuple[K, int | FormatError]]:
@@ -98,7 +110,7 @@ class Builder(Generic[K]):
         return self._clock.monotonic_ns() - self._since_ns
 
     def _send_next(self) -> None:
-        if self._current or not self._queue:
+        if self._paused or self._current or not self._queue:
             return
         key, source = self._queue.popleft()
         target = os.memfd_create("unwind table", os.MFD_CLOEXEC)

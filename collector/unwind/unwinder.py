@@ -192,6 +192,14 @@ class Unwinder:
             self.poll()
         return walk
 
+    def pause(self) -> bool:
+        """Begins no table until `resume`. Whether none is being built any more, by a child that has
+        ended; where it is, `poll` takes it."""
+        return self._builder.pause()
+
+    def resume(self) -> None:
+        self._builder.resume()
+
     def remove_ended(self) -> None:
         """Forgets processes that are no more, where nobody saw them end."""
         gone = (pid for pid in self._mappings if not (self._proc / str(pid)).exists())

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from collector.kernel.sampler import Sampler
 from collector.kernel.stacks import unwalked
 from collector.labels.labeller import Labelling
 from collector.sources.live import LiveSource
+from collector.symbols import builder
 from collector.symbols.symbolizer import Symbolizer
 from collector.unwind.later import Walk
 from collector.unwind.unwinder import Unwinder
@@ -266,3 +268,25 @@ def test_a_mistake_in_feeding_the_unwinder_costs_stacks_but_no_sample(
     assert drain.unaccounted == 0
     assert source.incomplete == {"no unwind table": drain.taken}
     assert "a strange file" in caplog.text
+
+
+def test_while_a_large_file_is_read_there_is_no_other_child_and_none_after_the_drain(
+    tmp_path: Path, running: Callable[[str], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builder, "LARGE_BYTES", 0)
+    sampler = Sampler(call_graph=DWARF, frequency_hz=999, target=[running("bare")])
+    with live(tmp_path, sampler) as source:
+        assert source.unwinding
+        tables, symbols = source.unwinding._unwinder._builder, source.symbolizer._builder
+        eventually(lambda: tables.child_pid, "the child that builds tables")
+        ask, beside = symbols._ask, []
+
+        def asked(*question: Any) -> str:
+            beside.append(tables.child_pid)
+            return ask(*question)
+
+        monkeypatch.setattr(symbols, "_ask", asked)
+        drain = source.drain()
+        assert beside and set(beside) == {None}
+        assert symbols.child_pid is None
+    assert CHAIN in of_program(drain)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collector.symbols.builder import Builder
+from collector.symbols.builder import LARGE_BYTES, Builder
 from collector.symbols.files import Unreadable
 from tests.collector.symbols.hostile import compressed
 from tests.collector.symbols.programs import C_SOURCE, address_of, compiled, needs
@@ -150,13 +150,26 @@ def test_a_reader_that_is_killed_is_started_again(c_program: Path) -> None:
         assert answer(builder, c_program) == "ok"
 
 
-def test_a_reader_that_is_not_needed_ends(c_program: Path) -> None:
+def test_a_large_file_is_read_alone_and_a_small_one_beside_others(
+    c_program: Path, tmp_path: Path
+) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(c_program.read_bytes())
+    os.truncate(large, LARGE_BYTES)
+    said = []
+
+    @contextmanager
+    def alone() -> Iterator[None]:
+        said.append("begin")
+        yield
+        said.append("end")
+
     with Builder() as builder:
-        answer(builder, c_program)
-        builder.rest()
-        assert builder.child_pid is not None, "it was needed since the last drain"
-        builder.rest()
-        assert builder.child_pid is None
+        builder.alone = alone
+        assert answer(builder, c_program) == "ok"
+        assert not said
+        assert answer(builder, large) == "ok"
+    assert said == ["begin", "end"]
 
 
 def status_of(pid: int | str) -> dict[str, str]:

@@ -120,3 +120,22 @@ def test_leaving_with_files_in_the_queue_leaves_nothing_open(build: Build) -> No
         for _ in range(3):
             builder.submit("leaf", os.open(build("leaf.c"), os.O_RDONLY))
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_pause_ends_the_child_once_it_is_done_and_begins_nothing(
+    builder: Builder[str], build: Build
+) -> None:
+    builder.submit("first", os.open(build("leaf.c"), os.O_RDONLY))
+    builder.submit("second", os.open(build("leaf.c"), os.O_RDONLY))
+    assert not builder.pause()
+    ((key, table),) = answers(builder, 1)
+    assert isinstance(table, int)
+    os.close(table)
+    assert (key, builder.pending) == ("first", 1)
+    assert builder.pause() and builder.child_pid is None
+    assert not list(builder.answers()) and builder.child_pid is None
+    builder.resume()
+    ((key, table),) = answers(builder, 1)
+    assert isinstance(table, int)
+    os.close(table)
+    assert key == "second"
