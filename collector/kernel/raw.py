@@ -99,7 +99,11 @@ class RawSamples:
             times_ns = self._times_ns[set_number]
             self._pending[set_number], self._times_ns[set_number] = Counter(), {}
             self._saved_bytes[set_number] = 0
-        return [(parse(record, times_ns[record]), count) for record, count in records.items()]
+        found = []
+        while records:  # each is let go of at once: what is saved of stacks weighs
+            record, count = records.popitem()
+            found.append((parse(record, times_ns.pop(record)), count))
+        return found[::-1]
 
     def _run(self) -> None:
         with select.epoll() as poll:

@@ -23,9 +23,9 @@ from collector.symbols.files import Unreadable
 
 PATIENCE_SECONDS = 20.0
 """For one file. The child may use 10 s of a CPU; a busy machine gives it half of one."""
-LARGE_BYTES = 16 << 20
-"""Such a file takes the child up to 110 MB. Of a Debian's 2,500 programs and libraries 30 are so
-large: compilers, browsers, node, what Go links statically."""
+LARGE_BYTES = 4 << 20
+"""With DWARF, such a file may take the child 40 MB, one of 11 MB (zstandard's) takes 91 MB, one of 78
+MB (symbolic's) 110. Below it, 20 are usual."""
 
 
 @dataclass(frozen=True, slots=True)
