@@ -72,9 +72,10 @@ class Server:
             migrations.migrate(database)
         migrations.check(database)
 
-        ingester = Ingester(database, config.tenant, clock=self._clock)
-        symbols = SymbolReader()
-        functions = FunctionTrees(symbols)
+        nodes = config.cached_nodes
+        ingester = Ingester(database, config.tenant, cached_nodes=nodes, clock=self._clock)
+        symbols = SymbolReader(nodes)
+        functions = FunctionTrees(symbols, nodes)
         metrics.watch(
             "profiler_ingest_cached_nodes",
             "Memory of the writer's symbol cache, in nodes.",

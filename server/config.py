@@ -8,6 +8,7 @@ from profiler.errors import UsageError
 from profiler.timerange import parse_duration
 from server.store.hours import HOUR_NS
 from server.store.retention import Ages, Policy
+from server.store.symbols import CACHED_NODES
 
 HTTP = "127.0.0.1:8440"
 GRPC = "127.0.0.1:8441"
@@ -19,7 +20,8 @@ KEEP = Policy()
 @dataclass(frozen=True, slots=True)
 class Config:
     """Addresses are HOST:PORT, port 0 any that is free; `migrate` whether to do so at start,
-    `maintain` whether to compact and sum up in the background."""
+    `maintain` whether to compact and sum up in the background; so many nodes of symbols are
+    remembered for writing, and as many for reading."""
 
     http: str = HTTP
     grpc: str = GRPC
@@ -28,6 +30,7 @@ class Config:
     maintain: bool = True
     tenant: str = TENANT
     policy: Policy = KEEP
+    cached_nodes: int = CACHED_NODES
 
 
 def host_and_port(flag: str, address: str) -> tuple[str, int]:

@@ -9,6 +9,7 @@ import click
 from server.app import Server
 from server.cli import options
 from server.config import GRPC, HTTP, Config, policy
+from server.store.symbols import CACHED_NODES
 
 
 @click.command(short_help="take samples from collectors, keep and show them")
@@ -44,6 +45,15 @@ from server.config import GRPC, HTTP, Config, policy
 )
 @options.keep
 @options.keep_size
+@click.option(
+    "--cached-nodes",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=CACHED_NODES,
+    show_default=True,
+    help="How many nodes of stacks are remembered, 120 bytes each for writing and 24 for reading; "
+    "beyond them the symbols of a service are read again.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr: every batch and request.")
 def serve(
     http: str,
@@ -53,6 +63,7 @@ def serve(
     maintain: bool,
     keep: tuple[str, ...],
     keep_size: str | None,
+    cached_nodes: int,
     verbose: bool,
 ) -> None:
     """Takes samples from collectors, keeps them in a database, and serves the page.
@@ -77,6 +88,7 @@ def serve(
         migrate=migrate,
         maintain=maintain,
         policy=policy(keep, keep_size),
+        cached_nodes=cached_nodes,
     )
     with Server(config) as server:
         click.echo(

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from server.store import migrations
 from server.store.database import Database
 from tests.processes import free_address
-from tests.server.client import batches, get, stream
+from tests.server.client import batches, get, send_all, stream
 from tests.server.drains import drain, series
 from tests.server.reading import total
 
@@ -66,6 +66,30 @@ def test_serve_says_its_addresses_in_a_line_and_ends_at_sigterm(file: str) -> No
         assert process.stderr.read() == ""
     with Database(file) as database:
         assert total(database) == 1
+
+
+@pytest.mark.parametrize(("limit", "services"), [("1", 1), ("1000", 2)])
+def test_serve_remembers_as_many_nodes_as_it_is_told(file: str, limit: str, services: int) -> None:
+    """But always those of the service that was written last."""
+    with serving(file, PROFILER_SERVE_CACHED_NODES=limit) as (_, line):
+        words = line.replace(",", "").split()
+        http, grpc = words[words.index("page") + 1], words[words.index("collectors") + 1]
+        send_all(grpc, [drain(series("main 1", service=name)) for name in ("cart", "search")])
+        for path in ("/api/v1/flamegraph", "/metrics"):
+            answer = get(http.removeprefix("http://"), path, query="cpu", from_="0", to="now")
+        cached = dict(line.rsplit(" ", 1) for line in answer.body.decode().splitlines())
+    to_write = 1 + 4 + 4 + 16  # node, frame, series, scope
+    to_read = (2 + 4) + (2 + 2)  # nodes with the root, frame; nodes of stacks and of functions
+    assert float(cached["profiler_ingest_cached_nodes"]) == services * to_write
+    assert float(cached["profiler_query_cached_nodes"]) == services * to_read
+
+
+def test_a_server_starts_no_threads_to_multiply_matrices() -> None:
+    code = "import os, server.cli.serve; print(len(os.listdir('/proc/self/task')))"
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == "1\n"
 
 
 @pytest.mark.parametrize("port", ["PROFILER_HTTP", "PROFILER_GRPC"])
