@@ -114,11 +114,19 @@ def tried(mutation: Mutation, database: str, seconds: float) -> tuple[bool, str]
         shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*_NOT_COPIED))
         file = folder / mutation.file
         file.write_text(mutated(mutation, file.read_text()))
-        command = [sys.executable, "-m", "tests.bench.crash", database, "--seconds", str(seconds)]
+        command = ["tests.bench.crash", database, "--seconds", str(seconds)]
+        if mutation.moment:
+            command = ["pytest", "-q", "-p", "no:cacheprovider", "-k", database, mutation.moment]
         done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=seconds + SLACK_SECONDS
+            [sys.executable, "-m", *command],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=seconds + SLACK_SECONDS,
         )
     said = (done.stdout + done.stderr).strip().splitlines()
+    if mutation.moment:
+        return done.returncode == 1, said[-1]  # pytest's own: some tests failed
     noticed = done.returncode == 1 and any(line.startswith(database) for line in said)
     return noticed, " | ".join(said[:2]) if noticed or not done.returncode else said[-1]
 

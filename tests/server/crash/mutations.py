@@ -17,16 +17,27 @@ ROOT = Path(__file__).parents[3]
 @dataclass(frozen=True, slots=True)
 class Mutation:
     """Pieces of a file and what stands there instead. `alone` names the database on which the
-    guard does something: with one writer at a time, as on SQLite, some are not needed."""
+    guard does something: with one writer at a time, as on SQLite, some are not needed. `moment`
+    is a test that must fail instead, where random kills hardly ever meet the moment."""
 
     name: str
     file: str
     pieces: tuple[tuple[str, str], ...]
     alone: str = ""
+    moment: str = ""
 
 
-def _one(name: str, file: str, piece: str, instead: str, alone: str = "") -> Mutation:
-    return Mutation(name, file, ((piece, instead),), alone)
+def _one(
+    name: str, file: str, piece: str, instead: str, alone: str = "", moment: str = ""
+) -> Mutation:
+    return Mutation(name, file, ((piece, instead),), alone, moment)
+
+
+_OVERTAKEN = (
+    "tests/server/query/test_late.py::"
+    "test_a_renewal_that_is_overtaken_between_two_transactions_leaves_nothing_old"
+)
+_RETENTION = "tests/server/store/test_retention.py::"
 
 
 _LEVELS = "for level, first in ((Level.ALL_HOUR, hour), (Level.ALL_DAY, day)):"
@@ -84,12 +95,14 @@ MUTATIONS = (
         "server/store/stale.py",
         "return transaction.execute(version).scalar() == mark.version",
         "return True",
+        moment=_OVERTAKEN,
     ),
     _one(
         "renewal-removes-anyway",
         "server/store/stale.py",
         ".where(*_key(mark), unchanged)",
         ".where(*_key(mark))",
+        moment=_OVERTAKEN,
     ),
     _one(
         "renewal-does-not-hold",
@@ -97,6 +110,8 @@ MUTATIONS = (
         ".where(*_key(mark)).with_for_update()",
         ".where(*_key(mark))",
         "postgresql",
+        moment="tests/server/store/test_compaction.py::"
+        "test_nothing_below_changes_while_sums_are_written",
     ),
     # Compaction.
     Mutation(
@@ -169,6 +184,7 @@ MUTATIONS = (
         "server/ingest/ingester.py",
         "        self._scopes.leave_old_epochs(transaction, by_service)\n",
         "",
+        moment=_RETENTION + "test_a_month_old_epoch_ends_and_is_dropped_when_nothing_speaks_of_it",
     ),
     _one(
         "log-appended-blindly",
@@ -189,6 +205,7 @@ MUTATIONS = (
         "_wanted(tenant, profile_type).with_for_update(read=True)",
         "_wanted(tenant, profile_type)",
         "postgresql",
+        moment=_RETENTION + "test_a_batch_in_hand_holds_the_horizon",
     ),
     _one(
         "horizon-not-taken",
@@ -209,18 +226,21 @@ MUTATIONS = (
         "            if self._first_hot(transaction) <= hour:\n                return\n",
         "",
         "postgresql",
+        moment=_RETENTION + "test_a_chunk_is_not_merged_to_minutes_while_rows_are_moved_into_it",
     ),
     _one(
         "horizon-unread",
         "server/store/horizon.py",
         "        if edge_ns >= self.raw * HOUR_NS:",
         "        if edge_ns >= 0:",
+        moment=_RETENTION + "test_old_profiles_are_merged_to_minutes",
     ),
     _one(
         "epochs-dropped-in-use",
         "server/store/epochs.py",
         "        if not transaction.execute(sa.select(sa.or_(*used))).scalar_one():",
         "        if True:",
+        moment=_RETENTION + "test_a_month_old_epoch_ends_and_is_dropped_when_nothing_speaks_of_it",
     ),
     # Transactions.
     _one(

@@ -11,6 +11,7 @@ from profiler import selector
 from profiler.model import Labels
 from server.config import TENANT
 from server.store import archive, catalog, history, horizon, hot, minutes, rollup, stale
+from server.store.blob import DamagedError
 from server.store.chunk import sums
 from server.store.codec import Entries
 from server.store.group import Group
@@ -65,6 +66,11 @@ class Paths:
                 strict=True,
             ):
                 known.append((*known[parent], tree.frames[frame].function))
+        if len(entries.nodes) and int(entries.nodes[-1]) >= len(known):
+            raise DamagedError(
+                f"node {entries.nodes[-1]} of scope {scope_id}, epoch {epoch}: its log has "
+                f"{len(known)}"
+            )
         return Counter(
             {
                 known[node]: samples

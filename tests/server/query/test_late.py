@@ -1,5 +1,8 @@
 """Sums that are kept are not used while something below them is newer."""
 
+from contextlib import AbstractContextManager
+from itertools import count
+
 import pytest
 import sqlalchemy as sa
 
@@ -20,7 +23,7 @@ from server.store.plan import Level
 from server.store.schema import function_history, minutes
 from server.store.symbols import SymbolReader
 from tests.server.drains import MIDNIGHT, SECOND, TEN_SECONDS, Sender, drain, series
-from tests.server.reading import DAY
+from tests.server.reading import DAY, total
 
 MINUTE = 60 * SECOND
 
@@ -49,8 +52,8 @@ def answers(
         shown = timeline(transaction, found, MINUTE)
         past = history.read(transaction, FunctionTrees(SymbolReader()), found, Wanted(function))
     assert (past.everything[0] == past.everything[1]).all()
-    total = sum(int(costs[1].sum()) for costs in past.functions.values())
-    return int(shown.samples.sum()), int(past.everything[1].sum()), total
+    function_samples = sum(int(costs[1].sum()) for costs in past.functions.values())
+    return int(shown.samples.sum()), int(past.everything[1].sum()), function_samples
 
 
 @pytest.fixture
@@ -71,6 +74,43 @@ def test_what_comes_late_counts_at_once_and_ever_after(database: Database, sende
     assert answers(database) == (7, 7, 6)
     renew(database)
     assert answers(database) == (7, 7, 6)
+
+
+@pytest.mark.parametrize("renewed", [False, True], ids=["compacted", "renewed"])
+@pytest.mark.parametrize(
+    ("level", "before"),
+    [*((Level.ALL_HOUR, n) for n in range(3)), *((Level.ALL_DAY, n) for n in range(4))],
+)
+def test_a_renewal_that_is_overtaken_between_two_transactions_leaves_nothing_old(
+    database: Database,
+    sender: Sender,
+    monkeypatch: pytest.MonkeyPatch,
+    level: Level,
+    before: int,
+    renewed: bool,
+) -> None:
+    """Before one of its transactions that write, another server compacts what came late, and
+    perhaps sums it up."""
+    sender.send(drain(series("main;f 2", "g 1")), 0)
+    compact(database)
+    with database.read() as transaction:
+        (mark,) = stale.marks(transaction, level)
+    write, done = database.write, count()
+
+    def overtaken() -> AbstractContextManager[sa.Connection]:
+        if next(done) == before:
+            monkeypatch.setattr(database, "write", write)
+            sender.send(drain(series("f 4"), start_ns=MIDNIGHT + TEN_SECONDS), 1)
+            compact(database)
+            if renewed:
+                renew(database)
+        return write()
+
+    monkeypatch.setattr(database, "write", overtaken)
+    assert not renewal.renew(database, mark)
+    assert (total(database), *answers(database)) == (7, 7, 7, 6)
+    renew(database)
+    assert (total(database), *answers(database)) == (7, 7, 7, 6)
 
 
 def test_sums_that_are_kept_are_what_is_read(database: Database, sender: Sender) -> None:

@@ -1,6 +1,7 @@
 """What moves from hot rows to chunks, and what that puts out of date."""
 
 import random
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,6 +151,21 @@ def test_a_renewal_that_was_overtaken_writes_nothing(database: Database, sender:
     assert total(database) == 3
     renew(database)
     assert total(database) == 3
+
+
+def test_nothing_below_changes_while_sums_are_written(database: Database, sender: Sender) -> None:
+    sender.send(drain(series("main 1")), 0)
+    compact(database)
+    (mark,) = marks(database, Level.ALL_HOUR)
+    sender.send(drain(series("main 2")), 1)
+    compacting = threading.Thread(target=compact, args=(database,))
+    with database.write() as transaction:
+        assert stale.holds(transaction, mark)
+        compacting.start()
+        compacting.join(0.5)
+        assert compacting.is_alive()
+    compacting.join(30)
+    assert rows(database, hot) == 0
 
 
 def test_a_whole_day_is_read_from_one_rollup(

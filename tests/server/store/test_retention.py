@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -267,6 +268,40 @@ def test_a_batch_in_hand_holds_the_horizon(database: Database, sender: Sender) -
         assert pruning.is_alive()
     pruning.join(30)
     assert reach(database).raw == HOUR + 19
+
+
+def test_who_moves_the_horizon_is_alone(database: Database, sender: Sender) -> None:
+    """Else one that is slower would write what it has read, and move it back."""
+    sender.send(drain(series("main 1"), start_ns=MIDNIGHT + 9 * HOUR_NS), 0)
+    pruning = threading.Thread(target=prune, args=(database, Ages(raw=1), 20))
+    with database.write() as transaction:
+        present = horizon.take(transaction, TENANT, "cpu")
+        pruning.start()
+        pruning.join(0.5)
+        assert reach(database) == present
+        horizon.write(transaction, TENANT, "cpu", replace(present, raw=HOUR + 99))
+    pruning.join(30)
+    assert reach(database).raw == HOUR + 99
+
+
+def test_a_chunk_is_not_merged_to_minutes_while_rows_are_moved_into_it(
+    database: Database, sender: Sender
+) -> None:
+    sender.send(drain(series("main 1")), 0)
+    work(database)
+    sender.send(drain(series("main 2"), start_ns=MIDNIGHT + SECOND), 1)
+    with database.read() as transaction:
+        (rows_left,) = compaction.pending(transaction)
+    pruning = threading.Thread(target=prune, args=(database, Ages(raw=1), 9))
+    with database.write() as transaction:
+        assert compaction._compact(transaction, rows_left) == 1
+        pruning.start()
+        pruning.join(0.5)
+    pruning.join(30)
+    prune(database, Ages(raw=1), 9)
+    assert reach(database).thinned == HOUR + 8
+    cut = TimeRange(MIDNIGHT, MIDNIGHT + MINUTE)  # read from the chunk
+    assert read(database, within=cut).profile.total_samples == 3
 
 
 def test_the_oldest_goes_where_there_are_too_many_bytes(database: Database, sender: Sender) -> None:
