@@ -16,11 +16,9 @@ survive a killed process, but lose the last commits with the power.
 import re
 import sqlite3
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from threading import Event, Lock
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -41,6 +39,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from profiler.errors import ProfilerError, UnavailableError, UsageError
+from server.store.turns import Turns
 
 LOCK_TIMEOUT_MS = 10_000
 """How long a writer waits for another one. Commits take milliseconds; ten seconds mean that
@@ -64,35 +63,12 @@ class DatabaseFullError(UnavailableError):
     """There is no room for what should be written; nothing acknowledged is lost."""
 
 
-class _Turns:
-    """A lock that is given in the order in which it was asked for.
+class _BinaryCursor(psycopg.ServerCursor[Any]):
+    """Of rows as they are; in text, PostgreSQL spells each byte of a blob with two digits."""
 
-    SQLite lets a writer that waits look again after up to 100 ms: while one thread writes all the
-    time, such as that which stores batches, another hardly ever finds the moment in between.
-    """
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._asked = deque[Event]()
-
-    def take(self, seconds: float) -> bool:
-        """False where it was not given in time."""
-        given = Event()
-        with self._lock:
-            self._asked.append(given)
-            self._asked[0].set()
-        if given.wait(seconds):
-            return True
-        with self._lock:
-            if not given.is_set():
-                self._asked.remove(given)
-            return given.is_set()
-
-    def give(self) -> None:
-        with self._lock:
-            self._asked.popleft()
-            if self._asked:
-                self._asked[0].set()
+    def __init__(self, connection: psycopg.Connection[Any], name: str, **options: Any) -> None:
+        super().__init__(connection, name, **options)
+        self.format = psycopg.pq.Format.BINARY
 
 
 class Database:
@@ -102,7 +78,7 @@ class Database:
         """Opens nothing yet; raises UsageError where `url` names no database we know."""
         self.url = _parse(url)
         self._full: tuple[float, DatabaseFullError] | None = None
-        self._turns = _Turns()
+        self._turns = Turns()
         self.sqlite = self.url.get_backend_name() == "sqlite"
         options: dict[str, Any] = {"pool_size": connections, "max_overflow": 0}
         if self.sqlite:
@@ -117,6 +93,7 @@ class Database:
             self._engine = sa.create_engine(
                 self.url, pool_pre_ping=True, connect_args={"options": settings}, **options
             )
+            event.listen(self._engine, "connect", _prepare_postgresql)
 
     @property
     def name(self) -> str:
@@ -304,6 +281,10 @@ def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
         connection.execute(pragma)
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         connection.execute("PRAGMA journal_mode=WAL")
+
+
+def _prepare_postgresql(connection: psycopg.Connection[Any], _: object) -> None:
+    connection.server_cursor_factory = _BinaryCursor
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
