@@ -1,8 +1,9 @@
 """What keeps a database small and fast: compaction, sums, retention.
 
 The server does it in a thread of its own, in transactions of some milliseconds, and rests as long
-as it has worked. `profiler compact` and `profiler prune` do the same at once. Several may work on
-one database.
+as it has worked, but for what it has waited; and where there is so much to do that it is behind, it
+does not rest. `profiler compact` and `profiler prune` do the same at once. Several may work on one
+database.
 """
 
 import logging
@@ -25,7 +26,7 @@ from server.store.retention import Policy, Step
 from server.store.symbols import SymbolReader
 
 PAUSE_SECONDS = 20.0
-"""Between two looks at what is to do."""
+"""Between two looks at what is to do. Who is not done by then is behind."""
 
 PRUNE_SECONDS = 600.0
 """Between two looks at what is too old, and at how much there is."""
@@ -84,6 +85,7 @@ class Maintenance:
         self._clock = clock
         self._trees = trees
         self._pause_seconds = pause_seconds
+        self._next_look = 0.0
         self._next_pruning = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="maintenance")
@@ -103,13 +105,16 @@ class Maintenance:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._pause_seconds):
+        pause_seconds = self._pause_seconds
+        while not self._stopping.wait(pause_seconds):
+            self._next_look = time.monotonic() + self._pause_seconds
             try:
                 self._work()
             except UnavailableError as error:
                 _log.warning("the database is not maintained: %s", error)
             except Exception:
                 _log.exception("the database is not maintained")
+            pause_seconds = max(self._next_look - time.monotonic(), 0)
 
     def _work(self) -> None:
         now_ns = self._clock.now_ns()
@@ -122,7 +127,8 @@ class Maintenance:
     def _do(self, phases: Iterator[list[Step]]) -> None:
         for phase in phases:
             for step in phase:
-                started = time.monotonic()
+                started = time.thread_time()
                 step()
-                if self._stopping.wait(time.monotonic() - started):
+                worked = time.thread_time() - started
+                if self._stopping.wait(worked if time.monotonic() < self._next_look else 0):
                     return

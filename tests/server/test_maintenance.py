@@ -44,6 +44,26 @@ def test_the_server_compacts_and_sums_up_in_the_background(database: Database) -
     assert total(database) == 4
 
 
+def test_it_rests_as_long_as_it_has_worked_itself_and_not_for_what_it_has_waited(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it falls behind where there is the most to do; and once it is, it does not rest."""
+    spent = {"monotonic": 0.0, "thread_time": 0.0}
+
+    def step() -> None:
+        spent["monotonic"] += 9
+        spent["thread_time"] += 2
+
+    for name in spent:
+        monkeypatch.setattr(maintenance.time, name, lambda name=name: spent[name])
+    rested: list[float] = []
+    busy = working(database)
+    monkeypatch.setattr(busy._stopping, "wait", rested.append)
+    busy._next_look = 20
+    busy._do(iter([[step, step], [step]]))
+    assert rested == [2, 2, 0]
+
+
 def test_what_fails_is_said_and_tried_again(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
