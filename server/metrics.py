@@ -43,6 +43,17 @@ class Metrics:
             ["cause"],
             registry=self.registry,
         )
+        self.deploys = Counter(
+            "profiler_deploys",
+            "Deploys that were listed, by how they came to be known: seen on hosts, or posted.",
+            ["origin"],
+            registry=self.registry,
+        )
+        self.unlisted_deploys = Counter(
+            "profiler_deploys_unlisted",
+            "Versions that hosts were seen to change to, and that a day's list has no room for.",
+            registry=self.registry,
+        )
         self.store_seconds = Histogram(
             "profiler_ingest_store_seconds",
             "From the start of a batch's transaction to the end of its commit.",

@@ -7,7 +7,8 @@ share the next one. Servers scale by processes.
 The accounts of the batches are inserted first. Where they are there already the batch has been
 stored before and there is nothing to do; on PostgreSQL that insert waits for another server that is
 storing the same batch. Then scopes, series and symbols, service by service in their order (so that
-no two servers wait for each other in a circle), and at last the samples that use them.
+no two servers wait for each other in a circle), and at last the samples that use them, and what
+is new of the versions that they are of.
 """
 
 from collections import defaultdict
@@ -24,6 +25,8 @@ from profiler.errors import FormatError, UnavailableError
 from profiler.model import ProfileType
 from profiler.wire import DecodedBatch, Samples
 from server.ingest import numbering
+from server.ingest.changes import Noticed
+from server.ingest.deploys import Deploys
 from server.ingest.scopes import OpenScope, Scopes
 from server.ingest.stream import Stream
 from server.store import accounts, catalog, horizon, hot
@@ -50,6 +53,7 @@ class Outcome:
     samples: int = 0
     entries: int = 0
     losses: Mapping[str, int] = field(default_factory=dict)
+    noticed: Noticed = field(default_factory=Noticed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +79,9 @@ class Ingester:
         self._database = database
         self._tenant = tenant
         self._epoch_nodes = epoch_nodes
-        self._scopes = Scopes(tenant, clock or SystemClock(), epoch_nodes, cached_nodes)
+        clock = clock or SystemClock()
+        self._scopes = Scopes(tenant, clock, epoch_nodes, cached_nodes)
+        self._deploys = Deploys(tenant, clock)
         self._units: dict[str, str] = {}
 
     @property
@@ -115,11 +121,13 @@ class Ingester:
                 )
         except Exception as error:
             self._scopes.roll_back()
+            self._deploys.roll_back()
             if len(deliveries) == 1 or isinstance(error, UnavailableError):
                 return dict.fromkeys(deliveries, error)
             # One of them is at fault: each has a transaction of its own.
             return {delivery: self._stored([delivery])[delivery] for delivery in deliveries}
         self._scopes.commit()
+        self._deploys.commit()
         return found
 
     def _write(
@@ -135,11 +143,14 @@ class Ingester:
         }
         rows = self._rows(transaction, list(batches))
         hot.add(transaction, [(batches[delivery].uid, rows[delivery]) for delivery in batches])
+        seen = self._deploys.notice(transaction, [delivery.batch for delivery in batches])
+        noticed = dict(zip(batches, seen, strict=True))
         for delivery in deliveries:
             if delivery in batches:
                 sums = batches[delivery].accounts
                 entries = sum(len(row.entries.nodes) for row in rows[delivery])
-                yield delivery, Outcome(False, sums.stored, entries, sums.losses)
+                outcome = Outcome(False, sums.stored, entries, sums.losses, noticed[delivery])
+                yield delivery, outcome
             else:
                 yield delivery, Outcome(duplicate=True)
 

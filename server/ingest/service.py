@@ -157,6 +157,8 @@ class IngestService:
         self._metrics.samples.inc(outcome.samples)
         self._metrics.entries.inc(outcome.entries)
         self._metrics.count_losses(outcome.losses)
+        self._metrics.deploys.labels("seen").inc(outcome.noticed.listed)
+        self._metrics.unlisted_deploys.inc(outcome.noticed.unlisted)
         _log.debug("batch %d of host %s: %s", batch.sequence, batch.host_name, outcome)
         return batch.sequence
 

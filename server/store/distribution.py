@@ -43,6 +43,9 @@ DISTRIBUTED_BY: Mapping[str, str] = {
     "horizon": "tenant",
     # One row a batch, whatever its services; by its tenant alone all would be on one worker.
     "drain": "host_name",
+    # Looked up by these, a few rows at once, and joined with nothing.
+    "deploy": "key",
+    "running": "host_name",
 }
 """By table, the column; in the order in which they are distributed."""
 

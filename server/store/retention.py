@@ -12,7 +12,7 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from server.store import accounts, archive, epochs, horizon, hot, size
+from server.store import accounts, archive, deploys, epochs, horizon, hot, running, size
 from server.store.chunk import thinned
 from server.store.database import Database
 from server.store.group import Group
@@ -77,6 +77,17 @@ def phases(database: Database, tenant: str, policy: Policy, now_ns: int) -> Iter
     yield [one.give_up_everything for one in retained]
     yield [step for one in retained for step in one.sums()]
     yield list(epochs.steps(database, tenant, now_ns))
+    yield [partial(_forget_versions, database, tenant)]
+
+
+def _forget_versions(database: Database, tenant: str) -> None:
+    """What was last seen before everything that is kept of any type."""
+    with database.write() as transaction:
+        types = horizon.profile_types(transaction, tenant)
+        hours = [horizon.read(transaction, tenant, name).hour for name in types]
+        before_ns = min(hours, default=0) * HOUR_NS
+        deploys.drop(transaction, tenant, before_ns)
+        running.drop(transaction, tenant, before_ns)
 
 
 def _later(one: Horizon, other: Horizon) -> Horizon:

@@ -215,3 +215,38 @@ drain = Table(
     PrimaryKeyConstraint("tenant", "host_name", "profile_type", "t0_ns", "uid"),
     Index(None, "tenant", "profile_type", "t0_ns"),
 )
+
+# Which version of a service came when. A version may come again: `number` counts.
+deploy = Table(
+    "deploy",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("key", LargeBinary, nullable=False),  # of the next four: they make no key of 2,704 bytes
+    Column("number", Integer, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("executable", Text, nullable=False),  # whose build the version is, "" if it was given
+    Column("version", Text, nullable=False),
+    Column("began_ns", BigInteger, nullable=False),
+    Column("last_ns", BigInteger, nullable=False),  # to a minute
+    Column("change", Boolean, nullable=False),  # no: it was there when its service was first seen
+    Column("posted", Boolean, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("host_name", Text, nullable=False),  # the first that had it
+    Column("hosts", Integer, nullable=False),  # how many had it since
+    PrimaryKeyConstraint("tenant", "key", "number"),
+    Index(None, "tenant", "service"),
+    Index(None, "tenant", "began_ns"),
+)
+
+# What a host runs, and has run.
+running = Table(
+    "running",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("host_name", Text, nullable=False),
+    Column("last_ns", BigInteger, nullable=False),
+    Column("versions", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("tenant", "host_name"),
+)
