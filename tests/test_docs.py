@@ -38,12 +38,20 @@ environment, the environment before the file, and `profiler config` prints what 
 
 
 def help_page() -> str:
-    names = ["", *cli.list_commands(click.Context(cli))]
-    return HEAD + "".join(_section(name) for name in names)
+    return HEAD + "".join(_section(name) for name in ["", *_commands()])
+
+
+def _commands() -> Iterator[str]:
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        yield name
+        command = cli.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from (f"{name} {below}" for below in sorted(command.commands))
 
 
 def _section(name: str) -> str:
-    arguments = [name, "--help"] if name else ["--help"]
+    arguments = [*name.split(), "--help"]
     # Flags come from this machine's environment and files; their page must not.
     environment = {key: None for key in os.environ if key.startswith("PROFILER_")}
     runner = CliRunner(env={**environment, "COLUMNS": "80"})

@@ -32,14 +32,16 @@ class Client:
 
     def get(self, path: str, parameters: Mapping[str, str | int]) -> dict[str, Any]:
         """The JSON object at /api/v1/`path`."""
-        body = self.download(path, parameters)
-        try:
-            answer = json.loads(body)
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise UnavailableError(f"{self._server} is not a profiler server: it sent no JSON")
-        return answer
+        return self._object(self.download(path, parameters))
+
+    def post(self, path: str, body: Mapping[str, str]) -> dict[str, Any]:
+        """The JSON object with which /api/v1/`path` answers one."""
+        request = urllib.request.Request(
+            f"{self._server}/api/v1/{path}",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
+        return self._object(self._answer(request, {}))
 
     def download(self, path: str, parameters: Mapping[str, str | int]) -> bytes:
         """The bytes at /api/v1/`path`."""
@@ -53,9 +55,23 @@ class Client:
             return False
         return True
 
-    def _fetch(self, path: str, parameters: Mapping[str, str | int]) -> bytes:
+    def _object(self, body: bytes) -> dict[str, Any]:
         try:
-            with self._opener.open(self._server + path, timeout=self._timeout_s) as response:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise UnavailableError(f"{self._server} is not a profiler server: it sent no JSON")
+        return answer
+
+    def _fetch(self, path: str, parameters: Mapping[str, str | int]) -> bytes:
+        return self._answer(urllib.request.Request(self._server + path), parameters)
+
+    def _answer(
+        self, request: urllib.request.Request, parameters: Mapping[str, str | int]
+    ) -> bytes:
+        try:
+            with self._opener.open(request, timeout=self._timeout_s) as response:
                 body: bytes = response.read()
                 return body
         except urllib.error.HTTPError as error:

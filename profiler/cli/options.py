@@ -41,27 +41,38 @@ class Selection:
         return {"query": self.query, "from": self.start, "to": self.end}
 
 
+server = click.option(
+    "--server",
+    metavar="URL",
+    default=DEFAULT_SERVER,
+    envvar="PROFILER_SERVER",
+    show_default=True,
+    show_envvar=True,
+    help="The server to ask.",
+)
+
+
+def times(start: str) -> Callable[[Callback], Callback]:
+    """--from, by default `start`, and --to."""
+    of_start = click.option(
+        "--from",
+        metavar="TIME",
+        default=start,
+        show_default=True,
+        help="From this time on: now-15m, RFC 3339, or Unix seconds or milliseconds.",
+    )
+    of_end = click.option(
+        "--to", metavar="TIME", default="now", show_default=True, help="Up to this time."
+    )
+    return lambda command: of_start(of_end(command))
+
+
 def selection(command: Callback) -> Callback:
     """Gives `command` a Selection from SELECTOR, --server, --from and --to."""
 
     @click.argument("query", metavar="[SELECTOR]", default="cpu")
-    @click.option(
-        "--server",
-        metavar="URL",
-        default=DEFAULT_SERVER,
-        envvar="PROFILER_SERVER",
-        show_default=True,
-        show_envvar=True,
-        help="The server to ask.",
-    )
-    @click.option(
-        "--from",
-        metavar="TIME",
-        default="now-1h",
-        show_default=True,
-        help="From this time on: now-15m, RFC 3339, or Unix seconds or milliseconds.",
-    )
-    @click.option("--to", metavar="TIME", default="now", show_default=True, help="Up to this time.")
+    @server
+    @times(start="now-1h")
     @functools.wraps(command)
     def with_selection(**given: Any) -> None:
         chosen = Selection(*(given.pop(name) for name in ("query", "server", "from", "to")))

@@ -5,6 +5,7 @@ from flask import Flask
 from server.api import (
     callers,
     catalog,
+    deploys,
     flamegraph,
     health,
     history,
@@ -18,7 +19,10 @@ from server.api import (
 )
 from server.api.backend import Backend, attach
 
-_NOUNS = (catalog, timeline, flamegraph, top, callers, history, profiles, openapi, health, pages)
+_NOUNS = (
+    *(catalog, timeline, flamegraph, top, callers, history, deploys, profiles),
+    *(openapi, health, pages),
+)
 
 
 LOOPBACK_NAMES = ["127.0.0.1", "[::1]", "localhost", ".localhost"]

@@ -11,6 +11,7 @@ FLAMEGRAPH = f"{API}/flamegraph"
 CALLERS = f"{API}/callers"
 TOP = f"{API}/top"
 HISTORY = f"{API}/history"
+DEPLOYS = f"{API}/deploys"
 PROFILES = f"{API}/profiles"
 OPENAPI = f"{API}/openapi.json"
 

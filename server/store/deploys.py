@@ -206,7 +206,7 @@ def _posted(
 
 def _between(others: Iterable[Deploy], *times_ns: int) -> bool:
     """Whether one of them was made between two times."""
-    return any(one.change and min(times_ns) <= one.began_ns <= max(times_ns) for one in others)
+    return any(one.change and min(times_ns) < one.began_ns < max(times_ns) for one in others)
 
 
 def _of(program: Program) -> tuple[sa.ColumnElement[bool], ...]:

@@ -109,7 +109,19 @@ def get(
 ) -> Answer:
     """`from` is written `from_`, as Python wants it."""
     parameters = urllib.parse.urlencode({name.rstrip("_"): text for name, text in query.items()})
-    request = urllib.request.Request(f"http://{address}{path}?{parameters}", headers=headers or {})
+    return _answer(
+        urllib.request.Request(f"http://{address}{path}?{parameters}", headers=headers or {})
+    )
+
+
+def post(address: str, path: str, body: object, kind: str = "application/json") -> Answer:
+    """`body` as JSON, unless it is bytes."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"Content-Type": kind}
+    return _answer(urllib.request.Request(f"http://{address}{path}", data, headers))
+
+
+def _answer(request: urllib.request.Request) -> Answer:
     try:
         with urllib.request.urlopen(request, timeout=_SECONDS) as response:
             return Answer(response.status, response.headers, response.read())

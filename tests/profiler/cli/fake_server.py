@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 
 class FakeServer(ThreadingHTTPServer):
-    """`answers[path]` is (status, content type, body); `asked` the (path, parameters) so far."""
+    """`answers[path]` is (status, content type, body); `asked` the (path, parameters) so far,
+    `posted` the (content type, body)."""
 
     daemon_threads = True
 
@@ -17,6 +18,7 @@ class FakeServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: dict[str, tuple[int, str, bytes]] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.posted: list[tuple[str, object]] = []
 
     @property
     def url(self) -> str:
@@ -41,6 +43,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        posted = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.posted.append((self.headers["Content-Type"], json.loads(posted)))
+        self.do_GET()
 
     def log_message(self, format: str, *args: object) -> None:
         """Says nothing."""

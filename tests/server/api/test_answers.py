@@ -36,6 +36,8 @@ REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     "top-total": ("/top", {**HOST_A, "sort": "total", "limit": "2"}),
     "callers": ("/callers", {**HOST_A, "function": "main"}),
     "history": ("/history", {**HOST_A, "function": "recurse"}),
+    "deploys": ("/deploys", MINUTE),
+    "deploys-none": ("/deploys", {**MINUTE, "service": "nobody"}),
     "selector-mistake": ("/flamegraph", {"query": 'cpu{host_name="a}', **MINUTE}),
     "no-such-path": ("/flame", {}),
 }
