@@ -24,7 +24,7 @@ from server.store.horizon import Horizon
 from server.store.hours import HOUR_NS, TimeRange
 from server.store.plan import Level
 from server.store.retention import Ages, Policy
-from server.store.schema import chunk, function_history, minutes, node_log, rollup
+from server.store.schema import chunk, deploy, function_history, minutes, node_log, rollup, running
 from server.store.schema import drain as drains_table
 from server.store.symbols import SymbolReader
 from tests.builders import stacks
@@ -357,3 +357,18 @@ def test_a_month_old_epoch_ends_and_is_dropped_when_nothing_speaks_of_it(
     month_later = TimeRange(MIDNIGHT, MIDNIGHT + (month + 1) * HOUR_NS)
     assert stacks(read(database, within=month_later).profile) == {("main", "new"): 1}
     assert settled(database)
+
+
+def test_deploys_are_kept_as_long_as_the_sums_of_hours(database: Database, sender: Sender) -> None:
+    for hour, version, host in ((0, "1", "a"), (1, "2", "a"), (9, "3", "b")):
+        one = series("main 1", host=host, service_version=version)
+        sender.send(drain(one, host=host, start_ns=MIDNIGHT + hour * HOUR_NS), hour)
+    work(database)
+    prune(database, Ages(raw=1, minute=2, hour=9), hour=9.5)
+    assert (rows(database, deploy), rows(database, running)) == (3, 2)
+    prune(database, Ages(raw=1, minute=2, hour=9), hour=10.5)
+    assert (rows(database, deploy), rows(database, running)) == (2, 2)
+    prune(database, Ages(raw=1, minute=2, hour=9), hour=11.5)
+    assert (rows(database, deploy), rows(database, running)) == (1, 1)
+    prune(database, YEARS, hour=99)
+    assert rows(database, deploy) == 1
