@@ -95,10 +95,9 @@ def notice(book: Book, runs: Runs, sighting: Sighting) -> Noticed:
     since_ns = min((run.began_ns for run in runs.values()), default=t_ns)
     for version, revision in sorted(sighting.versions.items()):
         before = runs.get(version)
-        previous = _previous(runs, version, t_ns)
-        appears = before is None or (previous is not None and _was_away(runs, version, t_ns))
+        appears = before is None or _was_away(runs, version, t_ns)
         new = None
-        if appears and previous is not None:
+        if appears and (previous := _previous(runs, version, t_ns)):
             new = _of_host(book, version, before, previous, t_ns)
         elif appears:
             new = _of_fleet(book, version, since_ns, t_ns)
@@ -127,7 +126,7 @@ def _was_away(runs: Runs, version: Version, t_ns: int) -> bool:
     side by side, one may be idle for hours."""
     before = runs[version]
     return t_ns >= before.last_ns + AWAY_NS and any(
-        run.began_ns > max(before.began_ns, before.last_ns - AWAY_NS)
+        max(before.began_ns, before.last_ns - AWAY_NS) < run.began_ns < t_ns
         for other, run in runs.items()
         if other.program == version.program and other != version
     )

@@ -7,6 +7,7 @@ to know what is new.
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -37,7 +38,14 @@ class Version(NamedTuple):
     @property
     def key(self) -> bytes:
         """128 bits: nobody finds two versions with equal keys."""
-        return blake2b(json.dumps([*self.program, self.name]).encode(), digest_size=16).digest()
+        return _key(self)
+
+
+@lru_cache(maxsize=1 << 14)
+def _key(version: Version) -> bytes:
+    """A host's are asked for once a minute."""
+    text = json.dumps([*version.program, version.name])
+    return blake2b(text.encode(), digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)
