@@ -10,13 +10,12 @@ Headers are read at once, contents when they are asked for, of either byte order
 Format: System V ABI, chapters 4 and 5 (https://refspecs.linuxfoundation.org/elf/gabi4+/contents.html).
 """
 
-import mmap
 import struct
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from collector.elf.source import Source, of_bytes
+from collector.elf.source import Source
 from profiler.errors import FormatError
 
 MAGIC = b"\x7fELF"
@@ -108,27 +107,9 @@ class Elf:
         """The address of the first segment that is loaded."""
         return next((s.address for s in self.segments if s.kind == PT_LOAD), 0)
 
-    def headers(self) -> "Elf":
-        """Without the contents, to be kept when the file is closed."""
-        return replace(self, source=of_bytes(b""))
-
     def executable(self) -> tuple[Segment, ...]:
         """The loaded segments that hold code, as the program headers order them."""
         return tuple(segment for segment in self.segments if segment.executable)
-
-    def address_of(self, offset: int) -> int | None:
-        """The virtual address of a byte of the file that is mapped executable.
-
-        The kernel maps whole pages, so the first and the last page of a segment show some bytes
-        of its neighbours too: a segment that holds the byte itself comes first.
-        """
-        for page in (1, mmap.PAGESIZE):
-            for segment in self.executable():
-                begin = segment.offset // page * page
-                end = -(-(segment.offset + segment.size) // page) * page
-                if begin <= offset < end:
-                    return segment.address + offset - segment.offset
-        return None
 
     def at(self, address: int, size: int) -> bytes:
         """Up to `size` bytes of the file that are loaded at a virtual address; empty where there
@@ -138,17 +119,6 @@ class Elf:
             if segment.kind == PT_LOAD and 0 <= skip < segment.size:
                 return self.source(segment.offset + skip, min(size, segment.size - skip))
         return b""
-
-    def holds_code(self, address: int) -> bool:
-        """Whether an address lies in a section, and not in the padding between them, which
-        symbol tables give to the last function before it. True if sections are unknown."""
-        known = False
-        for section in self.sections:
-            if section.flags & SHF_ALLOC:
-                if section.holds(address):
-                    return True
-                known = True
-        return not known
 
     def section(self, name: str) -> Section | None:
         """The section of that name, if it has bytes in the file."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
+from collector.elf.code import Code
 from collector.elf.file import Elf
 from collector.processes.text import printable
 from collector.symbols.answer import Answer, unnamed
@@ -30,18 +31,18 @@ class Binary:
         bare: bool = False,
     ) -> None:
         self.name = name
-        self.elf = elf.headers() if elf else None
         self.build_id = build_id
         self.size = sum(source.size for source in names)
         self.cause = cause
         self.bare = bare
+        self._code = Code(elf) if elf else None
         self._plt = plt
         self._names = names
         self.at = lru_cache(MAX_CACHED)(self._at)
 
     def _at(self, offset: int) -> Answer | None:
         """The frames of a byte of the file; None where it is in no segment that is executed."""
-        vaddr = self.elf.address_of(offset) if self.elf else None
+        vaddr = self._code.address_of(offset) if self._code else None
         return None if vaddr is None else self.answer(vaddr)
 
     def answer(self, vaddr: int) -> Answer:
@@ -65,7 +66,7 @@ class Binary:
         return Answer((self._frame(function, address=found[1]),))
 
     def _frames(self, vaddr: int) -> tuple[Frame, ...]:
-        if self.elf is None or not self.elf.holds_code(vaddr):
+        if self._code is None or not self._code.holds(vaddr):
             return ()
         found = (names.lookup(vaddr) for names in self._names)
         locations: Sequence[Location] = next(filter(None, found), ())

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collector.elf.code import Code
 from collector.elf.file import (
     PF_X,
     PT_LOAD,
@@ -57,8 +58,8 @@ def test_other_notes_are_passed_over() -> None:
 def test_the_code_of_a_program_has_a_virtual_address(contents: bytes) -> None:
     program = read_elf(of_bytes(contents))
     (code,) = program.executable()
-    assert program.address_of(code.offset + 5) == code.address + 5
-    assert program.address_of(code.offset + (1 << 30)) is None
+    assert Code(program).address_of(code.offset + 5) == code.address + 5
+    assert Code(program).address_of(code.offset + (1 << 30)) is None
     assert program.at(code.address + 5, 9) == contents[code.offset + 5 : code.offset + 14]
     end = code.offset + code.size
     assert program.at(code.address + code.size - 8, 9) == contents[end - 8 : end]
@@ -78,10 +79,10 @@ def test_a_page_that_two_segments_share_belongs_to_the_one_that_holds_the_byte()
             Segment(PT_LOAD, PF_X, 0x1900, 0x4900, 0x100),
         )
     )
-    assert program.address_of(0x1180) == 0x2180
-    assert program.address_of(0x1950) == 0x4950
-    assert program.address_of(0x1050) == 0x2050  # mapped with the segment's first page
-    assert program.address_of(0x3000) is None
+    assert Code(program).address_of(0x1180) == 0x2180
+    assert Code(program).address_of(0x1950) == 0x4950
+    assert Code(program).address_of(0x1050) == 0x2050  # mapped with the segment's first page
+    assert Code(program).address_of(0x3000) is None
 
 
 def test_padding_between_sections_is_not_code() -> None:
@@ -89,18 +90,12 @@ def test_padding_between_sections_is_not_code() -> None:
         Section(".text", 1, SHF_ALLOC, 0x1000, 0, 0x10),
         Section(".fini", 1, SHF_ALLOC, 0x1020, 0, 8),
         Section(".comment", 1, 0, 0, 0, 0x2000),
+        Section(".tbss", 8, SHF_ALLOC, 0x1004, 0, 4),
     )
-    assert [program.holds_code(at) for at in (0xFFF, 0x1000, 0x100F, 0x1010, 0x1020)] == [
+    assert [Code(program).holds(at) for at in (0xFFF, 0x1000, 0x100F, 0x1010, 0x1020)] == [
         False, True, True, False, True,
     ]  # fmt: skip
-    assert elf().holds_code(5), "a file without sections is not doubted"
-
-
-def test_headers_outlive_their_file(c_program: Path) -> None:
-    descriptor = os.open(c_program, os.O_RDONLY)
-    headers = read_elf(of_descriptor(descriptor)).headers()
-    os.close(descriptor)
-    assert headers.executable() and headers.at(headers.entry, 4) == b""
+    assert Code(elf()).holds(5), "a file without sections is not doubted"
 
 
 def test_a_32_bit_file_of_the_other_byte_order_is_read() -> None:
@@ -158,7 +153,7 @@ def test_a_file_that_was_cut_or_changed_is_read_within_bounds_or_refused(
         return
     assert len(program.segments) <= 1024 and len(program.sections) <= 4096
     assert len(build_id(program)) <= 128
-    program.address_of(0x1100)
+    Code(program).address_of(0x1100)
 
 
 def test_this_interpreter_can_be_read() -> None:
