@@ -19,6 +19,7 @@ from collector.kernel import abi
 from collector.kernel.ring import Ring
 from collector.unwind import abi as unwind
 from collector.unwind.abi import Cause
+from collector.unwind.later import SavedStack
 
 # The three quarters of the smaller default ring that are left at a wakeup hold 375 samples: with
 # three times the 2,000 a second that 20 CPUs take at 99 Hz, it does not fill meanwhile.
@@ -46,7 +47,7 @@ class Record(NamedTuple):
     cause: Cause
     user: Addresses
     kernel: Addresses
-    saved: bytes
+    saved: SavedStack
 
 
 _CAUSES = {cause.value: cause for cause in Cause}
@@ -55,11 +56,10 @@ _CAUSES = {cause.value: cause for cause in Cause}
 def parse(record: bytes, time_ns: int) -> Record:
     """A struct raw_sample as it was sent."""
     raw = abi.RawSample.from_buffer_copy(record)
-    rest = record[_HEAD:]
-    saved = rest[: raw.saved_size]
-    user = () if saved else addresses(rest[: max(raw.user_size, 0)])
-    at = 8 * raw.kernel_at
-    kernel = addresses(rest[at : at + raw.kernel_size]) if raw.kernel_size > 0 and not saved else ()
+    saved = memoryview(record)[_HEAD : _HEAD + raw.saved_size]
+    user = () if saved else addresses(record[_HEAD : _HEAD + max(raw.user_size, 0)])
+    at, size = _HEAD + 8 * raw.kernel_at, raw.kernel_size
+    kernel = addresses(record[at : at + size]) if size > 0 and not saved else ()
     ids = raw.exec_id, raw.user_stack, raw.kernel_stack
     return Record(raw.tgid, raw.comm, time_ns, *ids, _CAUSES[raw.cause], user, kernel, saved)
 
@@ -99,11 +99,7 @@ class RawSamples:
             times_ns = self._times_ns[set_number]
             self._pending[set_number], self._times_ns[set_number] = Counter(), {}
             self._saved_bytes[set_number] = 0
-        found = []
-        while records:  # each is let go of at once: what is saved of stacks weighs
-            record, count = records.popitem()
-            found.append((parse(record, times_ns.pop(record)), count))
-        return found[::-1]
+        return [(parse(record, times_ns[record]), count) for record, count in records.items()]
 
     def _run(self) -> None:
         with select.epoll() as poll:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from collector.kernel import abi
 from collector.kernel.raw import Addresses, Record
 from collector.unwind.abi import Cause
-from collector.unwind.later import Walk, parse_saved
+from collector.unwind.later import SavedStack, Walk, parse_saved
 from collector.unwind.python.abi import Cause as PythonCause
 from collector.unwind.python.stacks import Entry, parse
 
@@ -42,11 +42,11 @@ PYTHON_CAUSES = {
 }
 """Likewise, of stacks whose native frames are whole."""
 
-WalkSaved = Callable[[Sequence[bytes]], Iterable[Walk]]
+WalkSaved = Callable[[Sequence[SavedStack]], Iterable[Walk]]
 """Walks struct unwind_saved, in the order in which they are given."""
 
 
-def unwalked(saved: Sequence[bytes]) -> Iterable[Walk]:
+def unwalked(saved: Sequence[SavedStack]) -> Iterable[Walk]:
     """The innermost frames of saved stacks that nobody walks."""
     for stack in saved:
         registers = parse_saved(stack).head["registers"]

@@ -24,7 +24,7 @@ from collector.sources.unwinding import (
 )
 from collector.symbols.addresses import without_python
 from collector.symbols.symbolizer import Symbolizer
-from collector.unwind.later import Walk
+from collector.unwind.later import SavedStack, Walk
 from profiler.model import Drain
 
 logger = logging.getLogger(__name__)
@@ -179,7 +179,7 @@ class LiveSource:
             return ""
         return self.unwinding.unknown_interpreter(pid)
 
-    def _walk(self, saved: Sequence[bytes]) -> Iterable[Walk]:
+    def _walk(self, saved: Sequence[SavedStack]) -> Iterable[Walk]:
         if self.unwinding is None:
             return unwalked(saved)
         patience = LAST_PATIENCE_SECONDS if self._sampler.stopped else PATIENCE_SECONDS

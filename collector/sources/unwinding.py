@@ -25,7 +25,7 @@ from collector.processes.cache import ProcessCache
 from collector.processes.events import Executed, Exited, Forked, Mapped
 from collector.processes.maps import Mapping as CodeMapping
 from collector.processes.procfs import ProcFs
-from collector.unwind.later import WAITING, Walk, parse_saved
+from collector.unwind.later import WAITING, SavedStack, Walk, parse_saved
 from collector.unwind.python.abi import Cause as PythonCause
 from collector.unwind.python.interpreters import Interpreters
 from collector.unwind.python.names import Names
@@ -174,7 +174,7 @@ class Unwinding:
         return sum(memoryview(counts).cast("Q"))
 
     def walk(
-        self, saved: Sequence[bytes], patience_seconds: float = PATIENCE_SECONDS
+        self, saved: Sequence[SavedStack], patience_seconds: float = PATIENCE_SECONDS
     ) -> list[Walk]:
         """Walks saved stacks, and waits a while for the tables that they need."""
         end = time.monotonic() + patience_seconds
@@ -193,7 +193,9 @@ class Unwinding:
                     self._tend()
         return walks
 
-    def _try(self, saved: Sequence[bytes], walks: list[Walk], places: Sequence[int]) -> UnwindStats:
+    def _try(
+        self, saved: Sequence[SavedStack], walks: list[Walk], places: Sequence[int]
+    ) -> UnwindStats:
         """Walks the stacks at these places; what was known before."""
         with self._lock:
             self._tend()
@@ -206,7 +208,7 @@ class Unwinding:
             self._tend()
             return known
 
-    def _left(self, saved: bytes) -> Sequence[CodeMapping] | None:
+    def _left(self, saved: SavedStack) -> Sequence[CodeMapping] | None:
         """The mappings of a program that the process of a saved stack has left since."""
         head = parse_saved(saved).head
         process = self._processes.left(int(head["tgid"]), int(head["time_ns"]))

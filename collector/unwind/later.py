@@ -25,6 +25,9 @@ PROG_TEST_RUN = 10  # enum bpf_cmd of linux/bpf.h
 WAITING = frozenset((Cause.NO_PROCESS, Cause.NO_MAPPING, Cause.NO_TABLE))
 """Causes that the collector can remove: unwind_can_go_on_later() of bpf/unwind_walk.h."""
 
+SavedStack = bytes | memoryview
+"""A struct unwind_saved; up to 32 MB of them stand in one drain, so they are not copied."""
+
 
 @dataclass(frozen=True, slots=True)
 class Walk:
@@ -76,7 +79,7 @@ class LaterWalker:
         for memory in self._memories:
             memory.close()
 
-    def walk(self, saved: bytes, tgid: int | None = None) -> Walk:
+    def walk(self, saved: SavedStack, tgid: int | None = None) -> Walk:
         """Walks what save_walk() sent, by the mappings of another process where `tgid` is given.
         Raises OSError before Linux 5.10."""
         head, stack, frames = parse_saved(saved)
@@ -95,7 +98,7 @@ class LaterWalker:
         return Walk(tuple(walk["words"][: walk["count"]].tolist()), Cause(int(walk["cause"])))
 
 
-def parse_saved(saved: bytes) -> Saved:
+def parse_saved(saved: SavedStack) -> Saved:
     """Whatever was cut off at its end is left out."""
     if len(saved) < abi.SAVED.itemsize:
         raise FormatError(
@@ -106,7 +109,7 @@ def parse_saved(saved: bytes) -> Saved:
     size = min(int(head["size"]), abi.SAVED_BYTES)
     count = min(len(rest[size:]) // python.FRAME.itemsize, int(head["python"]["count"]))
     frames = rest[size:][: count * python.FRAME.itemsize]
-    return Saved(head, rest[:size], np.frombuffer(frames, python.FRAME))
+    return Saved(head, bytes(rest[:size]), np.frombuffer(frames, python.FRAME))
 
 
 def _mapped(map_fd: int) -> mmap.mmap:

@@ -30,7 +30,7 @@ from collector.unwind import abi, tablefile
 from collector.unwind.abi import Cause, Rule
 from collector.unwind.builder import Builder
 from collector.unwind.files import File, Files, stamp
-from collector.unwind.later import WAITING, LaterWalker, Walk
+from collector.unwind.later import WAITING, LaterWalker, SavedStack, Walk
 from collector.unwind.processes import Processes, entries, parts
 from collector.unwind.table import EVERY_OTHER, Column
 from collector.unwind.tables import MAX_BYTES, Tables
@@ -176,7 +176,7 @@ class Unwinder:
         for file, answer in self._builder.answers():
             self._load(file, answer)
 
-    def walk_later(self, saved: bytes, left: Sequence[Mapping] | None = None) -> Walk:
+    def walk_later(self, saved: SavedStack, left: Sequence[Mapping] | None = None) -> Walk:
         """The walk of a stack that was saved (struct unwind_saved): in the same way and by the
         same code, with what is known by now. What it ends for want of, `poll` looks for.
 

@@ -138,8 +138,9 @@ def _accounts(drain: Drain) -> pb.Accounts:
 
 
 def _since(numbered: dict[T, int], count: int) -> list[T]:
-    """The keys numbered after the first `count`: a dict keeps the order of insertion."""
-    return list(islice(numbered, count, None))
+    """The keys numbered after the first `count`: a dict keeps the order of insertion. From its end,
+    for a stream comes to hold a hundred times as many as a batch adds."""
+    return list(islice(reversed(numbered), len(numbered) - count))[::-1]
 
 
 def _column(numbers: Sequence[int] | NDArray[np.generic], dtype: str) -> bytes:

@@ -1,4 +1,3 @@
-import os
 import struct
 from pathlib import Path
 
