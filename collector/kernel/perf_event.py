@@ -3,8 +3,10 @@
 import ctypes
 import errno
 import fcntl
+import logging
 import os
-from collections.abc import Sequence
+import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +22,10 @@ ENABLE, DISABLE, _SET_BPF = 0x2400, 0x2401, 0x40042408
 
 _NO_SUCH_EVENT = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP, errno.EINVAL)
 _MAX_RATE = Path("/proc/sys/kernel/perf_event_max_sample_rate")
+TIME_ENABLED = 1 << 0
+_COUNT = struct.Struct("=QQ")
+
+logger = logging.getLogger(__name__)
 
 
 class Attributes(ctypes.Structure):
@@ -107,9 +113,35 @@ def open_event(event: Event, frequency_hz: int, pid: int, cpu: int, flags: int =
         size=ctypes.sizeof(Attributes),
         config=event.config,
         sample_frequency=frequency_hz,
+        read_format=TIME_ENABLED,
         flags=_DISABLED | _FREQUENCY | flags,
     )
     return syscalls.perf_event_open(attributes, pid, cpu)
+
+
+class Followed:
+    """The CPUs that have an event, of those that are online now: CPUs come and go.
+
+    An event ends with its CPU, and neither its descriptor nor the list of CPUs tells when that is
+    back soon; but the time for which it was enabled stands still. So every event must have
+    TIME_ENABLED, and be enabled when it is looked at.
+    """
+
+    def __init__(self) -> None:
+        self._enabled_ns: dict[int, int] = {}
+
+    def changes(self, fds: Mapping[int, int], online: Sequence[int]) -> tuple[list[int], list[int]]:
+        """CPUs whose event (`fds`, by CPU) has ended, and those which need one."""
+        ended = [cpu for cpu, fd in fds.items() if cpu not in online or self._stands_still(cpu, fd)]
+        for cpu in ended:
+            self._enabled_ns.pop(cpu, None)
+            logger.warning("CPU %d was offline; it is followed again once it is back", cpu)
+        return ended, [cpu for cpu in online if cpu not in fds or cpu in ended]
+
+    def _stands_still(self, cpu: int, fd: int) -> bool:
+        enabled_ns: int = _COUNT.unpack(os.read(fd, _COUNT.size))[1]
+        before, self._enabled_ns[cpu] = self._enabled_ns.get(cpu), enabled_ns
+        return before == enabled_ns
 
 
 class Events:
@@ -120,6 +152,7 @@ class Events:
         self._event = event
         self._frequency_hz = frequency_hz
         self._fds: dict[int, int] = {}
+        self._followed = Followed()
         self._enabled = False
 
     def __enter__(self) -> Self:
@@ -144,13 +177,13 @@ class Events:
         return others
 
     def follow_cpus(self, online: Sequence[int]) -> None:
-        """An event on every CPU that is online now: CPUs come and go. For the whole system."""
-        for gone in self._fds.keys() - set(online):
-            os.close(self._fds.pop(gone))
-        for cpu in online:
-            if cpu not in self._fds:
-                # ENODEV: it went offline just now.
-                self._open(cpu, pid=-1, cpu=cpu, vanished=errno.ENODEV)
+        """An event on every CPU that is online now. For the whole system."""
+        ended, lacking = self._followed.changes(self._fds, online)
+        for cpu in ended:
+            os.close(self._fds.pop(cpu))
+        for cpu in lacking:
+            # ENODEV: it went offline just now.
+            self._open(cpu, pid=-1, cpu=cpu, vanished=errno.ENODEV)
 
     def follow_process(self, pid: int, *, on_exec: bool = False) -> None:
         """An event on every thread of a process, which its later threads and children inherit.

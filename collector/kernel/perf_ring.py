@@ -35,6 +35,9 @@ class PerfRing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._words.release()
         self._data.release()
         self._memory.close()

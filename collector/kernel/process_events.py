@@ -10,7 +10,8 @@ import os
 import select
 import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Self
 
@@ -37,26 +38,33 @@ class ProcessEvents:
     """Watches from entry to exit; raises PrivilegeError where the kernel refuses it.
 
     A thread empties rings that are half full; `missed` counts the events that found no room. While
-    it is `paused` nothing is told, so `missed` grows with each `read`.
+    it is `paused` nothing is told, so `missed` grows with each `read`; it grows with each CPU, too,
+    that comes between two calls of `follow_cpus`.
     """
 
     def __init__(self, pages: int = PAGES) -> None:
         self.missed = 0
         self._paused = False
         self._pages = pages
-        self._rings: dict[int, PerfRing] = {}
+        self._fds: dict[int, int] = {}
+        self._rings: dict[int, PerfRing] = {}  # by descriptor
+        self._followed = perf_event.Followed()
         self._kept: list[Event] = []
         self._lock = threading.Lock()
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
-            for cpu in cpus.online():
-                fd = _open(cpu)
-                opened.callback(os.close, fd)
-                self._rings[fd] = opened.enter_context(PerfRing(fd, self._pages))
+            self._poll = opened.enter_context(select.epoll())
+            opened.callback(self._close_rings)
+            try:
+                for cpu in cpus.online():
+                    self._begin(cpu)
+            except OSError as error:
+                raise perf_event.explained(error, perf_event.CPU_CLOCK, 1) from error
             self._stop = os.eventfd(0, os.EFD_CLOEXEC)
             opened.callback(os.close, self._stop)
+            self._poll.register(self._stop, select.EPOLLIN)
             thread = threading.Thread(target=self._watch, name="process-events", daemon=True)
             opened.callback(thread.join)
             opened.callback(os.eventfd_write, self._stop, 1)
@@ -71,6 +79,42 @@ class ProcessEvents:
         trace: TracebackType | None,
     ) -> None:
         self._open.close()
+
+    def follow_cpus(self, online: Sequence[int]) -> None:
+        """Watches every CPU that is online now. What happened on one that has come is missed."""
+        if self._paused:  # their events stand still, all of them
+            return
+        with self._lock:
+            ended, lacking = self._followed.changes(self._fds, online)
+            if ended:
+                self._look()
+            for cpu in ended:
+                self._end(cpu)
+            for cpu in lacking:
+                self.missed += 1
+                with suppress(OSError):  # it went offline just now
+                    self._begin(cpu)
+
+    def _begin(self, cpu: int) -> None:
+        fd = _open(cpu)
+        try:
+            ring = PerfRing(fd, self._pages)
+        except OSError:
+            os.close(fd)
+            raise
+        self._fds[cpu], self._rings[fd] = fd, ring
+        self._poll.register(fd, select.EPOLLIN)
+
+    def _end(self, cpu: int) -> None:
+        fd = self._fds.pop(cpu)
+        with suppress(FileNotFoundError):  # an event that the kernel has ended
+            self._poll.unregister(fd)
+        self._rings.pop(fd).close()
+        os.close(fd)
+
+    def _close_rings(self) -> None:
+        for cpu in list(self._fds):
+            self._end(cpu)
 
     @property
     def paused(self) -> bool:
@@ -93,14 +137,13 @@ class ProcessEvents:
         return sorted(events, key=lambda event: event.time_ns)
 
     def _watch(self) -> None:
-        poll = select.poll()
-        for fd in (self._stop, *self._rings):
-            poll.register(fd, select.POLLIN)
-        while self._stop not in (ready := dict(poll.poll())):
-            for fd, what in ready.items():
-                if what != select.POLLIN:  # an event that the kernel has ended stays ready
-                    poll.unregister(fd)
+        while self._stop not in (ready := dict(self._poll.poll())):
             with self._lock:
+                for fd, what in ready.items():
+                    # An event that the kernel has ended stays ready; it may be closed meanwhile.
+                    if what != select.EPOLLIN and fd in self._rings:
+                        with suppress(FileNotFoundError):
+                            self._poll.unregister(fd)
                 self._look()
 
     def _look(self) -> None:
@@ -121,10 +164,8 @@ def _open(cpu: int) -> int:
         size=ctypes.sizeof(perf_event.Attributes),
         config=_DUMMY,
         sample_type=_SAMPLE_TIME,
+        read_format=perf_event.TIME_ENABLED,
         flags=_MMAP | _COMM | _TASK | _SAMPLE_ID_ALL | _MMAP2 | _COMM_EXEC | _USE_CLOCKID,
         clockid=time.CLOCK_MONOTONIC,  # the clock of the samples
     )
-    try:
-        return syscalls.perf_event_open(attributes, -1, cpu)
-    except OSError as error:
-        raise perf_event.explained(error, perf_event.CPU_CLOCK, 1) from error
+    return syscalls.perf_event_open(attributes, -1, cpu)

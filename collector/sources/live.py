@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from collector import memory
+from collector.kernel import cpus
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
 from collector.kernel.stacks import unwalked
@@ -137,6 +138,7 @@ class LiveSource:
 
     def drain(self) -> Drain:
         raw = self._sampler.drain(self._walk)
+        self.events.follow_cpus(cpus.online())
         sightings = self._spy(raw)
         self.idle += raw.idle
         self.spent_ns += raw.spent_ns

@@ -1,6 +1,7 @@
 """Which CPUs have an event, and what the kernel's refusals mean."""
 
 import errno
+import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -44,6 +45,28 @@ def test_cpus_that_come_and_go_are_followed(sampling: tuple[Events, Sets], start
         sets.swap()
         seen = {key.tgid for key in sets.take().samples} & set(processes.values())
         assert seen == {processes[cpu] for cpu in followed}
+
+
+@pytest.mark.kernel
+def test_an_event_that_ended_while_nobody_looked_is_opened_again(
+    sampling: tuple[Events, Sets], start: Start
+) -> None:
+    """As that of a CPU which went offline and came back between two drains: it counts no more."""
+    events, sets = sampling
+    cpu = cpus.online()[-1]
+    pid = start("split").pid
+    os.sched_setaffinity(pid, [cpu])
+    events.enable()
+    for _ in range(2):
+        events.follow_cpus([cpu])
+    fcntl.ioctl(events._fds[cpu], perf_event.DISABLE, 0)
+    for _ in range(2):
+        events.follow_cpus([cpu])
+    sets.swap()
+    sets.take()
+    time.sleep(0.2)
+    sets.swap()
+    assert pid in {key.tgid for key in sets.take().samples}
 
 
 @pytest.mark.kernel

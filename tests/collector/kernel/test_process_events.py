@@ -1,11 +1,14 @@
 """What the running kernel reports of processes that come and go."""
 
+import fcntl
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from collector.kernel import cpus, perf_event
 from collector.kernel.process_events import ProcessEvents
 from collector.processes.events import Event, Executed, Exited, Forked, Mapped
 
@@ -81,3 +84,42 @@ def test_nothing_is_told_in_a_pause_and_what_was_missed_is_known() -> None:
             pass
         assert of_process(events.read(), process.pid)
         assert events.missed == missed
+
+
+def test_a_cpu_that_comes_is_watched_and_what_it_did_before_is_missed(tmp_path: Path) -> None:
+    online = cpus.online()
+    if len(online) < 2:
+        pytest.skip("one CPU: none can come or go")
+    with ProcessEvents() as events:
+        events.follow_cpus(online[:1])
+        alone_on(online[1], tmp_path)
+        assert not executed_alone(events)
+        events.follow_cpus(online)
+        assert events.missed == 1
+        alone_on(online[1], tmp_path)
+        assert executed_alone(events)
+        events.follow_cpus(online)
+        assert events.missed == 1
+
+
+def test_a_cpu_that_was_away_between_two_looks_is_watched_again(tmp_path: Path) -> None:
+    """Its event does nothing any more, and stands in no list."""
+    cpu = cpus.online()[-1]
+    with ProcessEvents() as events:
+        events.follow_cpus(cpus.online())
+        fcntl.ioctl(events._fds[cpu], perf_event.DISABLE, 0)
+        for _ in range(2):
+            events.follow_cpus(cpus.online())
+        assert events.missed == 1
+        alone_on(cpu, tmp_path)
+        assert executed_alone(events)
+
+
+def alone_on(cpu: int, folder: Path) -> None:
+    """`taskset` starts anywhere, and becomes a program of this test's own on that CPU."""
+    program = shutil.copy("/bin/true", folder / "alone")
+    subprocess.run(["taskset", "--cpu-list", str(cpu), program], check=True)
+
+
+def executed_alone(events: ProcessEvents) -> bool:
+    return any(isinstance(event, Executed) and event.comm == b"alone" for event in events.read())

@@ -1,6 +1,6 @@
 """The live source over a sampler of the test's own: what it counts, and that nothing kills it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import cast
 
@@ -67,6 +67,8 @@ class Nothing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+    def follow_cpus(self, online: Sequence[int]) -> None: ...
 
     def read(self) -> list[Event]:
         return []
