@@ -24,8 +24,8 @@ from collector.symbols.files import Unreadable
 PATIENCE_SECONDS = 20.0
 """For one file. The child may use 10 s of a CPU; a busy machine gives it half of one."""
 LARGE_BYTES = 4 << 20
-"""With DWARF, such a file may take the child 40 MB, one of 11 MB (zstandard's) takes 91 MB, one of 78
-MB (symbolic's) 110. Below it, 20 are usual."""
+"""With DWARF, such a file may take the child 40 MB, one of 11 MB (zstandard's) takes 91 MB, one of
+78 MB (symbolic's) 110. Below it, 20 are usual."""
 
 
 @dataclass(frozen=True, slots=True)
