@@ -10,7 +10,7 @@ It lies in a temporary file without a name and is mapped, so that it costs page 
 import os
 import tempfile
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
@@ -23,9 +23,10 @@ from collector.symbols.files import Unreadable
 
 PATIENCE_SECONDS = 20.0
 """For one file. The child may use 10 s of a CPU; a busy machine gives it half of one."""
-LARGE_BYTES = 4 << 20
-"""With DWARF, such a file may take the child 40 MB, one of 11 MB (zstandard's) takes 91 MB, one of
-78 MB (symbolic's) 110. Below it, 20 are usual."""
+LARGE_BYTES = 32 << 20
+"""Node and libLLVM, 20 of a Debian's 2,500 programs and libraries: one of 78 MB (symbolic's) with
+DWARF takes the child 110 MB. Below it, one of 11 MB (zstandard's) takes 91, and 20 to 50 are
+usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,14 @@ class Built:
 
 
 class Builder:
-    """Starts its child when it is needed, until it is closed. `alone` is entered while a large file
-    is read."""
+    """Starts its child when it is needed, until it is closed. `alone` is entered for the first
+    large file, and left then: another child would end for each of them, and start again."""
 
     def __init__(self, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self._patience_seconds = patience_seconds
         self.alone: Callable[[], AbstractContextManager[None]] = nullcontext
+        self._reads_alone = False
+        self._open = ExitStack()
         self._child = Child("collector.symbols.worker")
 
     def __enter__(self) -> Self:
@@ -80,9 +83,10 @@ class Builder:
     def _build(self, descriptor: int, request: bytes) -> Built:
         try:
             with tempfile.TemporaryFile() as target:
-                large = os.fstat(descriptor).st_size >= LARGE_BYTES
-                with self.alone() if large else nullcontext():
-                    answer = self._ask(request, descriptor, target.fileno())
+                if not self._reads_alone and os.fstat(descriptor).st_size >= LARGE_BYTES:
+                    self._open.enter_context(self.alone())
+                    self._reads_alone = True
+                answer = self._ask(request, descriptor, target.fileno())
                 if answer != "ok":
                     raise Unreadable(answer)
                 path = f"/proc/self/fd/{target.fileno()}"
@@ -108,3 +112,5 @@ class Builder:
     def close(self) -> None:
         """Ends the child; the next file starts another, in 0.07 s of a CPU."""
         self._child.close()
+        self._open.close()
+        self._reads_alone = False
