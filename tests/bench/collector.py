@@ -1,13 +1,16 @@
 """What continuous profiling costs, beside bcc's `profile` and `perf record --call-graph dwarf`.
 
     make bench-collector ARGS="--seconds 20 --rounds 1"
+    make bench-collector ARGS="crowded mapped --rounds 1"
 
 Python, node and PostgreSQL under pgbench keep two CPUs busy. The profilers sample the machine in
 turns, each at 99 Hz by the kernel's clock, with turns of equal length and without a profiler among
 them; all at once, each would sample the others and wait for them. Each is left to settle first: the
 collector for the 75 s that count as its start, with an empty folder of tables: reading what is
 mapped, by children of low priority beside two busy programs, takes a minute. It is the real
-`profiler collect`, and sends to a real `profiler serve`, whose cost is not counted.
+`profiler collect`, and sends to a real `profiler serve`, whose cost is not counted. On other nodes
+than the usual one (`nodes.py`) perf walks by frame pointers (`-g`), and the collector is to stay
+within its own ceilings.
 
     agent      user and system time of the profiler's processes, in % of one CPU
     kernel     time in timer interrupts, where samples are taken, beyond that without a profiler: it
@@ -32,9 +35,11 @@ from pathlib import Path
 from statistics import mean, stdev
 from tempfile import TemporaryDirectory
 
+from collector.config import default_max_cpu
 from tests.bench import bpf, profilers
 from tests.bench.interrupts import Interrupts
 from tests.bench.load import busy
+from tests.bench.nodes import NODES, Node
 from tests.bench.profilers import Profiler
 from tests.bench.report import Figure, Report, report
 from tests.bench.turns import Turn, Turns
@@ -44,6 +49,9 @@ from tests.processes import answers, eventually, free_address, running
 SECONDS, ROUNDS = 30.0, 2
 START_SECONDS = 75.0
 MAX_CPU, MAX_RSS_MB, MAX_START_MB = 1.0, 150.0, 250.0
+MAX_MEMORY_MB = 400.0
+"""The default of --max-memory."""
+USUAL = "busy"
 
 NONE, OURS, BCC, PERF = "none", "profiler collect", "bcc profile", "perf record"
 ROW = "{:<17} {:>6} {:>7} {:>9} {:>7} {:>6} {:>15} {:>6} {:>6} {:>14}".format
@@ -70,26 +78,35 @@ def main(arguments: Sequence[str] = ()) -> None:
             print(f"skipped: {error}")
             return
         turns = Turns(folder, load, interrupts, options.seconds)
-        taken = taken_turns(turns, compared(server, folder), options.rounds)
-    with report("bench-collector") as kept:
-        print_table(taken)
-        add_figures(taken, kept)
+        kept = opened.enter_context(report("bench-collector"))
+        for node in map(NODES.__getitem__, options.nodes):
+            print(f"\n{node.name}: {node.says}")
+            with node.start(folder):
+                taken = taken_turns(turns, compared(server, folder, node), options.rounds)
+            print_table(taken)
+            add_figures(node, taken, kept)
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench-collector")
+    parser.add_argument("nodes", nargs="*", default=["busy"], metavar="NODE", help=str([*NODES]))
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each turn")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if unknown := set(options.nodes) - set(NODES):
+        parser.error(f"no node {' '.join(unknown)}: there are {' '.join(NODES)}")
+    return options
 
 
-def compared(server: str, folder: Path) -> list[Profiler]:
-    ours = profilers.ours(server, folder / "collect.log")
+def compared(server: str, folder: Path, node: Node) -> list[Profiler]:
+    ours = profilers.ours(server, folder / "collect.log", node.events)
+    usual = node.name == USUAL
+    perf = profilers.perf("dwarf") if usual else profilers.perf("fp", node.perf_events)
     return [
         Profiler(NONE, profilers.nothing, settle_seconds=2),
         Profiler(OURS, ours, settle_seconds=START_SECONDS),
         Profiler(BCC, profilers.bcc, settle_seconds=6, names_at_end=True),
-        Profiler(PERF, profilers.perf, settle_seconds=6, names_at_end=True),
+        Profiler(PERF, perf, settle_seconds=6, names_at_end=True),
     ]
 
 
@@ -118,7 +135,7 @@ def taken_turns(turns: Turns, compared: Sequence[Profiler], rounds: int) -> dict
 
 
 def print_table(taken: dict[str, list[Turn]]) -> None:
-    print("\nin % of one CPU; MiB")
+    print("in % of one CPU; MiB")
     print(ROW(*HEADER, *MEMORY))
     for name, turns in taken.items():
         slower, error = slower_percent(turns, taken[NONE])
@@ -160,10 +177,13 @@ def slower_percent(turns: list[Turn], without: list[Turn]) -> tuple[float, float
     return mean(found), stdev(found) / sqrt(len(found))
 
 
-def add_figures(taken: dict[str, list[Turn]], kept: Report) -> None:
+def add_figures(node: Node, taken: dict[str, list[Turn]], kept: Report) -> None:
     if OURS not in taken:
         return
     ours, none = taken[OURS], taken[NONE]
+    if node.name != USUAL:
+        add_ceilings(node, ours, none, kept)
+        return
     rss, start = (
         max(turn.memory[0] for turn in ours),
         max(turn.start_memory[0] for turn in ours),
@@ -180,6 +200,19 @@ def add_figures(taken: dict[str, list[Turn]], kept: Report) -> None:
             theirs = together(taken[name], none)
             theirs += named * percent(turn.naming for turn in taken[name])
             kept.add(beside(name + " with naming" * named, together(ours, none), theirs))
+
+
+def add_ceilings(node: Node, ours: list[Turn], none: list[Turn], kept: Report) -> None:
+    """CPU and memory against the defaults of --max-cpu and --max-memory."""
+    name, rss = f"{OURS}, {node.name}", max(turn.memory[0] for turn in ours)
+    start = max(turn.start_memory[0] for turn in ours)
+    cpu = percent(turn.agent for turn in ours) + percent(turn.bpf for turn in ours)
+    kept.add(
+        Figure(name, "agent and BPF", cpu, "% of a CPU", at_most=default_max_cpu()),
+        Figure(name, "kernel", kernel_percent(ours, none), "% of a CPU"),
+        Figure(name, "RSS", rss, "MiB", at_most=MAX_MEMORY_MB),
+        Figure(name, "RSS at start", start, "MiB"),
+    )
 
 
 def beside(other: str, ours: float, theirs: float) -> Figure:

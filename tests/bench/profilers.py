@@ -47,14 +47,15 @@ def nothing(folder: Path) -> AbstractContextManager[Running]:
     return _running(["sleep", "infinity"], folder / "sleep.log")
 
 
-def ours(server: str, log: Path) -> Start:
+def ours(server: str, log: Path, events: Sequence[str] = ()) -> Start:
     """`profiler collect`, sending to a server."""
+    chosen = ",".join(events) or "cpu-clock"
 
     def start(folder: Path) -> AbstractContextManager[Running]:
         command = [
             *("unshare", "--mount", "sh", "-c", COLD, "sh", sys.executable, "-m", "profiler"),
             *("collect", "--server", server, "--frequency", str(FREQUENCY_HZ)),
-            *("--event", "cpu-clock", "--spool", str(folder / "spool")),
+            *("--event", chosen, "--spool", str(folder / "spool")),
         ]
         return _running(command, log)
 
@@ -70,22 +71,27 @@ def bcc(folder: Path) -> AbstractContextManager[Running]:
     return _running(command, folder / "bcc.folded", BCC_KERNEL_SOURCE=str(_headers(folder)))
 
 
-@contextmanager
-def perf(folder: Path) -> Iterator[Running]:
-    """`perf record --call-graph dwarf`, then `perf script`, which walks the stacks and names them:
+def perf(call_graph: str, events: Sequence[str] = ()) -> Start:
+    """`perf record`, then `perf script`, which names the stacks, and walks those of `dwarf`:
     without inlined functions, which would take it minutes."""
-    if shutil.which("perf") is None:
-        raise MissingError("perf is not installed (apt-get install linux-perf)")
-    command = [
-        *("perf", "record", "--all-cpus", "--event", "cpu-clock", f"--freq={FREQUENCY_HZ}"),
-        *("--call-graph", "dwarf", f"--output={folder / 'perf.data'}"),
-    ]
-    with _running(command, folder / "perf.log") as recording:
-        yield recording
-    script = ["perf", "script", f"--input={folder / 'perf.data'}", "--no-inline"]
-    with _running(script, folder / "perf.txt", stop=False) as naming:
-        pass
-    recording.cpu_s += naming.cpu_s
+
+    @contextmanager
+    def start(folder: Path) -> Iterator[Running]:
+        if shutil.which("perf") is None:
+            raise MissingError("perf is not installed (apt-get install linux-perf)")
+        command = [
+            *("perf", "record", "--all-cpus", "--event", f"cpu-clock/freq={FREQUENCY_HZ}/"),
+            *(part for event in events for part in ("--event", event)),
+            *("--call-graph", call_graph, f"--output={folder / 'perf.data'}"),
+        ]
+        with _running(command, folder / "perf.log") as recording:
+            yield recording
+        script = ["perf", "script", f"--input={folder / 'perf.data'}", "--no-inline"]
+        with _running(script, folder / "perf.txt", stop=False) as naming:
+            pass
+        recording.cpu_s += naming.cpu_s
+
+    return start
 
 
 @contextmanager
