@@ -8,6 +8,7 @@ from pathlib import Path
 from collector.labels.kubelet import Access
 from collector.labels.labeller import Labelling
 from collector.labels.rules import Rule, Rules
+from collector.on_demand.limits import Limits
 from collector.restraint import Ceilings
 from collector.symbols.debuginfod import Settings
 from profiler.errors import UsageError
@@ -45,6 +46,10 @@ class Config:
     pods_ca: Path
     max_cpu: float
     max_memory: int
+    on_demand: bool
+    on_demand_frequency: int
+    on_demand_duration_ns: int
+    on_demand_sessions: int
 
     @property
     def ceilings(self) -> Ceilings:
@@ -56,6 +61,15 @@ class Config:
         access = Access(*(path if path.name else None for path in (self.pods_token, self.pods_ca)))
         rules = Rules(self.rule)
         return Labelling(self.host_name, rules, self.max_series, sockets, self.pods, access)
+
+    @property
+    def on_demand_limits(self) -> Limits:
+        off = "" if self.on_demand else "sessions are switched off on this node (--no-on-demand)"
+        if self.recorded:
+            off = "this node sends a recording"
+        return Limits(
+            self.on_demand_frequency, self.on_demand_duration_ns, self.on_demand_sessions, off
+        )
 
 
 def default_spool() -> Path:

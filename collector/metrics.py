@@ -13,6 +13,7 @@ from collector.agent import Agent
 from collector.delivery import Exporter
 from collector.delivery.grpc import GrpcExporter
 from collector.labels.labeller import Labeller
+from collector.on_demand.sessions import Sessions
 from collector.restraint import Restraint
 from collector.sources import SampleSource
 from collector.sources.live import LiveSource
@@ -31,6 +32,7 @@ class NodeMetrics(Collector):
     source: SampleSource
     exporter: Exporter
     restraint: Restraint | None = None
+    sessions: Sessions | None = None
 
     def collect(self) -> Iterator[Metric]:
         agent = self.agent
@@ -48,6 +50,8 @@ class NodeMetrics(Collector):
         )
         if self.restraint:
             yield from _cost(self.restraint)
+        if self.sessions:
+            yield from _sessions(self.sessions)
         if isinstance(self.source, LiveSource):
             yield _gauge("sampling_frequency_hertz", "On each CPU.", self.source.frequency_hz)
             yield _counter("samples_idle", "Samples on idle CPUs, not taken.", self.source.idle)
@@ -96,6 +100,13 @@ def _delivery(exporter: GrpcExporter) -> Iterator[Metric]:
     yield _counter("spool_damaged", "Batches that could not be read.", spool.damaged)
     yield _gauge("spool_batches", "Batches that wait.", spool.batches)
     yield _gauge("spool_bytes", "Bytes of the batches that wait.", spool.size_bytes)
+
+
+def _sessions(sessions: Sessions) -> Iterator[Metric]:
+    yield _gauge("sessions_running", "Sessions that sample.", sessions.running)
+    ended = dict(sessions.outcomes)
+    yield _by_label("sessions", "Sessions that have ended.", "outcome", ended)
+    yield _counter("session_samples", "Samples that they took.", sessions.taken)
 
 
 def _unwinding(stats: UnwindStats) -> Iterator[Metric]:

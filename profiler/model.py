@@ -19,6 +19,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from profiler.session import Progress
+
 Labels = tuple[tuple[str, str], ...]
 """Sorted name=value pairs."""
 
@@ -221,6 +223,8 @@ class Drain:
     `losses` those of them that no profile holds, by cause; so for every drain
 
         taken == sum(profile.total_samples for profile in profiles) + sum(losses.values())
+
+    `progress` says of which session the samples are; None: of the usual profile.
     """
 
     host_name: str
@@ -230,6 +234,7 @@ class Drain:
     losses: Mapping[str, int] = field(default_factory=dict)
     profiles: tuple[Profile, ...] = ()
     type: ProfileType = CPU
+    progress: Progress | None = None
 
     @property
     def unaccounted(self) -> int:

@@ -15,6 +15,7 @@ from server.api.listener import THREADS, HttpListener
 from server.config import Config, host_and_port
 from server.ingest.ingester import Ingester
 from server.ingest.listener import IngestListener
+from server.ingest.listeners import Asking, Listeners
 from server.ingest.service import IngestService
 from server.maintenance import Maintenance
 from server.metrics import Metrics
@@ -23,8 +24,9 @@ from server.store.database import Database
 from server.store.function_tree import FunctionTrees
 from server.store.symbols import SymbolReader
 
-_CONNECTIONS = THREADS + 4
-"""To the database: one a request, one to write, two for maintenance, one to spare."""
+_CONNECTIONS = THREADS + 5
+"""To the database: one a request, one to write, one for those who ask collectors, two for
+maintenance, one to spare."""
 
 
 class Server:
@@ -94,9 +96,10 @@ class Server:
         backend = Backend(database, symbols, functions, metrics, self._clock, config.tenant)
         app = create_app(backend, host_and_port("--http", config.http)[0])
         self._http = parts.enter_context(HttpListener(config.http, app))
-        self._ingest = parts.enter_context(
-            IngestListener(config.grpc, IngestService(ingester, metrics))
-        )
+        listeners = Listeners()
+        service = IngestService(ingester, metrics, listeners)
+        self._ingest = parts.enter_context(IngestListener(config.grpc, service))
+        parts.enter_context(Asking(database, config.tenant, listeners, self._clock))
         if config.maintain:
             parts.enter_context(
                 Maintenance(database, config.tenant, config.policy, metrics, self._clock, functions)

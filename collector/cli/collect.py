@@ -21,6 +21,8 @@ from collector.delivery.spool import Spool
 from collector.kernel import check as node
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
+from collector.on_demand.events import Node
+from collector.on_demand.sessions import Sessions
 from collector.restraint import Restraint
 from collector.sources import SampleSource
 from collector.sources.live import LiveSource
@@ -91,6 +93,10 @@ logger = logging.getLogger(__name__)
 @options.pods_ca
 @options.max_cpu
 @options.max_memory
+@options.on_demand
+@options.on_demand_frequency
+@options.on_demand_duration
+@options.on_demand_sessions
 @click.option("--check", is_flag=True, help="Say what this node offers and lacks, then leave.")
 @options.verbose
 def collect(check: bool, verbose: bool, **given: Any) -> None:
@@ -133,11 +139,13 @@ def run(config: Config, clock: StoppableClock) -> str:
         look = restraint.look if restraint else lambda: None
         shift_ns = random.randrange(interval_ns) if interval_ns else 0
         agent = Agent(source, exporter, clock, interval_ns, shift_ns=shift_ns, look=look)
+        sessions = _sessions(config, exporter)
+        opened.callback(sessions.close)
         if config.metrics:
             # What brings an HTTP server along weighs 5 MB.
             from collector import metrics
 
-            measured = metrics.NodeMetrics(agent, source, exporter, restraint)
+            measured = metrics.NodeMetrics(agent, source, exporter, restraint, sessions)
             opened.callback(metrics.serve(measured, config.metrics))
         memory.settle()
         agent.run()
@@ -176,6 +184,22 @@ def _live(config: Config) -> LiveSource:
         cache_folder("unwind"),
         py_spy=config.py_spy,
     )
+
+
+def _sessions(config: Config, exporter: Exporter) -> Sessions:
+    """Asked for by way of the server, if there is one."""
+    node = Node(
+        config.labelling,
+        config.loader,
+        config.event,
+        config.call_graph,
+        config.debuginfod,
+        cache_folder("unwind"),
+    )
+    sessions = Sessions(config.on_demand_limits, node, exporter)
+    if isinstance(exporter, GrpcExporter):
+        exporter.listen(config.host_name, sessions.ask)
+    return sessions
 
 
 def _recorded(config: Config, clock: StoppableClock) -> RecordedSource:

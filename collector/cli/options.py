@@ -17,9 +17,10 @@ from collector.labels.containers import SOCKETS
 from collector.labels.kubelet import SERVICE_ACCOUNT
 from collector.labels.rules import Rule, parse_rule
 from collector.labels.series import MAX_SERIES
+from collector.on_demand import limits
 from collector.symbols.debuginfod import Settings, read_settings
 from profiler.errors import UsageError
-from profiler.timerange import parse_duration
+from profiler.timerange import SECOND, parse_duration
 
 MIN_INTERVAL_NS = 100_000_000
 """A drain swaps maps on all CPUs and writes a file; ten a second is plenty."""
@@ -78,6 +79,14 @@ event = click.option(
     default="auto",
     show_default=True,
     help="What the kernel counts between samples.",
+)
+event_or_session = click.option(
+    "--event",
+    metavar="EVENT",
+    default="cpu",
+    show_default=True,
+    help="cpu, or by what the kernel is to count it: cycles, cpu-clock. With --on, the collectors"
+    " say which they offer.",
 )
 host_name = click.option(
     "--host-name",
@@ -181,6 +190,37 @@ max_memory = click.option(
     show_default=True,
     help="Resident, children included. Beyond it the collector forgets what it can read again, and"
     " reads no more symbols until there is less. 0: no bound.",
+)
+on_demand = click.option(
+    "--on-demand/--no-on-demand",
+    default=True,
+    show_default=True,
+    help="Take closer profiles of processes for those who ask the server for one.",
+)
+on_demand_frequency = click.option(
+    "--on-demand-frequency",
+    type=click.IntRange(min=1),
+    metavar="HZ",
+    default=limits.FREQUENCY_HZ,
+    show_default=True,
+    help="Their highest rate; what is above is refused.",
+)
+on_demand_duration = click.option(
+    "--on-demand-duration",
+    "on_demand_duration_ns",
+    type=parse_duration,
+    metavar="DURATION",
+    default=f"{limits.DURATION_NS // SECOND}s",
+    show_default=True,
+    help="How long each may last; what is longer is cut short.",
+)
+on_demand_sessions = click.option(
+    "--on-demand-sessions",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=limits.AT_ONCE,
+    show_default=True,
+    help="How many there may be at once.",
 )
 verbose = click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
 

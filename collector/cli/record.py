@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from collector.agent import SignalClock
+from collector.cli import on_demand
 from collector.cli import options as flags
 from collector.delivery import Exporter
 from collector.delivery.file import FileExporter
@@ -18,12 +20,16 @@ from collector.delivery.spool import Spool
 from collector.recorder import Recording
 from collector.symbols.debuginfod import Settings
 from profiler.cli import options
+from profiler.cli.client import DEFAULT_SERVER
 from profiler.errors import UnavailableError, UsageError
 from profiler.formats import FORMATS
 from profiler.model import Profile
 from profiler.timerange import LATEST, SECOND, parse_duration
 
 BINARY = ("pprof",)
+SESSION_HZ = 999
+"""Of collectors that are asked to look closer: what they allow, unless they are told otherwise."""
+CPU_EVENT = "cpu"
 RECORDING = "recording"
 """Drains as the wire carries them, a second each, for `profiler collect --recorded`."""
 
@@ -41,13 +47,24 @@ RECORDING = "recording"
     help="Sample no longer than this.  [default: to the end of the process, or Ctrl-C]",
 )
 @click.option("-p", "--pid", type=int, metavar="PID", help="Record a process that runs.")
+@click.option(
+    "--on",
+    metavar="MATCHERS",
+    help="Ask the collectors of these processes, by way of their server, to record them:"
+    """ 'host_name="a",service_name="checkout"'.""",
+)
 @options.format(
     (*FORMATS, RECORDING), "The file's format; by default that of FILE's ending, else folded."
 )
 @click.option("-o", "--output", metavar="FILE", help="Where to write; - is the standard output.")
-@click.option("--server", metavar="HOST:PORT", help="Send the samples there (gRPC) instead.")
+@click.option(
+    "--server",
+    metavar="HOST:PORT|URL",
+    help="Send the samples there (gRPC) instead; with --on, the server to ask."
+    f"  [default with --on: {DEFAULT_SERVER}]",
+)
 @flags.loader
-@flags.event
+@flags.event_or_session
 @flags.call_graph
 @flags.py_spy
 @flags.debuginfod
@@ -58,6 +75,7 @@ def record(
     frequency: int,
     duration_ns: int | None,
     pid: int | None,
+    on: str | None,
     format: str | None,
     output: str | None,
     server: str | None,
@@ -74,15 +92,27 @@ def record(
 
     Leaves with the exit code of COMMAND: 128 + N where the signal N ended it.
 
+    With --on, collectors that run take the samples, beside their usual ones: at 999 Hz for 30 s if
+    nothing else is said, within the bounds of their nodes. Without -o, prints where the page shows
+    them. Leaves with 1 unless every host took what it was asked for, and says why not.
+
     \b
     Examples:
       profiler record -o build.folded -- make -j4
       profiler record -F 199 -o job.speedscope.json -- python job.py
       profiler record -p 1234 --duration 30s -o service.pb.gz
       profiler record --server 127.0.0.1:8441 -- ./benchmark
+      profiler record --on 'host_name="a",service_name="checkout"' --duration 10s -o a.pb.gz
     """
-    if (pid is None) == (not command):
-        raise UsageError("give either -p PID or -- COMMAND")
+    if [pid is not None, bool(command), on is not None].count(True) != 1:
+        raise UsageError("give one of -p PID, --on MATCHERS and -- COMMAND")
+    if on is not None:
+        given = click.get_current_context().get_parameter_source("frequency")
+        hz = SESSION_HZ if given is ParameterSource.DEFAULT else frequency
+        asked = on_demand.Session(server or DEFAULT_SERVER, on, event, hz, duration_ns)
+        sys.exit(0 if on_demand.record(asked, output, format) else 1)
+    if event == CPU_EVENT:
+        event = "auto"
     if (output is None) == (server is None):
         raise UsageError("give either -o FILE or --server HOST:PORT")
     flags.log(verbose)

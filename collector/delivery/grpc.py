@@ -11,10 +11,12 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import grpc
 
+from collector.delivery import requests
 from collector.delivery.spool import Spool
 from profiler.errors import UsageError
 from profiler.model import Drain
@@ -88,8 +90,18 @@ class GrpcExporter:
         self._failures = 0  # streams in a row without an acknowledgement
         self._broken = 0  # those of them on which the server itself failed
         self._call: Any = None
+        self._channel: grpc.Channel | None = None
+        self._listen: Callable[[grpc.Channel], None] = lambda channel: None
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
         self._thread.start()
+
+    def listen(self, host_name: str, ask: requests.Ask) -> None:
+        """From now on calls `ask` with what the server wants of the host, in a thread of gRPC's,
+        as long as there is a stream."""
+        with self._changed:
+            self._listen = partial(requests.listen, host_name=host_name, ask=ask)
+            if self._channel is not None:
+                self._listen(self._channel)
 
     def export(self, drain: Drain) -> None:
         """Returns once the drain is in the spool."""
@@ -139,9 +151,14 @@ class GrpcExporter:
             service = ingest_pb2_grpc.IngestServiceStub(channel)  # type: ignore[no-untyped-call]
             call = service.Ingest(self._requests(stream))
             with self._changed:
-                self._call = call
-            for ack in self._acknowledgements(stream, call):
-                self._acknowledge(stream, ack.sequence)
+                self._call, self._channel = call, channel
+                self._listen(channel)
+            try:
+                for ack in self._acknowledgements(stream, call):
+                    self._acknowledge(stream, ack.sequence)
+            finally:
+                with self._changed:
+                    self._channel = None
 
     def _acknowledgements(self, stream: "_Stream", call: Any) -> Iterator[pb.Ack]:
         """What the server answers, asked for once there is something to answer: gRPC's wait for a

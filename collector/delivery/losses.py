@@ -9,9 +9,12 @@ from profiler.v1 import ingest_pb2 as pb
 
 def accounts(batch: pb.Batch) -> pb.Batch:
     """`batch` without its samples; what it held is what its accounts do not close by."""
-    return pb.Batch(
+    remains = pb.Batch(
         collector_id=batch.collector_id, sequence=batch.sequence, accounts=batch.accounts
     )
+    if batch.HasField("progress"):
+        remains.progress.CopyFrom(batch.progress)
+    return remains
 
 
 def held(batch: pb.Batch) -> int:
@@ -29,9 +32,14 @@ def lost(batch: pb.Batch, cause: str) -> pb.Batch:
 
 def mergeable(first: pb.Batch, second: pb.Batch) -> bool:
     """True where one batch can speak for both."""
-    return first.collector_id == second.collector_id and all(
-        getattr(first.accounts, field) == getattr(second.accounts, field)
-        for field in ("host_name", "profile_type", "unit")
+    return (
+        first.collector_id == second.collector_id
+        and first.HasField("progress") == second.HasField("progress")
+        and first.progress == second.progress
+        and all(
+            getattr(first.accounts, field) == getattr(second.accounts, field)
+            for field in ("host_name", "profile_type", "unit")
+        )
     )
 
 

@@ -185,16 +185,19 @@ class Events:
             # ENODEV: it went offline just now.
             self._open(cpu, pid=-1, cpu=cpu, vanished=errno.ENODEV)
 
-    def follow_process(self, pid: int, *, on_exec: bool = False) -> None:
-        """An event on every thread of a process, which its later threads and children inherit.
+    def follow_process(self, pid: int, *, on_exec: bool = False) -> bool:
+        """An event on every thread of a process, which its later threads and children inherit;
+        False where there is no such process.
 
         With `on_exec`, sampling begins when the process executes another program, and `enable`
         must not be called. A thread born between our listing and its parent's event is missed.
         """
         flags = _INHERIT | (_ENABLE_ON_EXEC if on_exec else 0)
-        for tid in _threads(pid):
+        threads = threads_of(pid)
+        for tid in threads:
             # ESRCH: the thread ended just now.
             self._open(tid, pid=tid, cpu=-1, flags=flags, vanished=errno.ESRCH)
+        return bool(threads)
 
     def enable(self) -> None:
         self._enabled = True
@@ -222,8 +225,8 @@ class Events:
             fcntl.ioctl(fd, ENABLE, 0)
 
 
-def _threads(pid: int) -> list[int]:
+def threads_of(pid: int) -> list[int]:
     try:
         return [int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir()]
-    except FileNotFoundError:
-        raise UsageError(f"no process {pid}") from None
+    except (FileNotFoundError, ProcessLookupError):
+        return []

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -88,8 +89,10 @@ class Sampler:
     def _attach(self) -> None:
         if self._target is None:
             self._events.follow_cpus(cpus.online())
-        for pid in self._target or ():
-            self._events.follow_process(pid, on_exec=self._on_exec)
+        else:
+            follow = partial(self._events.follow_process, on_exec=self._on_exec)
+            if not any(list(map(follow, self._target))):  # some may have ended just now
+                raise UsageError(f"no process {', '.join(map(str, self._target))}")
         self._start = self._now()
         if not self._on_exec:
             self._events.enable()

@@ -26,6 +26,7 @@ from collector.processes.bounded import Bounded
 from collector.processes.cache import Process
 from collector.processes.procfs import ProcFs
 from profiler.model import Labels
+from profiler.selector import Matcher
 from profiler.wire import limits
 
 MAX_FACTS = 4096
@@ -53,7 +54,8 @@ META: Mapping[str, Callable[[Facts], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Labelling:
-    """How processes get their labels. `pods` is a file or URL, "" where there is no cluster."""
+    """How processes get their labels. `pods` is a file or URL, "" where there is no cluster. Whose
+    labels `matchers` do not match is left out."""
 
     host_name: str
     rules: Rules = field(default_factory=Rules)
@@ -61,6 +63,7 @@ class Labelling:
     engine_sockets: tuple[Path, ...] = SOCKETS
     pods: str = ""
     pods_access: Access = field(default_factory=Access)
+    matchers: tuple[Matcher, ...] = ()
 
 
 class Labeller:
@@ -69,6 +72,7 @@ class Labeller:
 
     def __init__(self, labelling: Labelling, proc: ProcFs) -> None:
         self._rules = labelling.rules
+        self._matchers = labelling.matchers
         self._host = host_labels(labelling.host_name)
         self._builds = Builds(proc.root)
         self._known: Bounded[Facts, tuple[Labels | None]] = Bounded(MAX_FACTS, lambda known: 1)
@@ -95,12 +99,12 @@ class Labeller:
         """Of the series of all that has no place in a drain."""
         return self._series.other
 
-    def begin_drain(self) -> None:
+    def begin_drain(self, settle_seconds: float = SETTLE_SECONDS) -> None:
         self._builds.begin_drain()
         self._series.begin_drain()
-        self.containers.settle(SETTLE_SECONDS)
+        self.containers.settle(settle_seconds)
         if self.pods:
-            self.pods.settle(SETTLE_SECONDS)
+            self.pods.settle(settle_seconds)
 
     def close(self) -> None:
         self.containers.close()
@@ -114,8 +118,8 @@ class Labeller:
         return None if labels is None else self._series.admit(labels)
 
     def excludes(self, process: Process) -> bool:
-        """Whether a rule leaves the process out."""
-        return bool(self._rules.rules) and self._wanted(process, "") is None
+        """Whether a rule or a matcher leaves the process out."""
+        return bool(self._rules.rules or self._matchers) and self._wanted(process, "") is None
 
     def _wanted(self, process: Process, thread_name: str) -> Labels | None:
         facts = self._facts(process, thread_name)
@@ -149,7 +153,11 @@ class Labeller:
 
     def _labels(self, facts: Facts) -> Labels | None:
         labels = self._rules.apply({**self._host, **_given(labels_of(facts)), **self._meta(facts)})
-        return None if labels is None else _sorted(labels)
+        if labels is None or not all(
+            matcher.matches(labels.get(matcher.name, "")) for matcher in self._matchers
+        ):
+            return None
+        return _sorted(labels)
 
     def _meta(self, facts: Facts) -> dict[str, str]:
         """What rules name of what is for them alone."""

@@ -55,9 +55,12 @@ class LiveSource:
         *,
         py_spy: bool = True,
         rest_seconds: float = REST_SECONDS,
+        last_patience_seconds: float = LAST_PATIENCE_SECONDS,
     ) -> None:
-        """`rest_seconds` pass at most until a new process is told to the kernel."""
+        """`rest_seconds` pass at most until a new process is told to the kernel; so long the last
+        drain waits for the tables of stacks that could not be walked yet."""
         self._rest_seconds = rest_seconds
+        self._last_patience_seconds = last_patience_seconds
         self.idle = 0
         self.spent_ns = 0
         self.incomplete: Counter[str] = Counter()
@@ -184,7 +187,7 @@ class LiveSource:
     def _walk(self, saved: Sequence[SavedStack]) -> Iterable[Walk]:
         if self.unwinding is None:
             return unwalked(saved)
-        patience = LAST_PATIENCE_SECONDS if self._sampler.stopped else PATIENCE_SECONDS
+        patience = self._last_patience_seconds if self._sampler.stopped else PATIENCE_SECONDS
         return self.unwinding.walk(saved, patience)
 
 

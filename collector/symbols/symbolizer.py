@@ -8,7 +8,7 @@ leaves its process out: what has no name is shown as `[unknown]`, with as much o
 known.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -127,6 +127,13 @@ class Symbolizer:
     def child_pid(self) -> int | None:
         """The process that reads files, while there is one."""
         return self._builder.child_pid
+
+    def matching(self, pids: Iterable[int], settle_seconds: float) -> list[int]:
+        """Those of some processes that no rule and no matcher leaves out; what is asked of others
+        about them may take so long."""
+        found = [self.processes.current(pid) for pid in pids]
+        self.labeller.begin_drain(settle_seconds)
+        return [process.pid for process in found if not self.labeller.excludes(process)]
 
     def forget(self) -> None:
         """Everything that can be found again; ends the child process that reads files."""

@@ -4,6 +4,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http import HTTPStatus
 from http.client import HTTPException
 from ipaddress import ip_address
 from typing import Any
@@ -34,14 +35,19 @@ class Client:
         """The JSON object at /api/v1/`path`."""
         return self._object(self.download(path, parameters))
 
-    def post(self, path: str, body: Mapping[str, str]) -> dict[str, Any]:
+    def post(self, path: str, body: Mapping[str, str | int]) -> dict[str, Any]:
         """The JSON object with which /api/v1/`path` answers one."""
         request = urllib.request.Request(
             f"{self._server}/api/v1/{path}",
             json.dumps(body).encode(),
             {"Content-Type": "application/json"},
         )
-        return self._object(self._answer(request, {}))
+        return self._object(self._answer(request, body))
+
+    def delete(self, path: str) -> dict[str, Any]:
+        """The JSON object with which /api/v1/`path` answers its removal."""
+        url = f"{self._server}/api/v1/{path}"
+        return self._object(self._answer(urllib.request.Request(url, method="DELETE"), {}))
 
     def download(self, path: str, parameters: Mapping[str, str | int]) -> bytes:
         """The bytes at /api/v1/`path`."""
@@ -101,7 +107,7 @@ class Client:
                 f"{self._server} is not a profiler server: it answered {error.code} {error.reason}"
             )
         detail = str(problem.get("detail", error.reason))
-        if error.code >= 500:
+        if error.code >= 500 or error.code == HTTPStatus.TOO_MANY_REQUESTS:
             return UnavailableError(f"{self._server}: {detail}")
         return UsageError(detail + _pointed(problem, parameters))
 

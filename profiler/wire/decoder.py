@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from profiler import session
 from profiler.errors import FormatError, UnavailableError
 from profiler.model import Kind, ProfileType
+from profiler.session import Progress
 from profiler.v1 import ingest_pb2 as pb
 from profiler.wire import checks, limits
 from profiler.wire.series import Samples, SeriesDecoder
@@ -73,6 +75,7 @@ class DecodedBatch:
     losses: Mapping[str, int]
     additions: Additions
     profiles: tuple[Samples, ...]
+    progress: Progress | None = None
 
     @property
     def unaccounted(self) -> int:
@@ -144,6 +147,7 @@ class StreamDecoder:
             losses=losses,
             additions=additions,
             profiles=profiles,
+            progress=_progress(batch.progress) if batch.HasField("progress") else None,
         )
 
     def _additions(self, batch: pb.Batch) -> Additions:
@@ -192,6 +196,16 @@ class StreamDecoder:
                 f"this stream has {held} {what} of at most {limit}, no room for {new} more: "
                 "begin a new stream"
             )
+
+
+def _progress(told: pb.Progress) -> Progress:
+    if not session.is_id(told.session):
+        raise FormatError(
+            f"progress.session: {told.session[:64]!r}, expected 16 hexadecimal digits"
+        )
+    state = session.TOLD[checks.bounded("progress.state", told.state, len(session.TOLD))]
+    reason = checks.text("progress.reason", told.reason, limits.LABEL_BYTES)
+    return Progress(told.session, state, reason, told.processes)
 
 
 def _columns(new: pb.Additions, dtypes: Mapping[str, str]) -> dict[str, NDArray[Any]]:

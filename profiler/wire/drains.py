@@ -31,6 +31,7 @@ class DrainDecoder:
             losses=decoded.losses,
             profiles=tuple(self._profile(decoded, samples) for samples in decoded.profiles),
             type=decoded.type,
+            progress=decoded.progress,
         )
 
     def _add(self, new: Additions) -> None:

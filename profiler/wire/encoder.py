@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profiler.model import ROOT, Drain, Frame, Profile
+from profiler.session import MAX_REASON, TOLD, Progress
 from profiler.v1 import ingest_pb2 as pb
 from profiler.wire.limits import LABEL_BYTES, NAME_BYTES, STRING_BYTES
 
@@ -46,6 +47,7 @@ class StreamEncoder:
             additions=self._additions(strings, frames, nodes),
             accounts=_accounts(drain),
             profiles=profiles,
+            progress=_progress(drain.progress) if drain.progress else None,
         )
 
     def _profile(self, profile: Profile) -> pb.Profile:
@@ -134,6 +136,15 @@ def _accounts(drain: Drain) -> pb.Accounts:
         duration_ns=drain.duration_ns,
         taken=drain.taken,
         losses={wire_text(cause, NAME_BYTES): n for cause, n in drain.losses.items()},
+    )
+
+
+def _progress(progress: Progress) -> pb.Progress:
+    return pb.Progress(
+        session=progress.session,
+        state=pb.SessionState.Name(TOLD.index(progress.state)),
+        reason=wire_text(progress.reason[:MAX_REASON], LABEL_BYTES),
+        processes=progress.processes,
     )
 
 

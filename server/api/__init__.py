@@ -14,13 +14,14 @@ from server.api import (
     problems,
     profiles,
     responses,
+    sessions,
     timeline,
     top,
 )
 from server.api.backend import Backend, attach
 
 _NOUNS = (
-    *(catalog, timeline, flamegraph, top, callers, history, deploys, profiles),
+    *(catalog, timeline, flamegraph, top, callers, history, deploys, profiles, sessions),
     *(openapi, health, pages),
 )
 

@@ -13,6 +13,8 @@ TOP = f"{API}/top"
 HISTORY = f"{API}/history"
 DEPLOYS = f"{API}/deploys"
 PROFILES = f"{API}/profiles"
+SESSIONS = f"{API}/sessions"
+SESSION = f"{API}/sessions/<name>"
 OPENAPI = f"{API}/openapi.json"
 
 HEALTH = "/healthz"

@@ -29,7 +29,7 @@ from server.ingest.changes import Noticed
 from server.ingest.deploys import Deploys
 from server.ingest.scopes import OpenScope, Scopes
 from server.ingest.stream import Stream
-from server.store import accounts, catalog, horizon, hot
+from server.store import accounts, catalog, horizon, hot, sessions
 from server.store.accounts import Accounts
 from server.store.catalog import SERVICE
 from server.store.codec import Entries
@@ -82,6 +82,8 @@ class Ingester:
         clock = clock or SystemClock()
         self._scopes = Scopes(tenant, clock, epoch_nodes, cached_nodes)
         self._deploys = Deploys(tenant, clock)
+        self._clock = clock or SystemClock()
+        self._scopes = Scopes(tenant, self._clock, epoch_nodes, cached_nodes)
         self._units: dict[str, str] = {}
 
     @property
@@ -145,6 +147,7 @@ class Ingester:
         hot.add(transaction, [(batches[delivery].uid, rows[delivery]) for delivery in batches])
         seen = self._deploys.notice(transaction, [delivery.batch for delivery in batches])
         noticed = dict(zip(batches, seen, strict=True))
+        self._report(transaction, batches)
         for delivery in deliveries:
             if delivery in batches:
                 sums = batches[delivery].accounts
@@ -153,6 +156,19 @@ class Ingester:
                 yield delivery, outcome
             else:
                 yield delivery, Outcome(duplicate=True)
+
+    def _report(
+        self, transaction: sa.Connection, batches: Mapping[Delivery, accounts.Batch]
+    ) -> None:
+        """Notes how sessions stand, in their order."""
+        told = [
+            (delivery.batch.progress, named)
+            for delivery, named in batches.items()
+            if delivery.batch.progress
+        ]
+        now_ns = self._clock.now_ns()
+        for progress, batch in sorted(told, key=lambda one: (one[0].session, one[1].host_name)):
+            sessions.report(transaction, self._tenant, progress, batch, now_ns)
 
     def _rows(
         self, transaction: sa.Connection, deliveries: Sequence[Delivery]

@@ -15,7 +15,8 @@ from profiler.wire.limits import MESSAGE_BYTES
 from server.config import host_and_port
 from server.ingest.service import IngestService
 
-MAX_STREAMS = 2048
+MAX_CALLS = 4096
+"""Two a collector: its stream, and the one with which it listens."""
 
 GRACE_SECONDS = 1.0
 """How long a stopping server goes on, so that the batches in its hands are answered."""
@@ -73,7 +74,7 @@ class IngestListener:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_STREAMS)
+        server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CALLS)
         server.add_generic_rpc_handlers((self._service.handler(),))
         port = _bind(server, self._address)
         await server.start()

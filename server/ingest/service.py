@@ -19,6 +19,7 @@ from profiler.errors import FormatError, ProfilerError, UnavailableError
 from profiler.v1 import ingest_pb2 as pb
 from profiler.wire import DecodedBatch, StreamFullError
 from server.ingest.ingester import Delivery, Ingester, Outcome
+from server.ingest.listeners import Listeners
 from server.ingest.stream import Stream
 from server.ingest.writer import Writer
 from server.metrics import Metrics
@@ -47,8 +48,11 @@ Context = grpc.aio.ServicerContext[bytes, pb.Ack]
 class IngestService:
     """Its coroutines run in one event loop and share their counts without a lock."""
 
-    def __init__(self, ingester: Ingester, metrics: Metrics) -> None:
+    def __init__(
+        self, ingester: Ingester, metrics: Metrics, listeners: Listeners | None = None
+    ) -> None:
         self._ingester = ingester
+        self._listeners = listening = listeners or Listeners()
         self._metrics = metrics
         self._writer = Writer[tuple[Stream, bytes], int](self._store)
         self._waiting_bytes = 0
@@ -56,13 +60,24 @@ class IngestService:
         self._reading: set[asyncio.Task[Any]] = set()
         self._stopping = asyncio.Event()
         metrics.watch("profiler_ingest_streams", "Open streams.", lambda: len(self._held_bytes))
+        metrics.watch(
+            "profiler_ingest_listeners",
+            "Collectors that can be asked for a session.",
+            lambda: listening.count,
+        )
 
     def handler(self) -> grpc.GenericRpcHandler:
         """For a server; takes messages as bytes."""
         ingest: grpc.RpcMethodHandler[bytes, pb.Ack] = grpc.stream_stream_rpc_method_handler(
             self.ingest, response_serializer=pb.Ack.SerializeToString
         )
-        return grpc.method_handlers_generic_handler(_SERVICE.full_name, {"Ingest": ingest})
+        listen: grpc.RpcMethodHandler[pb.Listener, pb.Request] = (
+            grpc.unary_unary_rpc_method_handler(
+                self.listen, pb.Listener.FromString, pb.Request.SerializeToString
+            )
+        )
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {"Ingest": ingest, "Listen": listen}
+        return grpc.method_handlers_generic_handler(_SERVICE.full_name, handlers)
 
     async def ingest(self, _: object, context: Context) -> None:
         """One stream, to its end."""
@@ -79,9 +94,22 @@ class IngestService:
         if self._stopping.is_set():
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the server stops: try again later")
 
+    async def listen(
+        self, listener: pb.Listener, context: grpc.aio.ServicerContext[pb.Listener, pb.Request]
+    ) -> pb.Request:
+        """Answers when somebody asks for a session of the host."""
+        try:
+            if not self._stopping.is_set():
+                return await self._listeners.wait(listener.host_name)
+        except asyncio.CancelledError:
+            if not self._stopping.is_set():
+                raise  # the collector has hung up
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "the server stops: try again later")
+
     def stop(self) -> None:
         """Ends every stream once the batch in its hands is answered. In the event loop."""
         self._stopping.set()
+        self._listeners.stop()
         for task in self._reading:
             task.cancel()
 

@@ -46,6 +46,8 @@ DISTRIBUTED_BY: Mapping[str, str] = {
     # Looked up by these, a few rows at once, and joined with nothing.
     "deploy": "key",
     "running": "host_name",
+    # A few rows, which are looked at together.
+    "recording": "tenant",
 }
 """By table, the column; in the order in which they are distributed."""
 

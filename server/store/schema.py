@@ -250,3 +250,28 @@ running = Table(
     Column("versions", LargeBinary, nullable=False),
     PrimaryKeyConstraint("tenant", "host_name"),
 )
+
+# What a session (profiler.session) is on one host: a row from the time that it is asked for.
+recording = Table(
+    "recording",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("host_name", Text, nullable=False),
+    Column("selector", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("frequency_hz", Integer, nullable=False),
+    Column("duration_ns", BigInteger, nullable=False),
+    Column("asked_ns", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("deadline_ns", BigInteger, nullable=False),  # of an open state
+    Column("processes", Integer, nullable=False),
+    Column("taken", BigInteger, nullable=False),
+    Column("stored", BigInteger, nullable=False),
+    Column("losses", Text, nullable=False),  # a JSON object, cause -> samples
+    Column("from_ns", BigInteger, nullable=False),  # by the node's clock; 0: nothing arrived
+    Column("to_ns", BigInteger, nullable=False),
+    PrimaryKeyConstraint("tenant", "session", "host_name"),
+    Index(None, "tenant", "state"),
+)

@@ -121,6 +121,10 @@ def post(address: str, path: str, body: object, kind: str = "application/json") 
     return _answer(urllib.request.Request(f"http://{address}{path}", data, headers))
 
 
+def delete(address: str, path: str) -> Answer:
+    return _answer(urllib.request.Request(f"http://{address}{path}", method="DELETE"))
+
+
 def _answer(request: urllib.request.Request) -> Answer:
     try:
         with urllib.request.urlopen(request, timeout=_SECONDS) as response:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import grpc
@@ -24,6 +26,8 @@ class Server:
         self.received: list[list[pb.Batch]] = []
         self.answer: Answer = lambda batch, n: None
         self.lose_acks = False
+        self.listened = 0
+        self.requests = SimpleQueue[pb.Request]()
         self.address = free_address()
         self._grpc: Any = None
 
@@ -42,9 +46,17 @@ class Server:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "the acknowledgement is lost")
             yield pb.Ack(sequence=batch.sequence)
 
+    def Listen(self, listener: pb.Listener, context: Any) -> pb.Request:
+        """The next of `requests`, to whoever waits."""
+        self.listened += 1
+        while context.is_active():
+            with suppress(Empty):
+                return self.requests.get(timeout=0.05)
+        return pb.Request()
+
     def start(self) -> None:
         self._grpc = grpc.server(
-            ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", 64 << 20)]
+            ThreadPoolExecutor(8), options=[("grpc.max_receive_message_length", 64 << 20)]
         )
         ingest_pb2_grpc.add_IngestServiceServicer_to_server(self, self._grpc)
         assert self._grpc.add_insecure_port(self.address)

@@ -38,6 +38,7 @@ REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     "history": ("/history", {**HOST_A, "function": "recurse"}),
     "deploys": ("/deploys", MINUTE),
     "deploys-none": ("/deploys", {**MINUTE, "service": "nobody"}),
+    "sessions-none": ("/sessions", {}),
     "selector-mistake": ("/flamegraph", {"query": 'cpu{host_name="a}', **MINUTE}),
     "no-such-path": ("/flame", {}),
 }

@@ -137,7 +137,7 @@ def test_the_store_on_a_cluster(citus: str) -> None:
         assert distribution.distribute(database) == []
         migrations.migrate(database, "0003")
         migrations.migrate(database)
-        assert distribution.distribute(database) == ["function_history", "minutes"]
+        assert distribution.distribute(database) == ["function_history", "minutes", "recording"]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_table_of_a_newer_migration_is_laid_beside_the_others(coordinator: Dat
             "DELETE FROM pg_dist_partition WHERE logicalrelid NOT IN (SELECT oid FROM pg_class)"
         )
     migrations.migrate(coordinator)
-    newer = ["function_history", "minutes", "deploy", "running"]
+    newer = ["function_history", "minutes", "deploy", "running", "recording"]
     assert distribution.distribute(coordinator) == newer
     assert distribution.distribute(coordinator) == []
 

@@ -1,0 +1,129 @@
+"""The events that a session can be of: here, and nowhere else, a name becomes a source.
+
+with EVENTS["cpu"](request, node) as source:
+    source.live.drain()
+"""
+
+import resource
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from collector.kernel.perf_event import threads_of
+from collector.kernel.process_events import ProcessEvents
+from collector.kernel.sampler import Sampler
+from collector.labels.host import host_labels
+from collector.labels.labeller import Labelling
+from collector.on_demand.request import Request
+from collector.processes.procfs import ProcFs
+from collector.sources.live import LiveSource
+from collector.sources.unwinding import ATTENTIVE_REST_SECONDS, PATIENCE_SECONDS
+from collector.symbols.debuginfod import Settings
+from collector.symbols.symbolizer import Symbolizer
+from profiler.errors import UsageError
+from profiler.model import CPU, ProfileType
+
+NAMING_SECONDS = 1.0
+"""In one drain, for files that were not read before: a session is to end soon after its time."""
+
+SETTLE_SECONDS = 2.0
+"""For container engines and the kubelet to say of which containers the processes are."""
+
+RING_PAGES = 32
+"""For what processes do, which is read each second."""
+
+MAX_THREADS = 4096
+"""Each takes an event of its own, unless the whole node is meant."""
+
+SPARE_FILES = 512
+"""For what the collector opens besides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """How the usual profile is taken here."""
+
+    labelling: Labelling
+    loader: str
+    event: str
+    call_graph: str
+    debuginfod: Settings | None
+    unwind_folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Samples while it is open: `processes` of them at the start, 0: the whole node."""
+
+    type: ProfileType
+    sampler: Sampler
+    live: LiveSource
+    processes: int
+
+
+@contextmanager
+def cpu(request: Request, node: Node) -> Iterator[Source]:
+    """The usual profile at another rate: of the processes that match now, and of what they start
+    as far as that matches too. The samples of what does not are lost as `excluded`.
+
+    Raises UsageError where nothing matches.
+    """
+    labelling = replace(node.labelling, matchers=request.matchers)
+    symbolizer = Symbolizer(labelling, debuginfod=node.debuginfod, patience_seconds=NAMING_SECONDS)
+    try:
+        target = _target(symbolizer, labelling)
+    except BaseException:
+        symbolizer.close()
+        raise
+    sampler = Sampler(
+        frequency_hz=request.frequency_hz,
+        loader=node.loader,
+        event=node.event,
+        call_graph=node.call_graph,
+        target=target,
+    )
+    live = LiveSource(
+        sampler,
+        ProcessEvents(RING_PAGES),
+        symbolizer,
+        labelling.host_name,
+        node.unwind_folder,
+        py_spy=False,  # that of the usual profile is at work on the same processes
+        rest_seconds=ATTENTIVE_REST_SECONDS,
+        last_patience_seconds=PATIENCE_SECONDS,
+    )
+    with live:
+        yield Source(CPU, sampler, live, len(target or ()))
+
+
+def _target(symbolizer: Symbolizer, labelling: Labelling) -> list[int] | None:
+    """The processes that match; None where all do, those too that are not there yet."""
+    of_host = host_labels(labelling.host_name)
+    if all(matcher.name in of_host for matcher in labelling.matchers):
+        if not all(matcher.matches(of_host[matcher.name]) for matcher in labelling.matchers):
+            raise UsageError("no process here matches")
+        return None
+    found = symbolizer.matching(ProcFs().pids(), SETTLE_SECONDS)
+    if not found:
+        raise UsageError("no process here matches")
+    _make_room(found)
+    return found
+
+
+def _make_room(pids: Sequence[int]) -> None:
+    """Raises UsageError where the events would take more files than this process may open."""
+    threads = sum(len(threads_of(pid)) for pid in pids)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if threads > min(MAX_THREADS, hard - SPARE_FILES):
+        raise UsageError(
+            f"{threads} threads match, too many: name fewer processes, or all of a host by "
+            "nothing but host_name"
+        )
+    if soft < threads + SPARE_FILES:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (threads + SPARE_FILES, hard))
+
+
+Open = Callable[[Request, Node], AbstractContextManager[Source]]
+
+EVENTS: Mapping[str, Open] = {"cpu": cpu}
