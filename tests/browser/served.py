@@ -19,11 +19,12 @@ COLLECTOR = bytes(range(16))
 
 
 class Served:
-    """A running server: `origin` is what stands before the paths of its URLs."""
+    """A running server: `origin` is what stands before the paths of its URLs, `collectors` where it
+    takes batches."""
 
     def __init__(self, http: str, grpc_address: str) -> None:
         self.origin = f"http://{http}"
-        self._grpc = grpc_address
+        self.collectors = grpc_address
         self._sequence = 0
 
     def ingest(self, drains: Iterable[Drain]) -> None:
@@ -32,7 +33,7 @@ class Served:
         for drain in drains:
             self._sequence += 1
             batches.append(wire.encode(drain, COLLECTOR, self._sequence))
-        with grpc.insecure_channel(self._grpc) as channel:
+        with grpc.insecure_channel(self.collectors) as channel:
             stub = ingest_pb2_grpc.IngestServiceStub(channel)  # type: ignore[no-untyped-call]
             for batch in batches:  # each explains itself, so each is a stream of its own
                 list(stub.Ingest(iter([batch]), timeout=30))

@@ -35,6 +35,30 @@ export interface TopAnswer {
 
 export const EXPORT_FORMATS = ["pprof", "folded", "speedscope"] as const;
 
+export interface SessionHost {
+  readonly host_name: string;
+  readonly state: string;
+  readonly reason: string;
+  /** 0: the whole host */
+  readonly processes: number;
+  readonly accounts: { readonly taken: number };
+}
+
+/** A closer profile that collectors were asked for. */
+export interface Session {
+  readonly session: string;
+  readonly open: boolean;
+  readonly profile: Selection;
+  readonly hosts: readonly SessionHost[];
+}
+
+export interface Wanted {
+  readonly query: string;
+  readonly event: string;
+  readonly frequency: number;
+  readonly duration: string;
+}
+
 /** The server refused; `position` is the character of a selector at which the mistake stands. */
 export class ApiError extends Error {
   constructor(
@@ -57,8 +81,10 @@ const address = (path: string, parameters: Record<string, string | number>): URL
 
 const parameters = ({ query, from, to }: Selection) => ({ query, from, to });
 
-async function get<T>(url: URL, signal: AbortSignal): Promise<T> {
-  const response = await fetch(url, { signal }).catch((error: Error) => {
+const get = <T>(url: URL, signal: AbortSignal): Promise<T> => ask(url, { signal });
+
+async function ask<T>(url: URL, request: RequestInit): Promise<T> {
+  const response = await fetch(url, request).catch((error: Error) => {
     if (error.name === "AbortError") throw error;
     throw new UnreachableError(`no answer from ${url.origin}`);
   });
@@ -132,3 +158,17 @@ export const getTop = (of: Selection, signal: AbortSignal): Promise<TopAnswer> =
 
 export const exportAddress = (of: Selection, format: (typeof EXPORT_FORMATS)[number]): string =>
   address("profiles", { ...parameters(of), format }).href;
+
+export const askForSession = (wanted: Wanted): Promise<Session> =>
+  ask(address("sessions", {}), {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(wanted),
+  });
+
+const sessionAddress = (name: string) => address(`sessions/${encodeURIComponent(name)}`, {});
+
+export const getSession = (name: string): Promise<Session> => ask(sessionAddress(name), {});
+
+export const stopSession = (name: string): Promise<Session> =>
+  ask(sessionAddress(name), { method: "DELETE" });

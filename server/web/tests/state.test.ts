@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { findPath, pathName } from "../src/lib/path";
-import { format, parse, withMatcher, withoutMatcher } from "../src/lib/selector";
+import { format, parse, usual, withMatcher, withoutMatcher } from "../src/lib/selector";
 import { lastOf, parseRange, parseTime, TimeError, toText } from "../src/lib/time";
 import { DEFAULTS, type PageState, read, write } from "../src/lib/url";
 import { node, randomTree, tree } from "./folded";
@@ -122,4 +122,10 @@ test("a fixed range becomes the latest of the same length", () => {
   assert.equal(lastOf({ from: 0, to: 7_200_000 }), "now-2h");
   assert.equal(lastOf({ from: 0, to: 90_000 }), "now-90s");
   assert.equal(toText(NOW), "2026-01-31T12:00:00Z");
+});
+
+test("a closer look is at the usual samples of what a session was of", () => {
+  const session = parse('cpu_on_demand{host_name="a",profiler_session="9f86d081884c7d65"}');
+  assert.ok(session);
+  assert.equal(format(usual(session)), 'cpu{host_name="a"}');
 });

@@ -76,3 +76,11 @@ export function withMatcher(selector: Selector, matcher: Matcher): Selector {
 export function withoutMatcher(selector: Selector, index: number): Selector {
   return { ...selector, matchers: selector.matchers.filter((_, i) => i !== index) };
 }
+
+/** What says which session a sample is of; `profiler/session.py`. */
+const SESSION = "profiler_session";
+
+/** The usual samples of the processes that `selector` speaks of, which may be those of a session. */
+export function usual({ matchers }: Selector): Selector {
+  return { type: "cpu", matchers: matchers.filter(({ name }) => name !== SESSION) };
+}

@@ -9,6 +9,7 @@ import { toText } from "../lib/time";
 import { type FrameTree, ROOT } from "../lib/tree";
 import type { PageState } from "../lib/url";
 import { Breadcrumb } from "./breadcrumb";
+import { CloserLook } from "./closer_look";
 import { useData } from "./data";
 import { FlamePanel } from "./flame_panel";
 import { Help } from "./help";
@@ -80,6 +81,7 @@ export function App() {
             onSearch={(text) => navigate({ search: text }, "replace")}
           />
           {tab !== "table" && <Look {...{ state, tree, theme, navigate }} />}
+          <CloserLook query={state.query} navigate={navigate} />
           <Export selection={data.selection} />
         </div>
         <Answer {...{ data, state, tab, theme, navigate, found: search.found }} />
