@@ -21,7 +21,7 @@ from profiler.formats import FORMATS
 WIDTH = 200
 """Columns where the output is no terminal: names are worth more than alignment there."""
 
-_STYLES = {"kernel": "magenta", "python": "green", "jit": "green", "marker": "yellow"}
+STYLES = {"kernel": "magenta", "python": "green", "jit": "green", "marker": "yellow"}
 
 
 @click.command(short_help="show the most expensive functions")
@@ -116,11 +116,11 @@ def _table(top: Mapping[str, Any]) -> Table:
             amount(row["self"], unit),
             share(row["total"], whole),
             amount(row["total"], unit),
-            _name(row["function"], _STYLES.get(row["kind"], "")),
-            _name(row["binary"]),
+            cell(row["function"], STYLES.get(row["kind"], "")),
+            cell(row["binary"]),
         )
     return table
 
 
-def _name(text: str, style: str = "") -> Text:
+def cell(text: str, style: str = "") -> Text:
     return Text(printable(text), style=style, no_wrap=True, overflow="ellipsis")
