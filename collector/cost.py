@@ -53,10 +53,10 @@ class Cost:
 
 
 class Meter:
-    """Reads the cost of this process and of what `source` has started; some 0.1 ms each time."""
+    """Reads the cost of this process and of what `sources` have started; some 0.1 ms each time."""
 
-    def __init__(self, source: Costly, proc: Path = Path("/proc")) -> None:
-        self._source = source
+    def __init__(self, *sources: Costly, proc: Path = Path("/proc")) -> None:
+        self._sources = sources
         self._proc = proc
         self._children_ns = 0
 
@@ -64,7 +64,7 @@ class Meter:
         ended = resource.getrusage(resource.RUSAGE_CHILDREN)
         children_ns = round((ended.ru_utime + ended.ru_stime) * SECOND)
         children_bytes = 0
-        for pid in self._source.children:
+        for pid in (pid for source in self._sources for pid in source.children):
             children_ns += self._cpu_ns(pid)
             children_bytes += self._resident_bytes(pid)
         # One that ends between the two is missed once, and none runs backwards.
@@ -72,7 +72,7 @@ class Meter:
         return Cost(
             collector_ns=time.process_time_ns(),
             children_ns=self._children_ns,
-            kernel_ns=self._source.spent_ns,
+            kernel_ns=sum(source.spent_ns for source in self._sources),
             collector_bytes=self._resident_bytes(os.getpid()),
             children_bytes=children_bytes,
         )

@@ -71,10 +71,17 @@ class Restrained(Protocol):
 
 class Restraint:
     """`look` is to be called after every drain. `step` is that of STEPS which is in force,
-    `forgotten` how often memory was given back; `read_cost` tells what is taken."""
+    `forgotten` how often memory was given back; `read_cost` tells what is taken. What is done
+    beside the usual profile is given up before that does with less: `give_up` ends it, and says
+    whether there was any."""
 
     def __init__(
-        self, ceilings: Ceilings, source: Restrained, read_cost: Callable[[], Cost], clock: Clock
+        self,
+        ceilings: Ceilings,
+        source: Restrained,
+        read_cost: Callable[[], Cost],
+        clock: Clock,
+        give_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self.step = 0
         self.forgotten = 0
@@ -82,6 +89,7 @@ class Restraint:
         self._ceilings = ceilings
         self._source = source
         self._clock = clock
+        self._give_up = give_up
         self._credit_ns = self._whole_ns = ceilings.cpu * CREDIT_NS
         self._stepped = False
         self._full = False
@@ -113,7 +121,7 @@ class Restraint:
         step = self.step
         if self._stepped:
             pass  # the samples of this drain were still taken as before
-        elif spent:
+        elif spent and not self._give_up():
             step = min(step + 1, len(STEPS) - 1)
         elif whole and 2 * taken_ns < allowed_ns:
             step = max(step - 1, 0)
@@ -133,7 +141,7 @@ class Restraint:
 
     def _look_at_memory(self, cost: Cost) -> None:
         ceiling, taken = self._ceilings.memory_bytes, cost.resident_bytes
-        if taken > ceiling:
+        if taken > ceiling and not self._give_up():
             self.forgotten += 1
             self._source.forget()
             if not self._full:

@@ -135,12 +135,12 @@ def run(config: Config, clock: StoppableClock) -> str:
         source = _recorded(config, clock) if config.recorded else _live(config)
         exporter = _exporter(config)
         opened.callback(exporter.close)
-        restraint = _restraint(config, source, clock)
+        sessions = _sessions(config, exporter)
+        opened.callback(sessions.close)
+        restraint = _restraint(config, source, sessions, clock)
         look = restraint.look if restraint else lambda: None
         shift_ns = random.randrange(interval_ns) if interval_ns else 0
         agent = Agent(source, exporter, clock, interval_ns, shift_ns=shift_ns, look=look)
-        sessions = _sessions(config, exporter)
-        opened.callback(sessions.close)
         if config.metrics:
             # What brings an HTTP server along weighs 5 MB.
             from collector import metrics
@@ -152,11 +152,13 @@ def run(config: Config, clock: StoppableClock) -> str:
     return _summary(agent, exporter)
 
 
-def _restraint(config: Config, source: SampleSource, clock: StoppableClock) -> Restraint | None:
+def _restraint(
+    config: Config, source: SampleSource, sessions: Sessions, clock: StoppableClock
+) -> Restraint | None:
     """None for a recording, which costs what its reader wants it to."""
     if not isinstance(source, LiveSource):
         return None
-    return Restraint(config.ceilings, source, Meter(source).read, clock)
+    return Restraint(config.ceilings, source, Meter(source, sessions).read, clock, sessions.give_up)
 
 
 def _summary(agent: Agent, exporter: Exporter) -> str:

@@ -40,9 +40,22 @@ class Session:
         self._exporter = exporter
         self._clock = clock
         self._type = ProfileType(session.profile_type(request.event), CPU.unit)
+        self._source: Source | None = None
         self._processes = 0
         self._stopping = threading.Event()
         self._stop_reason = ""
+
+    @property
+    def children(self) -> list[int]:
+        """The processes that read files for it now."""
+        source = self._source
+        return source.live.children if source else []
+
+    @property
+    def spent_ns(self) -> int:
+        """The time that its program took in the kernel."""
+        source = self._source
+        return source.live.spent_ns if source else 0
 
     def stop(self, reason: str) -> None:
         self._stop_reason = reason
@@ -56,7 +69,7 @@ class Session:
         try:
             with opened(self._request, self._node) as source:
                 self._type = ProfileType(self._type.name, source.type.unit)
-                self._processes = source.processes
+                self._source, self._processes = source, source.processes
                 self._sample(source)
         except ProfilerError as error:
             self._fail(str(error))

@@ -17,6 +17,8 @@ from profiler.v1 import ingest_pb2 as pb
 CLOSE_SECONDS = 5.0
 """For the last batch of sessions that end with the collector."""
 
+GIVEN_UP = "the collector has taken what it may of its node (--max-cpu, --max-memory)"
+
 REMEMBERED = 64
 """Sessions that are not begun a second time, should a server ask again."""
 
@@ -34,6 +36,7 @@ class Sessions:
     ) -> None:
         self.outcomes: Counter[str] = Counter()
         self.taken = 0
+        self._spent_ns = 0
         self._limits = limits
         self._node = node
         self._exporter = exporter
@@ -65,9 +68,32 @@ class Sessions:
         for thread in threads:
             thread.join(CLOSE_SECONDS)
 
+    def give_up(self) -> bool:
+        """Ends what runs, for the collector has taken what it may of its node; whether there was
+        any."""
+        with self._lock:
+            for running, _ in self._running.values():
+                running.stop(
+                    "the collector has taken what it may of its node (--max-cpu, --max-memory)"
+                )
+            return bool(self._running)
+
     @property
     def running(self) -> int:
         return len(self._running)
+
+    @property
+    def children(self) -> list[int]:
+        """The processes that read files for them now."""
+        with self._lock:
+            return [pid for running, _ in self._running.values() for pid in running.children]
+
+    @property
+    def spent_ns(self) -> int:
+        """The time of their programs in the kernel, those that have ended too."""
+        with self._lock:
+            now_ns = sum(running.spent_ns for running, _ in self._running.values())
+            return self._spent_ns + now_ns
 
     def _stop(self, name: str) -> None:
         if name in self._running:
@@ -123,5 +149,6 @@ class Sessions:
             with self._lock:
                 del self._running[request.session]
                 self.taken += session.taken
+                self._spent_ns += session.spent_ns
                 self.outcomes[session.state or "refused"] += 1
         logger.info("session %s: %s, %d samples", request.session, session.state, session.taken)

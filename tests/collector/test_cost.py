@@ -56,7 +56,7 @@ def test_the_name_of_a_child_may_hold_anything(tmp_path: Path) -> None:
     fields = " ".join(str(number) for number in range(4, 53))
     (tmp_path / "5" / "stat").write_text(f"5 (a) R 9 9 (b) S {fields}\n")
     (tmp_path / "5" / "statm").write_text("100 3 1 1 0 1 0\n")
-    cost = Meter(Source(5), tmp_path).read()
+    cost = Meter(Source(5), proc=tmp_path).read()
     assert cost.children_bytes == 3 * os.sysconf("SC_PAGE_SIZE")
     assert cost.children_ns >= (14 + 15) * 10_000_000
 

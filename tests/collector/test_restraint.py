@@ -115,3 +115,15 @@ def test_without_ceilings_nothing_is_held_back() -> None:
     node = Node(base=5.0, resident=1 << 40, cpu=0, memory=0)
     node.run(3600)
     assert not node.asked
+
+
+def test_what_is_beside_the_usual_profile_is_given_up_first() -> None:
+    node = Node(sampling=0.5)
+    others = ["a session"]
+    give_up = lambda: bool(others) and others.pop() != ""  # noqa: E731
+    node.restraint = Restraint(Ceilings(0.2, 0), node, node.read, node.clock, give_up)
+    while others:
+        node.run(INTERVAL)
+    assert node.restraint.step == 0
+    node.run(INTERVAL)
+    assert node.restraint.step == 1

@@ -211,6 +211,8 @@ def waiting(request: Request, node: Node) -> Iterator[Source]:
 
 class _Idle:
     stopped = False
+    children = (7,)
+    spent_ns = 5
 
     def stop(self) -> None:
         self.stopped = True
@@ -271,6 +273,23 @@ def test_there_are_no_more_at_once_than_the_node_allows(
     refused = [drain for drain in drains if drain.progress and drain.progress.session != NAME]
     reason = "1 sessions run here, as many as this node allows at once"
     assert [outcome(drain) for drain in refused] == [(State.REFUSED, reason)]
+
+
+@pytest.mark.usefixtures("events")
+def test_what_sessions_cost_is_told_and_they_are_the_first_to_be_given_up(
+    begin: Callable[..., Sessions], delivered: Delivered
+) -> None:
+    sessions = begin()
+    assert not sessions.give_up()
+    sessions.ask(request(event="idle", duration_ns=60 * SECOND))
+    assert outcome(delivered.next()) == (State.RUNNING, "")
+    assert (sessions.children, sessions.spent_ns) == ([7], 5)
+    assert sessions.give_up()
+    state, reason = outcome(delivered.until_end()[-1])
+    assert state is State.CUT
+    assert "has taken what it may of its node" in reason
+    sessions.close()
+    assert (sessions.children, sessions.spent_ns) == ([], 5)
 
 
 @pytest.mark.usefixtures("events")
