@@ -135,7 +135,7 @@ def run(config: Config, clock: StoppableClock) -> str:
         source = _recorded(config, clock) if config.recorded else _live(config)
         exporter = _exporter(config)
         opened.callback(exporter.close)
-        sessions = _sessions(config, exporter)
+        sessions = _sessions(config, source, exporter)
         opened.callback(sessions.close)
         restraint = _restraint(config, source, sessions, clock)
         look = restraint.look if restraint else lambda: None
@@ -188,9 +188,10 @@ def _live(config: Config) -> LiveSource:
     )
 
 
-def _sessions(config: Config, exporter: Exporter) -> Sessions:
+def _sessions(config: Config, source: SampleSource, exporter: Exporter) -> Sessions:
     """Asked for by way of the server, if there is one."""
     node = Node(
+        source.events if isinstance(source, LiveSource) else None,
         config.labelling,
         config.loader,
         config.event,

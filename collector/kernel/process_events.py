@@ -50,6 +50,7 @@ class ProcessEvents:
         self._rings: dict[int, PerfRing] = {}  # by descriptor
         self._followed = perf_event.Followed()
         self._kept: list[Event] = []
+        self._others: list[Overheard] = []
         self._lock = threading.Lock()
         self._open = ExitStack()
 
@@ -146,16 +147,59 @@ class ProcessEvents:
                             self._poll.unregister(fd)
                 self._look()
 
+    def overheard(self) -> "Overheard":
+        """The same events for another reader, from its entry to its exit."""
+        return Overheard(self)
+
     def _look(self) -> None:
         for ring in self._rings.values():
             for record in ring.read():
                 event = parse(*record)
-                if isinstance(event, Missed):
-                    self.missed += event.events
-                elif event is not None and len(self._kept) < MAX_KEPT:
-                    self._kept.append(event)
-                elif event is not None:
-                    self.missed += 1
+                for reader in (self, *self._others):
+                    reader._keep(event)
+
+    def _keep(self, event: Event | Missed | None) -> None:
+        if isinstance(event, Missed):
+            self.missed += event.events
+        elif event is not None and len(self._kept) < MAX_KEPT:
+            self._kept.append(event)
+        elif event is not None:
+            self.missed += 1
+
+
+class Overheard(ProcessEvents):
+    """The events of `source` while that watches, read beside it.
+
+    Rings of its own would not do: they are locked memory, of which a process without privileges has
+    as much as one set takes (kernel.perf_event_mlock_kb).
+    """
+
+    def __init__(self, source: ProcessEvents) -> None:
+        super().__init__()
+        self._source = source
+        self._lock = source._lock
+
+    def __enter__(self) -> Self:
+        with self._lock:
+            self._source._look()
+            self._source._others.append(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            self._source._others.remove(self)
+
+    def follow_cpus(self, online: Sequence[int]) -> None:
+        """The source does."""
+
+    def _look(self) -> None:
+        self.missed += self._source.paused
+        self._source._look()
 
 
 def _open(cpu: int) -> int:

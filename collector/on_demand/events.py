@@ -30,9 +30,6 @@ NAMING_SECONDS = 1.0
 SETTLE_SECONDS = 2.0
 """For container engines and the kubelet to say of which containers the processes are."""
 
-RING_PAGES = 32
-"""For what processes do, which is read each second."""
-
 MAX_THREADS = 4096
 """Each takes an event of its own, unless the whole node is meant."""
 
@@ -42,8 +39,10 @@ SPARE_FILES = 512
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """How the usual profile is taken here."""
+    """How the usual profile is taken here; `events` are those that it follows processes by, None
+    where it is none of this machine."""
 
+    events: ProcessEvents | None
     labelling: Labelling
     loader: str
     event: str
@@ -85,7 +84,7 @@ def cpu(request: Request, node: Node) -> Iterator[Source]:
     )
     live = LiveSource(
         sampler,
-        ProcessEvents(RING_PAGES),
+        node.events.overheard() if node.events else ProcessEvents(),
         symbolizer,
         labelling.host_name,
         node.unwind_folder,

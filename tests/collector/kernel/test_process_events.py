@@ -123,3 +123,27 @@ def alone_on(cpu: int, folder: Path) -> None:
 
 def executed_alone(events: ProcessEvents) -> bool:
     return any(isinstance(event, Executed) and event.comm == b"alone" for event in events.read())
+
+
+def test_another_reader_has_the_events_since_its_entry_for_itself() -> None:
+    def run() -> int:
+        with subprocess.Popen(["/bin/true"]) as process:
+            return process.pid
+
+    with ProcessEvents() as events:
+        before = run()
+        with events.overheard() as overheard:
+            pid = run()
+            mine, theirs = overheard.read(), events.read()
+        after = run()
+        rest = events.read()
+    assert of_process(mine, pid) == of_process(theirs, pid) != []
+    assert (of_process(mine, before), of_process(overheard.read(), after)) == ([], [])
+    assert of_process(theirs, before) and of_process(rest, after)
+
+
+def test_another_reader_misses_what_is_not_told() -> None:
+    with ProcessEvents() as events, events.overheard() as overheard:
+        events.paused = True
+        overheard.read()
+        assert overheard.missed == 1
