@@ -10,7 +10,7 @@ FREQUENCY_HZ = 999
 DURATION_NS = 120 * SECOND
 
 AT_ONCE = 2
-"""Each has its own program and its own tables of unwinding: about 50 MB."""
+"""Each has its own program, tables of unwinding and names: of a whole host, about 100 MB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,11 +37,12 @@ told otherwise."""
 
 CONNECT_NS = 5 * SECOND
 """For a server with a stream of the host to find the row: ten times its pause."""
-ANSWER_NS = 20 * SECOND
-"""For the collector to begin. Loading the program takes 0.1 s; batches that wait in its spool come
-first."""
-SILENCE_NS = 20 * SECOND
-"""Between two batches of a session: a collector sends one a second."""
+ANSWER_NS = 30 * SECOND
+"""For the collector to begin, which takes 0.3 s, and 2 on a node with five busy programs a CPU;
+batches that wait in its spool come first."""
+SILENCE_NS = 30 * SECOND
+"""Between two batches of a session: a collector sends one a second, unless it gets no CPU to name
+what it took."""
 
 _SESSION_LOCK = 0x70726F66_0007
 """Of PostgreSQL's advisory locks: held while the open sessions are counted."""
