@@ -44,7 +44,7 @@ SILENCE_NS = 30 * SECOND
 """Between two batches of a session: a collector sends one a second, unless it gets no CPU to name
 what it took."""
 
-_SESSION_LOCK = 0x70726F66_0007
+_SESSION_LOCK = 0x70726F66_0006
 """Of PostgreSQL's advisory locks: held while the open sessions are counted."""
 
 
