@@ -26,11 +26,11 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def started(program: Path) -> Iterator[None]:
+def started(program: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """The program runs until the block ends."""
-    with subprocess.Popen([program]) as process:
+    with subprocess.Popen([program, *arguments]) as process:
         try:
-            yield
+            yield process
         finally:
             process.kill()
 
