@@ -145,8 +145,8 @@ class Node:
     def get(self, path: str, **parameters: str) -> Any:
         """The answer of the server's API, of all that was ever sampled here."""
         now = time.time()
-        within = {"from": f"{now - 10_800:.0f}", "to": f"{now + 7200:.0f}"}
-        return self.ask(lambda: get(self._http, path, query="cpu", **(within | parameters)))
+        usual = {"query": "cpu", "from": f"{now - 10_800:.0f}", "to": f"{now + 7200:.0f}"}
+        return self.ask(lambda: get(self._http, path, **(usual | parameters)))
 
     def wait_until_stored(self) -> None:
         """All that has been taken up to now, but for what is lost and counted."""
