@@ -70,7 +70,7 @@ struct raw_sample {
 	__u64 user_stack;   /* the hash that later samples are counted by; 0: none */
 	__u64 time_ns;	    /* CLOCK_MONOTONIC; 0: not told */
 	__s32 kernel_stack; /* id in the set's stacks, or NO_STACK */
-	__u32 exec_id;	    /* grows with each program that the process executes */
+	__u32 exec_id;	    /* of the process and the program that it executes */
 	__u32 cause;	    /* enum unwind_cause; 0: walked by the kernel */
 	__s32 user_size;    /* bytes used of `words`; negative: there is no such stack */
 	__s32 kernel_size;  /* likewise from kernel_at on, if the stack has no id */

@@ -23,6 +23,7 @@ struct task_struct___unwind {
 	struct task_struct___unwind *real_parent;
 	void *mm;
 	__u64 self_exec_id;
+	__u64 start_time;
 	unsigned int in_execve : 1;
 } __attribute__((preserve_access_index));
 
@@ -309,12 +310,17 @@ static __always_inline void start_walk(struct unwind *u, struct unwind_process *
 	}
 }
 
-/* Which program the current process executes, counted over it and its ancestors. */
+/*
+ * Which program the current process executes. The kernel counts executions over a process and its
+ * ancestors, so two processes that have a number one after the other may have equal counts; the
+ * nanosecond of their birth is another.
+ */
 static __always_inline __u32 unwind_exec_id(void)
 {
 	struct task_struct___unwind *task = (void *)bpf_get_current_task();
 
-	return BPF_CORE_READ(task, group_leader, self_exec_id);
+	task = BPF_CORE_READ(task, group_leader);
+	return BPF_CORE_READ(task, self_exec_id) + BPF_CORE_READ(task, start_time);
 }
 
 /*
