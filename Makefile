@@ -9,7 +9,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CLANG  ?= clang
 # The walk by call frame information knows x86-64 alone.
-BPF_PROGRAMS := profile $(if $(filter x86_64,$(shell uname -m)),profile_dwarf)
+BPF_PROGRAMS := profile off_cpu targets \
+  $(if $(filter x86_64,$(shell uname -m)),profile_dwarf off_cpu_dwarf)
 ARGS   ?=
 
 UP_PACKAGES   := python3-venv clang libbpf-dev libbpf1 linux-libc-dev python3-bpfcc

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // The sampling program for bcc, which compiles it on the node. The loader defines STACKS, COUNTS,
-// DEPTH and RING_BYTES (0: the kernel has no ring buffers).
+// DEPTH, RING_BYTES (0: the kernel has no ring buffers) and PERIOD.
 #define BPF_LICENSE Dual BSD/GPL
 #include "profile.h"
 
@@ -10,10 +10,13 @@ struct stack {
 
 BPF_TABLE("stacktrace", __u32, struct stack, stacks_0, STACKS);
 BPF_TABLE("stacktrace", __u32, struct stack, stacks_1, STACKS);
-BPF_TABLE("hash", struct count_key, __u64, counts_0, COUNTS);
-BPF_TABLE("hash", struct count_key, __u64, counts_1, COUNTS);
+BPF_TABLE("hash", struct count_key, struct count, counts_0, COUNTS);
+BPF_TABLE("hash", struct count_key, struct count, counts_1, COUNTS);
 BPF_TABLE("percpu_array", __u32, struct counters, counters, SETS);
-BPF_TABLE("array", __u32, __u32, active, 1);
+BPF_TABLE("array", __u32, __u32, active, 2);
+BPF_TABLE("percpu_array", __u32, __u64, hits, 1);
+
+static const struct settings settings = {.use_ring = RING_BYTES > 0, .period = PERIOD};
 
 static __always_inline __u32 active_set(void)
 {
@@ -34,18 +37,18 @@ static __always_inline int stack_id(void *ctx, __u32 set, __u64 flags)
 	return stacks_0.get_stackid(ctx, flags);
 }
 
-static __always_inline __u64 *find_count(__u32 set, struct count_key *key)
+static __always_inline struct count *find_count(__u32 set, struct count_key *key)
 {
 	if (set)
 		return counts_1.lookup(key);
 	return counts_0.lookup(key);
 }
 
-static __always_inline long insert_count(__u32 set, struct count_key *key, __u64 count)
+static __always_inline long insert_count(__u32 set, struct count_key *key, struct count *count)
 {
 	if (set)
-		return counts_1.insert(key, &count);
-	return counts_0.insert(key, &count);
+		return counts_1.insert(key, count);
+	return counts_0.insert(key, count);
 }
 
 #if RING_BYTES
@@ -80,6 +83,24 @@ static __always_inline void submit_raw(struct raw_sample *raw)
 {
 }
 #endif
+
+static __always_inline __u64 *hits_of_cpu(void)
+{
+	__u32 zero = 0;
+
+	return hits.lookup(&zero);
+}
+
+/* Never called: the loader leaves such programs to libbpf. */
+static __always_inline int is_target(__u32 tgid)
+{
+	return 1;
+}
+
+static __always_inline __u64 events_since(void *ctx)
+{
+	return 0;
+}
 
 #include "sample.h"
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// The sampling program for libbpf that walks user stacks by frame pointers, as the kernel does.
-#include "profile_maps.h"
+// The sampling program for libbpf that walks user stacks by frame pointers, as the kernel does. The
+// loader makes it one of tracepoints or of probes, where it shall be called by them.
+#include "stack_maps.h"
+#include "targets.h"
+#include "perf_context.h"
 #include "sample.h"
 
 SEC("perf_event")

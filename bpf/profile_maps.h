@@ -10,24 +10,14 @@
 #include <bpf/bpf_helpers.h>
 #include "profile.h"
 
-/*
- * Set to 0 by the loader on kernels without ring buffers (before 5.8): the verifier then removes
- * the code that would use one.
- */
-const volatile __u32 use_ring = 1;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 16384);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, MAX_DEPTH * sizeof(__u64));
-} stacks_0 SEC(".maps"), stacks_1 SEC(".maps");
+/* The loader's word is a constant to the verifier, which removes the code that it rules out. */
+const volatile struct settings settings = {.use_ring = 1, .period = 1};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);
 	__type(key, struct count_key);
-	__type(value, __u64);
+	__type(value, struct count);
 } counts_0 SEC(".maps"), counts_1 SEC(".maps");
 
 struct {
@@ -39,7 +29,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2);
 	__type(key, __u32);
 	__type(value, __u32);
 } active SEC(".maps");
@@ -49,11 +39,17 @@ struct {
 	__uint(max_entries, 1 << 20);
 } ring SEC(".maps");
 
+/* Grows with each drain; its lowest bit is the set. */
+static __always_inline __u32 active_drain(void)
+{
+	__u32 zero = 0, *drain = bpf_map_lookup_elem(&active, &zero);
+
+	return drain ? *drain : 0;
+}
+
 static __always_inline __u32 active_set(void)
 {
-	__u32 zero = 0, *set = bpf_map_lookup_elem(&active, &zero);
-
-	return set ? *set & 1 : 0;
+	return active_drain() & 1;
 }
 
 static __always_inline struct counters *counters_of(__u32 set)
@@ -61,30 +57,23 @@ static __always_inline struct counters *counters_of(__u32 set)
 	return bpf_map_lookup_elem(&counters, &set);
 }
 
-static __always_inline int stack_id(void *ctx, __u32 set, __u64 flags)
-{
-	if (set)
-		return bpf_get_stackid(ctx, &stacks_1, flags);
-	return bpf_get_stackid(ctx, &stacks_0, flags);
-}
-
-static __always_inline __u64 *find_count(__u32 set, struct count_key *key)
+static __always_inline struct count *find_count(__u32 set, struct count_key *key)
 {
 	if (set)
 		return bpf_map_lookup_elem(&counts_1, key);
 	return bpf_map_lookup_elem(&counts_0, key);
 }
 
-static __always_inline long insert_count(__u32 set, struct count_key *key, __u64 count)
+static __always_inline long insert_count(__u32 set, struct count_key *key, struct count *count)
 {
 	if (set)
-		return bpf_map_update_elem(&counts_1, key, &count, BPF_NOEXIST);
-	return bpf_map_update_elem(&counts_0, key, &count, BPF_NOEXIST);
+		return bpf_map_update_elem(&counts_1, key, count, BPF_NOEXIST);
+	return bpf_map_update_elem(&counts_0, key, count, BPF_NOEXIST);
 }
 
 static __always_inline int has_ring(void)
 {
-	return use_ring;
+	return settings.use_ring;
 }
 
 static __always_inline struct raw_sample *reserve_raw(void)

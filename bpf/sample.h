@@ -8,42 +8,41 @@
  *   __u32 active_set(void);
  *   struct counters *counters_of(__u32 set);
  *   int stack_id(void *ctx, __u32 set, __u64 flags);
- *   __u64 *find_count(__u32 set, struct count_key *key);
- *   long insert_count(__u32 set, struct count_key *key, __u64 count);   unless the key is there
+ *   struct count *find_count(__u32 set, struct count_key *key);
+ *   long insert_count(__u32 set, struct count_key *key, struct count *count);   unless it is there
  *   int has_ring(void);
  *   struct raw_sample *reserve_raw(void);                     RAW_WALKED_SIZE bytes
  *   void submit_raw(struct raw_sample *raw);
+ *   __u64 *hits_of_cpu(void);
+ *   int is_target(__u32 tgid);
+ *   __u64 events_since(void *ctx);                            the last sample
+ *   settings                                                  struct settings
  */
 #ifndef SAMPLE_H
 #define SAMPLE_H
 
-#define STACK_SIZE (MAX_DEPTH * sizeof(__u64))
-#define ERROR_FAULT (-14) /* -EFAULT of a stack helper: there is no stack of this kind */
+#include "count.h"
 
-static __always_inline int stack_is_lost(int id)
+/* Whether a hit of the event is a sample: of what is wanted, and a period after the last one. */
+static __always_inline int is_sample(__u32 tgid)
 {
-	return id < 0 && id != ERROR_FAULT;
+	__u64 *hits;
+
+	if (settings.targeted && !is_target(tgid))
+		return 0;
+	if (settings.period <= 1)
+		return 1;
+	hits = hits_of_cpu();
+	return hits && ++*hits % settings.period == 0;
 }
 
-/* Adds 1 to the count of a key; 0 where there is no room for it. */
-static __always_inline int add_to_count(__u32 set, struct count_key *key)
+static __always_inline __u64 sample_value(void *ctx)
 {
-	__u64 *count = find_count(set, key);
-
-	if (!count) {
-		if (insert_count(set, key, 1) == 0)
-			return 1;
-		/* No room, or a thread of the same name on another CPU was first. */
-		count = find_count(set, key);
-		if (!count)
-			return 0;
-	}
-	__sync_fetch_and_add(count, 1);
-	return 1;
+	return settings.weighs ? events_since(ctx) : 0;
 }
 
 /* Sends the sample itself, so that it is kept. `cause` counts it where there is no ring. */
-static __always_inline void send_raw(void *ctx, __u32 set, struct count_key *key,
+static __always_inline void send_raw(void *ctx, __u32 set, struct count_key *key, __u64 value,
 				     struct counters *counters, enum counter cause)
 {
 	struct raw_sample *raw;
@@ -62,6 +61,7 @@ static __always_inline void send_raw(void *ctx, __u32 set, struct count_key *key
 	__builtin_memcpy(raw->comm, key->comm, COMM_LEN);
 	raw->user_stack = 0;
 	raw->time_ns = 0;
+	raw->value = value;
 	raw->exec_id = 0;
 	raw->kernel_stack = NO_STACK;
 	raw->cause = 0;
@@ -83,10 +83,11 @@ static __always_inline void take_sample(void *ctx)
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	__u32 set = active_set();
 	struct counters *counters = counters_of(set);
+	__u64 value = sample_value(ctx);
 	struct count_key key = {};
 	int user, kernel;
 
-	if (!counters)
+	if (!counters || !is_sample(pid_tgid >> 32))
 		return;
 	if ((__u32)pid_tgid == 0) {
 		counters->of[IDLE]++;
@@ -101,9 +102,9 @@ static __always_inline void take_sample(void *ctx)
 	key.user_stack = user < 0 ? NO_STACK : (__s64)user;
 	key.kernel_stack = kernel < 0 ? NO_STACK : kernel;
 	if (stack_is_lost(user) || stack_is_lost(kernel))
-		send_raw(ctx, set, &key, counters, STACK_COLLISION);
-	else if (!add_to_count(set, &key))
-		send_raw(ctx, set, &key, counters, COUNTS_FULL);
+		send_raw(ctx, set, &key, value, counters, STACK_COLLISION);
+	else if (!add_to_count(set, &key, value))
+		send_raw(ctx, set, &key, value, counters, COUNTS_FULL);
 	counters->of[SPENT_NS] += bpf_ktime_get_ns() - begun_ns;
 }
 

@@ -8,12 +8,19 @@
  *   unwind_by_frame_pointer(thread, other)  likewise, without a row; perhaps on another stack
  *   unwind_thread_base()                    what pthread_self() returns in the current thread
  *   unwind_sp(thread)
+ *
+ * Who includes it may define CONTEXT_HAS_REGISTERS as what tells whether `ctx` begins with registers,
+ * as that of a perf event does.
  */
 #ifndef UNWIND_WALK_X86_64_H
 #define UNWIND_WALK_X86_64_H
 
 #include <linux/bpf_perf_event.h>
 #include "unwind.h"
+
+#ifndef CONTEXT_HAS_REGISTERS
+#define CONTEXT_HAS_REGISTERS 1
+#endif
 
 enum {
 	USER_CODE = 0x33,		 /* __USER_CS: 64-bit code */
@@ -111,7 +118,7 @@ static __always_inline enum unwind_cause unwind_user_registers(void *ctx, __u64 
 {
 	const volatile struct bpf_perf_event_data *data = ctx;
 
-	if ((data->regs.cs & 3) != 3)
+	if (!CONTEXT_HAS_REGISTERS || (data->regs.cs & 3) != 3)
 		return entry_registers(registers);
 	copy_registers(registers, &data->regs);
 	return user_code(data->regs.cs, data->regs.rip);

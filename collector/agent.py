@@ -105,15 +105,17 @@ class Agent:
 
     def _drain(self) -> None:
         start_ns = self._clock.monotonic_ns()
-        drain = self._source.drain()
-        self._exporter.export(drain)
+        taken = series = 0
+        for drain in self._source.drain():
+            self._exporter.export(drain)
+            taken += drain.taken
+            series += len(drain.profiles)
+            self.losses.update(drain.losses)
         took_ns = self._clock.monotonic_ns() - start_ns
         self.drains += 1
         self.drain_ns += took_ns
-        self.taken += drain.taken
-        self.losses.update(drain.losses)
-        series, took_ms = len(drain.profiles), took_ns / 1e6
-        logger.debug("drain: %d samples, %d series, %.1f ms", drain.taken, series, took_ms)
+        self.taken += taken
+        logger.debug("drain: %d samples, %d series, %.1f ms", taken, series, took_ns / 1e6)
 
 
 def _next_due(start_ns: int, now_ns: int, interval_ns: int, shift_ns: int) -> int:

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from collector.events import Event, parse_all
 from collector.labels.kubelet import Access
 from collector.labels.labeller import Labelling
 from collector.labels.rules import Rule, Rules
@@ -25,9 +26,9 @@ class Config:
 
     server: str
     frequency: int
+    event: tuple[str, ...]
     interval_ns: int
     loader: str
-    event: str
     call_graph: str
     py_spy: bool
     debuginfod: Settings | None
@@ -54,6 +55,11 @@ class Config:
     @property
     def ceilings(self) -> Ceilings:
         return Ceilings(self.max_cpu / 100, self.max_memory)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """Raises UsageError."""
+        return parse_all(self.event, frequency_hz=self.frequency)
 
     @property
     def labelling(self) -> Labelling:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from collector.agent import StoppableClock
 from collector.config import cache_folder
 from collector.delivery import Exporter
+from collector.events import Event
 from collector.kernel.command import Command
 from collector.kernel.process_events import ProcessEvents
-from collector.kernel.sampler import Sampler
+from collector.kernel.sampling import Sampling, sample
 from collector.labels.labeller import Labelling
 from collector.processes.procfs import ProcFs
 from collector.sources.live import LiveSource
@@ -34,9 +35,8 @@ class Recording:
 
     exporter: Exporter
     clock: StoppableClock
-    frequency_hz: int
+    events: Sequence[Event]
     loader: str
-    event: str
     call_graph: str
     py_spy: bool
     debuginfod: Settings | None
@@ -50,8 +50,8 @@ class Recording:
         """Runs a command; the exit code that a shell would give. One that outlives the duration
         runs on to its end, one that is left when the clock is stopped is ended."""
         with Command(arguments) as command:
-            sampler = self._sampler(command.pid, on_exec=True)
-            self._record(sampler, _child_ended(command.pid), command.resume)
+            sampling = self._sampling(command.pid, on_exec=True)
+            self._record(sampling, _child_ended(command.pid), command.resume)
             if not self.clock.stopped:
                 command.wait()
         code = command.wait()
@@ -60,24 +60,23 @@ class Recording:
     def process(self, pid: int) -> int:
         """Records a process that runs; exit code 0. Raises UsageError where there is none."""
         ended = _process_ended(pid)
-        self._record(self._sampler(pid, on_exec=False), ended, lambda: None)
+        self._record(self._sampling(pid, on_exec=False), ended, lambda: None)
         return 0
 
-    def _sampler(self, pid: int, *, on_exec: bool) -> Sampler:
-        return Sampler(
-            frequency_hz=self.frequency_hz,
+    def _sampling(self, pid: int, *, on_exec: bool) -> Sampling:
+        return sample(
+            self.events,
             loader=self.loader,
-            event=self.event,
             call_graph=self.call_graph,
             target=[pid],
             on_exec=on_exec,
         )
 
     def _record(
-        self, sampler: Sampler, ended: Callable[[], bool], begin: Callable[[], None]
+        self, sampling: Sampling, ended: Callable[[], bool], begin: Callable[[], None]
     ) -> None:
         live = LiveSource(
-            sampler,
+            sampling,
             ProcessEvents(),
             Symbolizer(Labelling(self.host_name), debuginfod=self.debuginfod),
             self.host_name,
@@ -94,15 +93,16 @@ class Recording:
                     due_ns += DRAIN_NS
                     self._keep(source)
                 self.clock.sleep(LOOK_SECONDS)
-            sampler.stop()
+            sampling.stop()
             self._keep(source)
 
     def _keep(self, source: LiveSource) -> None:
-        drain = source.drain()
-        self.exporter.export(drain)
-        self.taken += drain.taken
-        self.losses.update(drain.losses)
-        self.sampled_ns += drain.duration_ns
+        drains = source.drain()
+        for drain in drains:
+            self.exporter.export(drain)
+            self.taken += drain.taken
+            self.losses.update(drain.losses)
+        self.sampled_ns += drains[0].duration_ns
 
 
 def _child_ended(pid: int) -> Callable[[], bool]:

@@ -72,6 +72,9 @@ class ProfileType:
 
 
 CPU = ProfileType("cpu", "nanoseconds")
+OFF_CPU = ProfileType("off_cpu", "nanoseconds")
+WALL = ProfileType("wall", "nanoseconds")
+"""The time of threads: on a CPU, waiting for one or for something else, and both."""
 
 ROOT = 0
 """The number of the root node, which stands for no frame."""

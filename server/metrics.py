@@ -9,7 +9,8 @@ from server.store.size import Holdings
 
 CAUSES = frozenset(
     (
-        *("ring_full", "stack_collision", "counts_full", "symbols_failed", "excluded"),
+        *("ring_full", "stack_collision", "counts_full", "sleeping_full", "symbols_failed"),
+        "excluded",
         *("spool_full", "spool_damaged", "refused", "unaccounted"),
     )
 )

@@ -20,7 +20,7 @@ from collector.delivery.grpc import GrpcExporter, plain_channel
 from collector.delivery.spool import Spool
 from collector.kernel import check as node
 from collector.kernel.process_events import ProcessEvents
-from collector.kernel.sampler import Sampler
+from collector.kernel.sampling import sample
 from collector.on_demand.events import Node
 from collector.on_demand.sessions import Sessions
 from collector.restraint import Restraint
@@ -29,6 +29,7 @@ from collector.sources.live import LiveSource
 from collector.sources.recorded import DEMO, RecordedSource
 from collector.symbols.symbolizer import Symbolizer
 from profiler.errors import UsageError
+from profiler.model import CPU
 
 logger = logging.getLogger(__name__)
 
@@ -110,6 +111,7 @@ def collect(check: bool, verbose: bool, **given: Any) -> None:
       profiler collect --check
       profiler collect --server profiler.example:8441
       profiler collect -F 19 --metrics 127.0.0.1:9440
+      profiler collect --event cpu,off-cpu/min=1ms/ --event page-faults
       profiler collect --to samples.pb
       profiler collect --recorded samples.pb
       profiler collect --rule 'action = "drop", source_labels = ["__uid"], regex = "1000"'
@@ -172,14 +174,9 @@ def _summary(agent: Agent, exporter: Exporter) -> str:
 
 
 def _live(config: Config) -> LiveSource:
-    sampler = Sampler(
-        frequency_hz=config.frequency,
-        loader=config.loader,
-        event=config.event,
-        call_graph=config.call_graph,
-    )
+    sampling = sample(config.events, loader=config.loader, call_graph=config.call_graph)
     return LiveSource(
-        sampler,
+        sampling,
         ProcessEvents(),
         Symbolizer(config.labelling, debuginfod=config.debuginfod),
         config.host_name,
@@ -194,7 +191,7 @@ def _sessions(config: Config, source: SampleSource, exporter: Exporter) -> Sessi
         source.events if isinstance(source, LiveSource) else None,
         config.labelling,
         config.loader,
-        config.event,
+        _clock(config),
         config.call_graph,
         config.debuginfod,
         cache_folder("unwind"),
@@ -203,6 +200,11 @@ def _sessions(config: Config, source: SampleSource, exporter: Exporter) -> Sessi
     if isinstance(exporter, GrpcExporter):
         exporter.listen(config.host_name, sessions.ask)
     return sessions
+
+
+def _clock(config: Config) -> str:
+    """What the usual profile of CPU time is sampled by, if there is one."""
+    return next((event.name for event in config.events if event.type == CPU), CPU.name)
 
 
 def _recorded(config: Config, clock: StoppableClock) -> RecordedSource:

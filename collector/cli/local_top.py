@@ -8,6 +8,7 @@ from typing import Any
 from collector.config import cache_folder
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
+from collector.kernel.sampling import Sampling
 from collector.labels.labeller import Labelling
 from collector.processes.procfs import ProcFs
 from collector.sources.live import LiveSource
@@ -34,7 +35,7 @@ def local(
         call_graph="auto",
     )
     source = LiveSource(
-        sampler,
+        Sampling([sampler]),
         ProcessEvents(),
         Symbolizer(Labelling("this machine")),
         "this machine",
@@ -46,7 +47,7 @@ def local(
     kept: deque[Drain] = deque()
 
     def look(sort: str) -> Mapping[str, Any]:
-        kept.append(source.drain())
+        kept.extend(source.drain())
         while len(kept) > 1 and sum(drain.duration_ns for drain in kept) > window_ns:
             kept.popleft()
         if pid is not None and ProcFs().stat(pid) is None and not kept[-1].taken:

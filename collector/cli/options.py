@@ -12,7 +12,6 @@ import click
 
 from collector.config import cache_folder, default_max_cpu, parse_size
 from collector.kernel.loader import CALL_GRAPHS, LOADERS
-from collector.kernel.perf_event import EVENTS
 from collector.labels.containers import SOCKETS
 from collector.labels.kubelet import SERVICE_ACCOUNT
 from collector.labels.rules import Rule, parse_rule
@@ -74,19 +73,14 @@ debuginfod = click.option(
     " told the build-ids.",
 )
 event = click.option(
+    "-e",
     "--event",
-    type=click.Choice(("auto", *EVENTS)),
-    default="auto",
+    metavar="EVENTS",
+    multiple=True,
+    default=("cpu",),
     show_default=True,
-    help="What the kernel counts between samples.",
-)
-event_or_session = click.option(
-    "--event",
-    metavar="EVENT",
-    default="cpu",
-    show_default=True,
-    help="cpu, or by what the kernel is to count it: cycles, cpu-clock. With --on, the collectors"
-    " say which they offer.",
+    help="What to sample, as perf spells it: cpu, off-cpu/min=1ms/, wall, page-faults, cs,"
+    " cycles:u/freq=199/, sched:sched_switch, uprobe:/FILE:SYMBOL; several with commas, or again.",
 )
 host_name = click.option(
     "--host-name",

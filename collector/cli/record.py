@@ -2,8 +2,9 @@
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -17,19 +18,19 @@ from collector.delivery.file import FileExporter
 from collector.delivery.grpc import GrpcExporter, plain_channel
 from collector.delivery.profile import ProfileExporter
 from collector.delivery.spool import Spool
+from collector.events import parse_all
 from collector.recorder import Recording
 from collector.symbols.debuginfod import Settings
 from profiler.cli import options
 from profiler.cli.client import DEFAULT_SERVER
 from profiler.errors import UnavailableError, UsageError
-from profiler.formats import FORMATS
+from profiler.formats import FORMATS, folded, pprof
 from profiler.model import Profile
 from profiler.timerange import LATEST, SECOND, parse_duration
 
 BINARY = ("pprof",)
 SESSION_HZ = 999
 """Of collectors that are asked to look closer: what they allow, unless they are told otherwise."""
-CPU_EVENT = "cpu"
 RECORDING = "recording"
 """Drains as the wire carries them, a second each, for `profiler collect --recorded`."""
 
@@ -58,13 +59,19 @@ RECORDING = "recording"
 )
 @click.option("-o", "--output", metavar="FILE", help="Where to write; - is the standard output.")
 @click.option(
+    "--value",
+    type=click.Choice(("samples", "value")),
+    help="What folded counts: samples, or the unit of the type.  [default: value where samples"
+    " differ in it, as those of off-cpu do, else samples]",
+)
+@click.option(
     "--server",
     metavar="HOST:PORT|URL",
     help="Send the samples there (gRPC) instead; with --on, the server to ask."
     f"  [default with --on: {DEFAULT_SERVER}]",
 )
 @flags.loader
-@flags.event_or_session
+@flags.event
 @flags.call_graph
 @flags.py_spy
 @flags.debuginfod
@@ -78,9 +85,10 @@ def record(
     on: str | None,
     format: str | None,
     output: str | None,
+    value: str | None,
     server: str | None,
     loader: str,
-    event: str,
+    event: tuple[str, ...],
     call_graph: str,
     py_spy: bool,
     debuginfod: Settings | None,
@@ -100,6 +108,7 @@ def record(
     Examples:
       profiler record -o build.folded -- make -j4
       profiler record -F 199 -o job.speedscope.json -- python job.py
+      profiler record --event cpu,off-cpu,page-faults -o job.pb.gz -- ./job
       profiler record -p 1234 --duration 30s -o service.pb.gz
       profiler record --server 127.0.0.1:8441 -- ./benchmark
       profiler record --on 'host_name="a",service_name="checkout"' --duration 10s -o a.pb.gz
@@ -109,20 +118,19 @@ def record(
     if on is not None:
         given = click.get_current_context().get_parameter_source("frequency")
         hz = SESSION_HZ if given is ParameterSource.DEFAULT else frequency
-        asked = on_demand.Session(server or DEFAULT_SERVER, on, event, hz, duration_ns)
+        asked = on_demand.Session(server or DEFAULT_SERVER, on, _one(event), hz, duration_ns)
         sys.exit(0 if on_demand.record(asked, output, format) else 1)
-    if event == CPU_EVENT:
-        event = "auto"
     if (output is None) == (server is None):
         raise UsageError("give either -o FILE or --server HOST:PORT")
+    events = parse_all(event, frequency_hz=frequency, each=True)
     flags.log(verbose)
-    with _server(server) if server else _file(output or "-", format) as exporter:
+    file = output or options.STDOUT
+    with _server(server) if server else _file(file, format, value, len(events)) as exporter:
         recording = Recording(
             exporter,
             SignalClock(),
-            frequency,
+            events,
             loader,
-            event,
             call_graph,
             py_spy,
             debuginfod,
@@ -134,24 +142,53 @@ def record(
     sys.exit(code)
 
 
+def _one(events: tuple[str, ...]) -> str:
+    """The event of a session, whose collectors say which they offer."""
+    if len(events) > 1:
+        raise UsageError("give one --event with --on")
+    return events[0]
+
+
 @contextmanager
-def _file(output: str, format: str | None) -> Iterator[Exporter]:
-    exporter = _exporter(output, format)
+def _file(output: str, format: str | None, value: str | None, types: int) -> Iterator[Exporter]:
+    exporter = _exporter(output, format, value, types)
     yield exporter
     exporter.close()
 
 
-def _exporter(output: str, format: str | None) -> Exporter:
+def _exporter(output: str, format: str | None, value: str | None, types: int) -> Exporter:
     name = format or options.format_by_suffix(output) or "folded"
     if name == RECORDING or (format is None and output.endswith(".pb")):
         return FileExporter(output)
-    if output != options.STDOUT:
+    if output == options.STDOUT and types > 1 and name not in BINARY:
+        raise UsageError(f"several events are several files of {name}: give -o FILE, or pprof")
+    if output != options.STDOUT and (types == 1 or name in BINARY):
         _check_writable(Path(output))
+    return ProfileExporter(partial(_write, name, value, output))
 
-    def write(profile: Profile) -> None:
-        options.write(FORMATS[name].dumps(profile), output, binary=name in BINARY)
 
-    return ProfileExporter(write)
+def _write(name: str, value: str | None, output: str, profiles: Sequence[Profile]) -> None:
+    """All types in one file, if it can hold them; else in one each: out.folded is out.cpu.folded
+    and out.off_cpu.folded."""
+    if name == "pprof":
+        options.write(pprof.dumps_all(profiles), output, binary=True)
+        return
+    for profile in profiles:
+        place = output if len(profiles) == 1 else _beside(output, profile.type.name)
+        options.write(_dumped(name, value, profile), place)
+
+
+def _dumped(name: str, value: str | None, profile: Profile) -> bytes:
+    if name != "folded":
+        return FORMATS[name].dumps(profile)
+    column = value or ("samples" if profile.period else "value")
+    return folded.dumps(profile, "value" if column == "value" else "samples")
+
+
+def _beside(output: str, type_: str) -> str:
+    suffix = next((f.suffix for f in FORMATS.values() if output.endswith(f.suffix)), "")
+    suffix = suffix or Path(output).suffix
+    return f"{output.removesuffix(suffix)}.{type_}{suffix}"
 
 
 def _check_writable(path: Path) -> None:

@@ -13,10 +13,13 @@ COUNTS = ("counts_0", "counts_1")
 COUNTERS = "counters"
 ACTIVE = "active"
 RING = "ring"
+SLEEPING = "sleeping"
+SPANNING = ("spanning_0", "spanning_1")
+TARGETS = "targets"
 
 
 class Counter(IntEnum):
-    """The places in `struct counters`: samples, but for the last, which is a time."""
+    """The places in `struct counters`: samples, but for those that end in NS, which are times."""
 
     TAKEN = 0
     IDLE = 1
@@ -25,9 +28,17 @@ class Counter(IntEnum):
     STACK_COLLISION = 4
     COUNTS_FULL = 5
     SPENT_NS = 6
+    SLEEPING_FULL = 7
+    TAKEN_NS = 8
+    COUNTS_FULL_NS = 9
 
 
-LOSSES = (Counter.RING_FULL, Counter.STACK_COLLISION, Counter.COUNTS_FULL)
+LOSSES = (
+    Counter.RING_FULL,
+    Counter.STACK_COLLISION,
+    Counter.COUNTS_FULL,
+    Counter.SLEEPING_FULL,
+)
 """The counters that are causes of loss; the cause's name is theirs in small letters."""
 
 
@@ -46,6 +57,78 @@ class CountKey(ctypes.Structure):
     comm: bytes
 
 
+class Count(ctypes.Structure):
+    """`struct count`: the samples of a key, and what they add up to."""
+
+    _fields_ = (("samples", ctypes.c_uint64), ("value", ctypes.c_uint64))
+    samples: int
+    value: int
+
+
+class NoStack(IntEnum):
+    """What `count_key.kernel_stack` has for sleeps without a stack."""
+
+    BELOW_MINIMUM = -2
+    NOT_SAMPLED = -3
+    NO_ROOM = -4
+
+
+class Sleep(ctypes.Structure):
+    """`struct sleep`: of one thread."""
+
+    _fields_ = (
+        ("key", CountKey),
+        ("drain", ctypes.c_uint32),
+        ("padding", ctypes.c_uint32),
+        ("since_ns", ctypes.c_uint64),
+    )
+    key: CountKey
+    drain: int
+    since_ns: int
+
+
+class SpanningKey(ctypes.Structure):
+    """`struct spanning_key`: a sleep that ended in another drain than it began in."""
+
+    _fields_ = (
+        ("key", CountKey),
+        ("since_ns", ctypes.c_uint64),
+        ("tid", ctypes.c_uint32),
+        ("padding", ctypes.c_uint32),
+    )
+    key: CountKey
+    since_ns: int
+    tid: int
+
+
+class Context(IntEnum):
+    """What a program is called with."""
+
+    REGISTERS = 0
+    RECORD = 1
+
+
+class Weighs(IntEnum):
+    """What a sample's value is: `enum weighs`."""
+
+    SAME = 0
+    COUNT = 1
+    PERIOD = 2
+
+
+class Settings(ctypes.Structure):
+    """`struct settings`: what the loader says to a program."""
+
+    _fields_ = (
+        ("use_ring", ctypes.c_uint32),
+        ("context", ctypes.c_uint32),
+        ("weighs", ctypes.c_uint32),
+        ("targeted", ctypes.c_uint32),
+        ("period", ctypes.c_uint64),
+        ("minimum_ns", ctypes.c_uint64),
+    )
+
+
 class Counters(ctypes.Structure):
     """`struct counters`: since the program was loaded, of one set on one CPU."""
 
@@ -61,6 +144,7 @@ class RawSample(ctypes.Structure):
         ("comm", ctypes.c_char * COMM_LEN),
         ("user_stack", ctypes.c_uint64),
         ("time_ns", ctypes.c_uint64),
+        ("value", ctypes.c_uint64),
         ("kernel_stack", ctypes.c_int32),
         ("exec_id", ctypes.c_uint32),
         ("cause", ctypes.c_uint32),
@@ -68,13 +152,14 @@ class RawSample(ctypes.Structure):
         ("kernel_size", ctypes.c_int32),
         ("kernel_at", ctypes.c_uint32),
         ("saved_size", ctypes.c_uint32),
-        ("padding", ctypes.c_uint32),
+        ("drain", ctypes.c_uint32),
     )
     set: int
     tgid: int
     comm: bytes
     user_stack: int
     time_ns: int
+    value: int
     kernel_stack: int
     exec_id: int
     cause: int

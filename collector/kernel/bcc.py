@@ -13,7 +13,7 @@ import sys
 
 from collector import privileges
 from collector.kernel import bcc_child, files
-from collector.kernel.program import Loaded, Sizes, refused
+from collector.kernel.program import Kind, Loaded, Program, Sizes, refused
 from profiler.errors import ProfilerError, UnavailableError
 
 NAME = "bcc"
@@ -27,11 +27,16 @@ _TIMEOUT_S = 60
 _REFUSALS = ("Operation not permitted", "super-user")  # "Permission denied" is the verifier's
 
 
-def load(sizes: Sizes) -> Loaded:
-    """Compiles and loads the program with maps of these sizes."""
+def load(sizes: Sizes, program: Program | None = None) -> Loaded:
+    """Compiles and loads the program with maps of these sizes. Raises UnavailableError for what it
+    is not compiled for: the collector's stand-ins for headers know neither the kernel's structures
+    nor what a perf event's program is called with."""
+    program = program or Program()
+    if program.kind is Kind.OFF_CPU or program.targeted or program.weighs:
+        raise UnavailableError(f"loader {NAME} cannot load this event: choose libbpf")
     for python in PYTHONS:
         if os.access(python, os.X_OK):
-            loaded = _load_with(python, sizes)
+            loaded = _load_with(python, sizes, program)
             if loaded:
                 return loaded
     raise UnavailableError(
@@ -39,11 +44,11 @@ def load(sizes: Sizes) -> Loaded:
     )
 
 
-def _load_with(python: str, sizes: Sizes) -> Loaded | None:
+def _load_with(python: str, sizes: Sizes, program: Program) -> Loaded | None:
     """None where this Python has no bcc."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with ours, theirs:
-        done = _run(python, _request(sizes, theirs.fileno()), theirs.fileno())
+        done = _run(python, _request(sizes, program, theirs.fileno()), theirs.fileno())
         if done.returncode == bcc_child.NO_BCC:
             return None
         if done.returncode != 0:
@@ -54,17 +59,24 @@ def _load_with(python: str, sizes: Sizes) -> Loaded | None:
     return Loaded(NAME, fds[0], dict(zip(sizes.map_names, fds[1:], strict=True)), sizes)
 
 
-def _request(sizes: Sizes, socket_fd: int) -> str:
+def _request(sizes: Sizes, program: Program, socket_fd: int) -> str:
     source = files.find(SOURCE)
     constants = {
         "STACKS": sizes.stacks,
         "COUNTS": sizes.counts,
         "DEPTH": sizes.depth,
         "RING_BYTES": sizes.ring_bytes,
+        "PERIOD": program.period,
     }
     flags = [f"-I{source.parent}", *(f"-D{name}={value}" for name, value in constants.items())]
     return json.dumps(
-        {"socket": socket_fd, "source": str(source), "flags": flags, "maps": sizes.map_names}
+        {
+            "socket": socket_fd,
+            "source": str(source),
+            "flags": flags,
+            "maps": sizes.map_names,
+            "type": program.kind.value,
+        }
     )
 
 

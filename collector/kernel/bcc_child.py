@@ -1,7 +1,7 @@
 """Compiles and loads the sampling program with bcc, sends its descriptors home, and ends.
 
 Run by whatever Python can import bcc, so it uses nothing newer than Python 3.5 and nothing of the
-collector's. Its one argument is JSON: `socket` (a descriptor), `source`, `flags`, `maps`.
+collector's. Its one argument is JSON: `socket` (a descriptor), `source`, `flags`, `maps`, `type`.
 """
 
 import array
@@ -19,7 +19,7 @@ def main():  # type: () -> int
     except ImportError:
         return NO_BCC
     module = BPF(src_file=request["source"].encode(), cflags=request["flags"])
-    program = module.load_func("sample", BPF.PERF_EVENT)
+    program = module.load_func("sample", request["type"])
     fds = [program.fd] + [module[name].map_fd for name in request["maps"]]
     home = socket.socket(fileno=request["socket"])
     home.sendmsg([b"."], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))])

@@ -10,15 +10,15 @@ forbid. `inspect` looks, `render` prints:
 """
 
 import platform
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from collector import privileges
-from collector.kernel import perf_event, ring
-from collector.kernel.loader import LOADERS, fit, load
-from collector.kernel.perf_event import CPU_CLOCK, CYCLES, Event
-from collector.kernel.program import DWARF, Loaded, Sizes
+from collector.kernel import hook, perf_event, ring
+from collector.kernel.loader import LOADERS, Load, fit, load
+from collector.kernel.perf_event import CPU_CLOCK, CYCLES, Counter
+from collector.kernel.program import DWARF, Kind, Program, Sizes
 from collector.privileges import Capability
 from collector.pyspy.spying import find_program
 from profiler.errors import ProfilerError
@@ -30,6 +30,7 @@ _FIRST_PIDS = "pid:[4026531836]"  # PROC_PID_INIT_INO of linux/proc_ns.h
 # Small maps: this is a try, and memory is not what it is for.
 _PROBE = Sizes(stacks=16, counts=16, ring_bytes=1 << 16)
 _PROBE_HZ = 99
+OFF_CPU = Program(Kind.OFF_CPU)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,9 @@ def _findings() -> Iterator[Finding]:
     yield _ring_buffer()
     yield _jit()
     yield _call_graph()
+    yield _off_cpu()
+    yield tracepoints(hook.tracefs())
+    yield _uprobes()
     yield _py_spy()
     yield from _loaders()
 
@@ -131,7 +135,7 @@ def kernel_symbols(path: Path) -> Finding:
     return Finding("kernel symbols", value, works=shown, mend=mend)
 
 
-def _event(event: Event, *, needed: bool, otherwise: str) -> Finding:
+def _event(event: Counter, *, needed: bool, otherwise: str) -> Finding:
     try:
         works = perf_event.available(event, _PROBE_HZ)
     except ProfilerError as error:
@@ -153,9 +157,30 @@ def _jit() -> Finding:
 
 
 def _call_graph() -> Finding:
-    failure = _failure(lambda sizes: load(sizes=sizes, call_graph=DWARF))
+    failure = _failure(lambda sizes, program: load("auto", sizes, DWARF, program))
     value = failure or "whole stacks of programs without frame pointers"
     return Finding("call graph dwarf", value, works=not failure, mend="--call-graph fp serves")
+
+
+def _off_cpu() -> Finding:
+    failure = _failure(lambda sizes, program: load("libbpf", sizes, program=OFF_CPU))
+    return Finding("off-cpu", failure or "off-CPU time by stack", works=not failure)
+
+
+def tracepoints(folder: Path | None) -> Finding:
+    """Whether their numbers can be read below `folder`, where tracefs is mounted."""
+    mend = "mount -t tracefs nodev /sys/kernel/tracing"
+    if folder is None:
+        return Finding("tracepoints", "tracefs is not mounted", works=False, mend=mend)
+    works = (folder / "events").is_dir()
+    value = f"those of {folder}/events" if works else f"{folder} is not readable"
+    return Finding("tracepoints", value, works=works, mend="run as root")
+
+
+def _uprobes() -> Finding:
+    works = hook.UPROBE.exists()
+    value = "in programs and libraries" if works else "none in this kernel"
+    return Finding("uprobes", value, works=works, mend="a kernel with CONFIG_UPROBE_EVENTS")
 
 
 def _py_spy() -> Finding:
@@ -172,9 +197,9 @@ def _loaders() -> Iterator[Finding]:
         yield Finding(f"loader {name}", failure or "loads", works=not failure, needed=needed)
 
 
-def _failure(load: Callable[[Sizes], Loaded]) -> str:
+def _failure(load: Load) -> str:
     try:
-        load(fit(_PROBE)).close()
+        load(fit(_PROBE), Program()).close()
     except ProfilerError as error:
         return str(error)
     return ""

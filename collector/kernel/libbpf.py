@@ -9,7 +9,8 @@ import ctypes
 import errno
 import os
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from collector.kernel import files
@@ -18,7 +19,9 @@ from collector.kernel.program import (
     FRAME_POINTERS,
     UNWIND_LATER,
     UNWIND_MAPS,
+    Kind,
     Loaded,
+    Program,
     Sizes,
     duplicates,
     refused,
@@ -29,6 +32,10 @@ NAME = "libbpf"
 OBJECTS = {
     FRAME_POINTERS: "build/profile.bpf.o",
     DWARF: "build/profile_dwarf.bpf.o",
+}
+OFF_CPU_OBJECTS = {
+    FRAME_POINTERS: "build/off_cpu.bpf.o",
+    DWARF: "build/off_cpu_dwarf.bpf.o",
 }
 _SONAMES = ("libbpf.so.1", "libbpf.so.0")
 
@@ -49,6 +56,8 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "bpf_map__set_value_size": (_INT, _POINTER, _U32),
     "bpf_map__set_autocreate": (_INT, _POINTER, ctypes.c_bool),
     "bpf_map__set_initial_value": (_INT, _POINTER, _TEXT, ctypes.c_size_t),
+    "bpf_map__reuse_fd": (_INT, _POINTER, _INT),
+    "bpf_program__set_type": (None, _POINTER, _INT),
     "libbpf_set_print": (None, _PRINT),
 }
 
@@ -60,17 +69,26 @@ _vsnprintf = ctypes.CDLL(None)["vsnprintf"]
 _vsnprintf.argtypes = [_TEXT, ctypes.c_size_t, _TEXT, _POINTER]
 
 
-def load(sizes: Sizes, call_graph: str = FRAME_POINTERS) -> Loaded:
+def load(sizes: Sizes, call_graph: str = FRAME_POINTERS, program: Program | None = None) -> Loaded:
     """Loads the program that walks stacks this way, with maps of these sizes."""
+    program = program or Program()
+    off_cpu = program.kind is Kind.OFF_CPU
+    path = files.find((OFF_CPU_OBJECTS if off_cpu else OBJECTS)[call_graph])
+    with opened(path) as (library, bpf_object):
+        _prepare(library, bpf_object, sizes, program)
+        library.call("bpf_object__load", bpf_object)
+        return _loaded(library, bpf_object, sizes, call_graph, program)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[tuple["Library", int]]:
+    """The object file, parsed but not loaded. What fails within is told as libbpf tells it."""
     library = Library()
-    path = files.find(OBJECTS[call_graph])
     _unlimit_locked_memory()
     with library.warnings() as warnings:
         try:
             with library.opened(os.fsencode(path)) as bpf_object:
-                _resize(library, bpf_object, sizes)
-                library.call("bpf_object__load", bpf_object)
-                return _descriptors(library, bpf_object, sizes, call_graph)
+                yield library, bpf_object
         except OSError as error:
             if error.errno == errno.EPERM:  # EACCES is the verifier's
                 raise refused("to load BPF programs") from error
@@ -145,7 +163,9 @@ def _unlimit_locked_memory() -> None:
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY,) * 2)
 
 
-def _resize(library: Library, bpf_object: int, sizes: Sizes) -> None:
+def _prepare(library: Library, bpf_object: int, sizes: Sizes, program: Program) -> None:
+    """Sets what is to be settled before the object is loaded."""
+
     def find(name: str) -> int:
         return library.call("bpf_object__find_map_by_name", bpf_object, name.encode())
 
@@ -158,25 +178,46 @@ def _resize(library: Library, bpf_object: int, sizes: Sizes) -> None:
         library.call("bpf_map__set_max_entries", find("ring"), sizes.ring_bytes)
     else:
         library.call("bpf_map__set_autocreate", find("ring"), False)
-        use_ring = bytes(4)  # the only constant of the program
-        library.call("bpf_map__set_initial_value", find(".rodata"), use_ring, len(use_ring))
+    settings = bytes(program.settings(sizes))  # the only constant of the program
+    library.call("bpf_map__set_initial_value", find(".rodata"), settings, len(settings))
+    for name, fd in program.shared.items():
+        library.call("bpf_map__reuse_fd", find(name), fd)
+    if program.kind is not Kind.OFF_CPU:
+        _set_kind(library, bpf_object, program.kind)
 
 
-def _descriptors(library: Library, bpf_object: int, sizes: Sizes, call_graph: str) -> Loaded:
+def _set_kind(library: Library, bpf_object: int, kind: Kind) -> None:
+    """Those that the object calls programs of perf events can be of probes and tracepoints too."""
+    for name in ("sample", "unwind_next"):
+        with contextlib.suppress(FileNotFoundError):  # one that is not in this object
+            found = library.call("bpf_object__find_program_by_name", bpf_object, name.encode())
+            library.call("bpf_program__set_type", found, kind.value)
+
+
+def descriptors(
+    library: Library, bpf_object: int, programs: Sequence[str], maps: Sequence[str]
+) -> dict[str, int]:
+    """Descriptors of our own, by name, of an object that is loaded."""
+
     def find(kind: str, name: str) -> int:
         found = library.call(f"bpf_object__find_{kind}_by_name", bpf_object, name.encode())
         return library.call(f"bpf_{kind}__fd", found)
 
-    dwarf = call_graph == DWARF
-    programs = ("sample", UNWIND_LATER) if dwarf else ("sample",)
-    maps = (*sizes.map_names, *UNWIND_MAPS) if dwarf else sizes.map_names
     found = [*(find("program", name) for name in programs), *(find("map", name) for name in maps)]
-    fds = dict(zip((*programs, *maps), duplicates(found), strict=True))
-    return Loaded(
-        NAME,
-        fds.pop("sample"),
-        {name: fds.pop(name) for name in sizes.map_names},
-        sizes,
-        call_graph,
-        fds,
+    return dict(zip((*programs, *maps), duplicates(found), strict=True))
+
+
+def _loaded(
+    library: Library, bpf_object: int, sizes: Sizes, call_graph: str, program: Program
+) -> Loaded:
+    dwarf = call_graph == DWARF
+    entry = "off_cpu" if program.kind is Kind.OFF_CPU else "sample"
+    own = (*sizes.map_names, *program.map_names)
+    fds = descriptors(
+        library,
+        bpf_object,
+        (entry, UNWIND_LATER) if dwarf else (entry,),
+        (*own, *UNWIND_MAPS) if dwarf else own,
     )
+    program_fd, maps = fds.pop(entry), {name: fds.pop(name) for name in own}
+    return Loaded(NAME, program_fd, maps, sizes, call_graph, fds)

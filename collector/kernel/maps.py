@@ -24,7 +24,9 @@ LOOKUP = 1
 UPDATE = 2
 DELETE = 3
 NEXT_KEY = 4
+RAW_TRACEPOINT_OPEN = 17
 LOOKUP_AND_DELETE = 21
+LOOKUP_BATCH = 24
 LOOKUP_AND_DELETE_BATCH = 25
 
 ARRAY = 2
@@ -130,7 +132,7 @@ class Map:
         """Every (key, value), each deleted as it is read. Nobody else may write meanwhile."""
         if self._takes_batches:
             try:
-                yield from self._take_batches()
+                yield from self._batches(LOOKUP_AND_DELETE_BATCH)
                 return
             except OSError as error:
                 if error.errno not in _UNKNOWN:
@@ -141,7 +143,22 @@ class Map:
             if value is not None:
                 yield key, value
 
-    def _take_batches(self) -> Iterator[tuple[bytes, bytes]]:
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Every (key, value), which may change meanwhile."""
+        if self._takes_batches:
+            try:
+                yield from self._batches(LOOKUP_BATCH)
+                return
+            except OSError as error:
+                if error.errno not in _UNKNOWN:
+                    raise
+                self._takes_batches = False
+        for key in self._keys():
+            value = self.lookup(key)
+            if value is not None:
+                yield key, value
+
+    def _batches(self, command: int) -> Iterator[tuple[bytes, bytes]]:
         capacity = self.shape.max_entries
         keys = ctypes.create_string_buffer(capacity * self.shape.key_size)
         values = ctypes.create_string_buffer(capacity * self.shape.value_size)
@@ -156,7 +173,7 @@ class Map:
         while more:
             batch.count = capacity
             try:
-                self._bpf(LOOKUP_AND_DELETE_BATCH, batch)
+                self._bpf(command, batch)
             except FileNotFoundError:  # -ENOENT: this batch is the last
                 more = False
             yield from zip(

@@ -14,11 +14,12 @@ from typing import Self
 
 from collector.kernel import cpus, syscalls
 from collector.kernel.program import refused
-from profiler.errors import ProfilerError, UsageError
+from profiler.errors import ProfilerError, UnavailableError, UsageError
 
 # linux/perf_event.h: bits of perf_event_attr, and requests of ioctl(2).
 _DISABLED, _INHERIT, _FREQUENCY, _ENABLE_ON_EXEC = 1 << 0, 1 << 1, 1 << 10, 1 << 12
-ENABLE, DISABLE, _SET_BPF = 0x2400, 0x2401, 0x40042408
+EXCLUDE_USER, EXCLUDE_KERNEL = 1 << 4, 1 << 5
+ENABLE, DISABLE, SET_BPF = 0x2400, 0x2401, 0x40042408
 
 _NO_SUCH_EVENT = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP, errno.EINVAL)
 _MAX_RATE = Path("/proc/sys/kernel/perf_event_max_sample_rate")
@@ -35,7 +36,7 @@ class Attributes(ctypes.Structure):
         ("type", ctypes.c_uint32),
         ("size", ctypes.c_uint32),
         ("config", ctypes.c_uint64),
-        ("sample_frequency", ctypes.c_uint64),
+        ("sample_frequency", ctypes.c_uint64),  # or its period
         ("sample_type", ctypes.c_uint64),
         ("read_format", ctypes.c_uint64),
         ("flags", ctypes.c_uint64),
@@ -51,34 +52,31 @@ class Attributes(ctypes.Structure):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """What the kernel counts until the next sample."""
+class Counter:
+    """What the kernel counts until the next sample, which comes after `period` of it; 0: after so
+    many that there are as many a second as a frequency says."""
 
     name: str
     type: int
     config: int
+    flags: int = 0
+    period: int = 0
 
 
-CYCLES = Event("cycles", type=0, config=0)
+CYCLES = Counter("cycles", type=0, config=0)
 """The CPU's own counter. Its interrupts also reach code that has interrupts disabled. The kernel
 steers its period towards the frequency, so the time of one sample is an estimate."""
 
-CPU_CLOCK = Event("cpu-clock", type=1, config=0)
+CPU_CLOCK = Counter("cpu-clock", type=1, config=0)
 """A timer of each CPU with the exact period 10^9 // frequency ns; every machine has it."""
 
-EVENTS = {event.name: event for event in (CYCLES, CPU_CLOCK)}
 
-
-def choose(name: str, frequency_hz: int) -> Event:
-    """The event of this name; `auto` is `cycles` where this machine has it, else `cpu-clock`."""
-    if name in EVENTS:
-        return EVENTS[name]
-    if name != "auto":
-        raise UsageError(f"no event {name!r}: expected auto, {' or '.join(EVENTS)}")
+def clock(frequency_hz: int) -> Counter:
+    """`cycles` where this machine has it, else `cpu-clock`."""
     return CYCLES if available(CYCLES, frequency_hz) else CPU_CLOCK
 
 
-def available(event: Event, frequency_hz: int) -> bool:
+def available(event: Counter, frequency_hz: int) -> bool:
     """Whether the machine has this event. Raises PrivilegeError where the kernel refuses all, and
     UsageError for a frequency that it does not admit."""
     try:
@@ -91,7 +89,7 @@ def available(event: Event, frequency_hz: int) -> bool:
     return True
 
 
-def explained(error: OSError, event: Event, frequency_hz: int) -> ProfilerError:
+def explained(error: OSError, event: Counter, frequency_hz: int) -> ProfilerError:
     """What a failed perf_event_open means."""
     if error.errno in (errno.EPERM, errno.EACCES):
         return refused("perf events")
@@ -103,18 +101,23 @@ def explained(error: OSError, event: Event, frequency_hz: int) -> ProfilerError:
             f"frequency {frequency_hz} Hz is above kernel.perf_event_max_sample_rate = {limit}: "
             "choose a lower one, or raise the sysctl"
         )
+    if error.errno in _NO_SUCH_EVENT:
+        return UnavailableError(
+            f"event {event.name}: this machine does not count it ({error.strerror}); virtual"
+            " machines mostly have no hardware counters: cpu-clock and page-faults are always there"
+        )
     return ProfilerError(f"no {event.name} event at {frequency_hz} Hz: {error.strerror}")
 
 
-def open_event(event: Event, frequency_hz: int, pid: int, cpu: int, flags: int = 0) -> int:
+def open_event(event: Counter, frequency_hz: int, pid: int, cpu: int, flags: int = 0) -> int:
     """A disabled event's descriptor; pid -1 is every process, cpu -1 every CPU."""
     attributes = Attributes(
         type=event.type,
         size=ctypes.sizeof(Attributes),
         config=event.config,
-        sample_frequency=frequency_hz,
+        sample_frequency=event.period or frequency_hz,
         read_format=TIME_ENABLED,
-        flags=_DISABLED | _FREQUENCY | flags,
+        flags=_DISABLED | (0 if event.period else _FREQUENCY) | event.flags | flags,
     )
     return syscalls.perf_event_open(attributes, pid, cpu)
 
@@ -147,7 +150,7 @@ class Followed:
 class Events:
     """Events that run one program, from entry to exit. Keyed by CPU, or by thread."""
 
-    def __init__(self, program_fd: int, event: Event, frequency_hz: int) -> None:
+    def __init__(self, program_fd: int, event: Counter, frequency_hz: int) -> None:
         self._program_fd = program_fd
         self._event = event
         self._frequency_hz = frequency_hz
@@ -220,7 +223,7 @@ class Events:
                 return
             raise explained(error, self._event, self._frequency_hz) from error
         self._fds[number] = fd
-        fcntl.ioctl(fd, _SET_BPF, self._program_fd)
+        fcntl.ioctl(fd, SET_BPF, self._program_fd)
         if self._enabled:
             fcntl.ioctl(fd, ENABLE, 0)
 

@@ -4,6 +4,7 @@ import mmap
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from types import TracebackType
 from typing import Self
 
@@ -56,6 +57,46 @@ class Sizes:
         return (*abi.STACKS, *abi.COUNTS, abi.COUNTERS, abi.ACTIVE, *ring)
 
 
+class Kind(Enum):
+    """What calls a program; the number is the kernel's (enum bpf_prog_type of linux/bpf.h)."""
+
+    PROBE = 2
+    TRACEPOINT = 5
+    PERF_EVENT = 7
+    OFF_CPU = 26
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Which program is to be loaded, and what it is told: see struct settings in bpf/profile.h.
+
+    `shared` are maps of another program that it uses in place of its own.
+    """
+
+    kind: Kind = Kind.PERF_EVENT
+    weighs: abi.Weighs = abi.Weighs.SAME
+    targeted: bool = False
+    period: int = 1
+    minimum_ns: int = 0
+    shared: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def map_names(self) -> tuple[str, ...]:
+        """Beside those of every program."""
+        return (abi.SLEEPING, *abi.SPANNING) if self.kind is Kind.OFF_CPU else ()
+
+    def settings(self, sizes: Sizes) -> abi.Settings:
+        context = abi.Context.RECORD if self.kind is Kind.TRACEPOINT else abi.Context.REGISTERS
+        return abi.Settings(
+            use_ring=sizes.ring_bytes > 0,
+            context=context,
+            weighs=self.weighs,
+            targeted=self.targeted,
+            period=self.period,
+            minimum_ns=self.minimum_ns,
+        )
+
+
 FRAME_POINTERS, DWARF = "fp", "dwarf"
 """How user stacks are walked: by the kernel, or by our program and the files' frame information."""
 
@@ -63,10 +104,20 @@ DWARF_SIZES = Sizes(stacks=4_096, ring_bytes=4 << 20)
 """Without user stacks in the stack maps, a quarter of the slots does for the kernel's. The ring
 takes every user stack once, and of the first samples the stack's memory: up to 28 KiB each."""
 
+OFF_CPU_SIZES = Sizes(stacks=1_024, ring_bytes=4 << 20)
+"""The stack maps hold but the kernel's part of stacks that are saved."""
+
+SHARED_MAPS = (
+    *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_wanted", "unwind_epoch"),
+    *("python_processes", "python_codes", "python_seen", "python_causes"),
+)
+"""What is known of processes and files, once for all programs. What a program is at has maps of its
+own: an interrupt may run one within another."""
+
 UNWIND_MAPS = (
     *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_wanted", "unwind_later"),
     "unwind_epoch",
-    *("python_processes", "python_codes", "python_causes", "python_later"),
+    *("python_processes", "python_codes", "python_seen", "python_causes", "python_later"),
     # Not for us to use, but the kernel empties them when their last descriptor is closed.
     *("unwind_programs", "unwind_later_programs"),
 )

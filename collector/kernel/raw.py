@@ -26,7 +26,9 @@ from collector.unwind.later import SavedStack
 _GATHER_S = 0.05
 
 _HEAD = ctypes.sizeof(abi.RawSample)
-_TIME: Any = abi.RawSample.time_ns  # ctypes' description of the field
+_TIME: Any = abi.RawSample.time_ns  # ctypes' descriptions of the fields
+_VALUE: Any = abi.RawSample.value
+_OWN_END = _VALUE.offset + _VALUE.size
 MAX_SAVED_BYTES = 32 << 20
 """Saved stacks of a drain: 3,000 of 10 KiB, those of the first 15 s of two busy CPUs at 99 Hz."""
 
@@ -72,6 +74,7 @@ class RawSamples:
         self._lock = threading.Lock()
         # By set: the records themselves, which are decoded once they are added up.
         self._pending: list[Counter[bytes]] = [Counter() for _ in range(abi.SETS)]
+        self._values: list[Counter[bytes]] = [Counter() for _ in range(abi.SETS)]
         self._times_ns: list[dict[bytes, int]] = [{} for _ in range(abi.SETS)]
         self._saved_bytes = [0] * abi.SETS
 
@@ -91,15 +94,20 @@ class RawSamples:
         self._thread.join()
         os.close(self._stop)
 
-    def take(self, set_number: int) -> list[tuple[Record, int]]:
-        """The samples of a set to which no program writes any more: each with its count."""
+    def take(self, set_number: int) -> list[tuple[Record, int, int]]:
+        """The samples of a set to which no program writes any more: each with its count, and the
+        sum of its values."""
         with self._lock:
             self._add(self._ring.read_all())
-            records = self._pending[set_number]
+            records, values = self._pending[set_number], self._values[set_number]
             times_ns = self._times_ns[set_number]
             self._pending[set_number], self._times_ns[set_number] = Counter(), {}
+            self._values[set_number] = Counter()
             self._saved_bytes[set_number] = 0
-        return [(parse(record, times_ns[record]), count) for record, count in records.items()]
+        return [
+            (parse(record, times_ns[record]), count, values[record])
+            for record, count in records.items()
+        ]
 
     def _run(self) -> None:
         with select.epoll() as poll:
@@ -121,14 +129,15 @@ class RawSamples:
             else:
                 used = max(raw.user_size, 0), 8 * raw.kernel_at + max(raw.kernel_size, 0)
                 record = record[: _HEAD + max(used)]
-            record = _without_time(record)
+            record = _without_own(record)
             self._pending[raw.set][record] += 1
+            self._values[raw.set][record] += raw.value
             self._times_ns[raw.set].setdefault(record, raw.time_ns)
 
 
-def _without_time(record: bytes) -> bytes:
-    """So that equal samples are equal records."""
-    return record[: _TIME.offset] + bytes(_TIME.size) + record[_TIME.offset + _TIME.size :]
+def _without_own(record: bytes) -> bytes:
+    """Without time and value, which stand side by side: so that equal samples are equal records."""
+    return record[: _TIME.offset] + bytes(_TIME.size + _VALUE.size) + record[_OWN_END:]
 
 
 def _without_stack(record: bytes) -> bytes:

@@ -1,28 +1,31 @@
 """Sampling from entry to exit: the program, its events and its two sets of maps."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Self
 
-from collector.kernel import cpus, perf_event
+from collector.events import Event, parse
+from collector.events.notation import COUNT
+from collector.kernel import attachment, cpus
 from collector.kernel.abi import LOSSES, RING, Counter
+from collector.kernel.hook import Hook
 from collector.kernel.loader import load
 from collector.kernel.perf_event import Events
 from collector.kernel.program import FRAME_POINTERS, Sizes
-from collector.kernel.sets import Sets
-from collector.kernel.stacks import Key, WalkSaved, unwalked
+from collector.kernel.sets import Contents
+from collector.kernel.sleeps import Sleeps
+from collector.kernel.stacks import WalkSaved, unwalked
 from collector.sources.raw import RawDrain, RawSample
 from profiler.clock import Clock, SystemClock
-from profiler.errors import ProfilerError, UsageError
+from profiler.errors import ProfilerError, UnavailableError, UsageError
 
 logger = logging.getLogger(__name__)
 
 _NS_PER_S = 1_000_000_000
-_MAX_HZ = 100_000  # the kernel's timer event fires at most every 10 us
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,14 @@ class _Moment:
 
 
 class Sampler:
-    """Samples the whole machine, or the processes `target` and what they start from now on.
+    """Samples one event of the whole machine, or of the processes `target` and what they start from
+    now on.
 
-    `frequency_hz` is per CPU; 99 avoids lockstep with timers of 100 Hz. `loader` is `auto`,
-    `libbpf` or `bcc`; `event` is `auto`, `cycles` or `cpu-clock`; `call_graph` is `auto`, `fp` or
-    `dwarf`, which needs an Unwinder over the descriptors `unwind`. Once entered, the attributes of
-    these names say what was chosen, and `problem` why it is not dwarf.
+    `event` is one, or as perf spells it; without a rate of its own it comes `frequency_hz` times a
+    second, per CPU; 99 avoids lockstep with timers of 100 Hz. `loader` is `auto`, `libbpf` or
+    `bcc`; `call_graph` is `auto`, `fp` or `dwarf`, which needs an Unwinder over the descriptors
+    `unwind`, or those `shared` of another sampler. Once entered, the attributes of these names say
+    what was chosen, and `problem` why it is not dwarf.
 
     With `on_exec`, sampling begins when the target executes a program (see `command.Command`).
 
@@ -51,21 +56,25 @@ class Sampler:
         target: Sequence[int] | None = None,
         on_exec: bool = False,
         loader: str = "auto",
-        event: str = "auto",
+        event: str | Event = "cpu",
         call_graph: str = FRAME_POINTERS,
+        shared: Mapping[str, int] | None = None,
         sizes: Sizes | None = None,
         clock: Clock | None = None,
     ) -> None:
-        if not 1 <= frequency_hz <= _MAX_HZ:
-            raise UsageError(f"frequency must be from 1 to {_MAX_HZ} Hz, got {frequency_hz}")
-        self.frequency_hz = self._usual_hz = self._next_hz = frequency_hz
+        if isinstance(event, str):
+            (event,) = parse(event, frequency_hz=frequency_hz)
+        self.frequency_hz = self._usual_hz = self._next_hz = event.frequency_hz
         self.loader = loader
-        self.event = event
+        self.event = event.name
+        self.type = event.type
         self.call_graph = call_graph
         self.problem = ""
         self.unwind: Mapping[str, int] = {}
+        self.of = event
         self._target = target
         self._on_exec = on_exec
+        self.shared = shared or {}
         self._sizes = sizes
         self._clock = clock or SystemClock()
         self._open = ExitStack()
@@ -73,14 +82,19 @@ class Sampler:
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
-            event = perf_event.choose(self.event, self.frequency_hz)
-            loaded = opened.enter_context(load(self.loader, self._sizes, self.call_graph))
-            self._sets = opened.enter_context(Sets(loaded))
-            self._events = Events(loaded.program_fd, event, self.frequency_hz)
+            attached = attachment.prepare(self.of, self._target is not None, opened)
+            program = attached.program(self.shared)
+            try:
+                loaded = load(self.loader, self._sizes, self.call_graph, program)
+            except UnavailableError as error:
+                raise UnavailableError(f"event {self.of.name}: {error}") from None
+            opened.enter_context(loaded)
+            self._sets = opened.enter_context(attached.sets(loaded))
+            self._events: Events | Hook = attached.events(loaded.program_fd)
             opened.callback(lambda: self._events.close())
             self._attach()
             self._open = opened.pop_all()
-        self.loader, self.event = loaded.loader, event.name
+        self.loader, self.event = loaded.loader, attached.name
         self.call_graph, self.problem = loaded.call_graph, loaded.problem
         if loaded.unwind:
             self.unwind = {**loaded.unwind, RING: loaded.maps[RING]}
@@ -116,34 +130,52 @@ class Sampler:
             self._end = self._now()
 
     def slow_down(self, divisor: int) -> None:
-        """From the next drain on, samples at a part of the frequency that was asked for. Where the
-        whole machine is sampled: events that threads have inherited are out of reach."""
-        if self._target is None:
+        """From the next drain on, every so manyth of the samples that were asked for. Where the
+        whole machine is sampled, by frequency: events that threads have inherited are out of
+        reach. Of off-CPU time, so many stacks less are walked, from now on."""
+        if isinstance(self._sets, Sleeps):
+            self._sets.walk_one_in(divisor)
+        elif self._target is None and self.frequency_hz and isinstance(self._events, Events):
             self._next_hz = max(1, self._usual_hz // divisor)
 
     def drain(self, walk: WalkSaved = unwalked) -> RawDrain:
         """What was sampled since entry or the drain before; the sampling goes on meanwhile.
 
         `walk` goes over stacks that were saved because the kernel could not walk them yet."""
-        # As the kernel computes the period of its timer.
-        period_ns = _NS_PER_S // self.frequency_hz
+        period = self._period()
+        # A sleep is divided here, so before the swap: none that begins after it has begun yet.
+        end = self._end or self._now()
         self._swap()
-        start, end = self._start, self._end or self._now()
-        self._start = end
-        contents = self._sets.take(walk)
+        start, self._start = self._start, end
+        if isinstance(self._sets, Sleeps):
+            contents = self._sets.take_until(end.monotonic_ns, walk)
+        else:
+            contents = self._sets.take(walk)
         counted = contents.counters
         return RawDrain(
             start_ns=start.unix_ns,
             duration_ns=end.monotonic_ns - start.monotonic_ns,
-            period_ns=period_ns,
+            period=period,
             taken=counted[Counter.TAKEN],
             idle=counted[Counter.IDLE],
             spent_ns=counted[Counter.SPENT_NS],
             losses={cause.name.lower(): counted[cause] for cause in LOSSES if counted[cause]},
-            samples=tuple(
-                _sample(key, count, contents.times_ns) for key, count in contents.samples.items()
-            ),
+            samples=tuple(_samples(contents)),
+            type=self.type,
+            lost_value=counted[Counter.COUNTS_FULL_NS],
         )
+
+    def _period(self) -> int:
+        """The value of one sample; 0: each has its own."""
+        if isinstance(self._sets, Sleeps) or self._weighs:
+            return 0
+        # As the kernel computes the period of its timer.
+        return _NS_PER_S // self.frequency_hz if self.frequency_hz else self.of.period
+
+    @property
+    def _weighs(self) -> bool:
+        """Whether the kernel tells what a sample stands for: its period is not that of a clock."""
+        return bool(self.frequency_hz) and self.type.unit == COUNT
 
     def _swap(self) -> None:
         """Gives the program the other set, to be filled at the next rate if that is another."""
@@ -159,6 +191,7 @@ class Sampler:
 
     def _change_rate(self) -> None:
         before = self._events
+        assert isinstance(before, Events)  # others have no frequency
         events = before.at(self._next_hz)
         try:
             events.follow_cpus(cpus.online())
@@ -175,7 +208,9 @@ class Sampler:
         return _Moment(self._clock.now_ns(), self._clock.monotonic_ns())
 
 
-def _sample(key: Key, count: int, times_ns: Mapping[tuple[int, int], int]) -> RawSample:
-    name = key.comm.decode("utf-8", "backslashreplace")
-    time_ns = times_ns.get((key.tgid, key.exec_id), 0)
-    return RawSample(key.tgid, name, key.user, key.kernel, count, key.truncated, time_ns)
+def _samples(contents: Contents) -> Iterator[RawSample]:
+    for key, count in contents.samples.items():
+        name = key.comm.decode("utf-8", "backslashreplace")
+        time_ns = contents.times_ns.get((key.tgid, key.exec_id), 0)
+        value = contents.values[key]
+        yield RawSample(key.tgid, name, key.user, key.kernel, count, key.truncated, time_ns, value)

@@ -1,7 +1,7 @@
 """The two sets of maps: which one the program fills, and what the other one holds."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from ctypes import sizeof
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import numpy as np
 from collector.kernel import abi, cpus, grace
 from collector.kernel.maps import Map
 from collector.kernel.program import Loaded
-from collector.kernel.raw import RawSamples, addresses
+from collector.kernel.raw import RawSamples, Record, addresses
 from collector.kernel.ring import Ring
 from collector.kernel.stacks import Key, Stacks, WalkSaved, unwalked
 from profiler.errors import ProfilerError
@@ -25,12 +25,14 @@ class Contents:
 
     counters[TAKEN] == sum(samples.values()) + sum(counters[cause] for cause in LOSSES)
 
-    `times_ns` has a monotonic time at which each (tgid, exec_id) ran, as far as that is told.
+    `values` are what the samples of a key add up to, 0 where each has the same value. `times_ns`
+    has a monotonic time at which each (tgid, exec_id) ran, as far as that is told.
     """
 
-    counters: Mapping[abi.Counter, int]
+    counters: dict[abi.Counter, int]
     samples: Counter[Key]
-    times_ns: Mapping[tuple[int, int], int]
+    values: Counter[Key]
+    times_ns: dict[tuple[int, int], int]
 
 
 class Sets:
@@ -40,11 +42,12 @@ class Sets:
         fds, sizes = loaded.maps, loaded.sizes
         self._sizes = sizes
         self._ring_fd = fds.get(abi.RING)
-        self._stacks = [_map(fds, name, 4, 8 * sizes.depth) for name in abi.STACKS]
-        self._counts = [_map(fds, name, sizeof(abi.CountKey), 8) for name in abi.COUNTS]
-        self._counters = _map(fds, abi.COUNTERS, 4, sizeof(abi.Counters), copies=cpus.possible())
-        self._active = _map(fds, abi.ACTIVE, 4, 4)
-        self._number = 0
+        self._stacks = [map_of(fds, name, 4, 8 * sizes.depth) for name in abi.STACKS]
+        sizes_of_count = sizeof(abi.CountKey), sizeof(abi.Count)
+        self._counts = [map_of(fds, name, *sizes_of_count) for name in abi.COUNTS]
+        self._counters = map_of(fds, abi.COUNTERS, 4, sizeof(abi.Counters), copies=cpus.possible())
+        self._active = map_of(fds, abi.ACTIVE, 4, 4)
+        self._drain = 0
         self._read = [np.zeros(len(abi.Counter), np.uint64) for _ in range(abi.SETS)]
         self._raw: RawSamples | None = None
         self._open = ExitStack()
@@ -65,27 +68,50 @@ class Sets:
 
     def swap(self) -> None:
         """From now on, programs that start fill the other set."""
-        self._number = 1 - self._number
-        self._active.update(bytes(4), _u32(self._number))
+        self._drain = (self._drain + 1) % (1 << 32)
+        self._active.update(bytes(4), _u32(self._drain))
 
     def take(self, walk: WalkSaved = unwalked) -> Contents:
         """What the set held that was active before the swap; leaves it empty. `walk` goes over
         the stacks that were saved to be walked now."""
         grace.wait()
-        number = 1 - self._number
+        number = self._filled
+        stacks = self._walked_stacks(number)
+        samples, values = Counter[Key](), Counter[Key]()
+        for _, key, count, value in self._records(number, stacks, walk):
+            samples[key] += count
+            values[key] += value
+        for counted, found in self._counted(number):
+            if found.samples:  # 0: its only sample came through the ring
+                key = stacks.of_count(counted)
+                samples[key] += found.samples
+                values[key] += found.value
+        return Contents(self._count(number), samples, values, stacks.times_ns)
+
+    @property
+    def _filled(self) -> int:
+        """The set that was active before the swap."""
+        return (self._drain + 1) % abi.SETS
+
+    def _walked_stacks(self, number: int) -> Stacks:
         stacks = Stacks(self._sizes.depth)
         for id_, data in self._stacks[number].take_all():
             stacks.kernel[int.from_bytes(id_, "little")] = addresses(data)
-        samples = Counter[Key]()
+        return stacks
+
+    def _records(
+        self, number: int, stacks: Stacks, walk: WalkSaved
+    ) -> Iterator[tuple[Record, Key, int, int]]:
+        """What came through the ring: how often, and what it adds up to."""
         records = self._raw.take(number) if self._raw else []
-        walks = iter(walk([record.saved for record, _ in records if record.saved]))
-        for record, count in records:
-            samples[stacks.of_record(record, next(walks) if record.saved else None)] += count
-        for counted, value in self._counts[number].take_all():
-            if any(value):  # 0: its only sample came through the ring
-                sample = stacks.of_count(abi.CountKey.from_buffer_copy(counted))
-                samples[sample] += int.from_bytes(value, "little")
-        return Contents(self._count(number), samples, stacks.times_ns)
+        walks = iter(walk([record.saved for record, _, _ in records if record.saved]))
+        for record, count, value in records:
+            key = stacks.of_record(record, next(walks) if record.saved else None)
+            yield record, key, count, value
+
+    def _counted(self, number: int) -> Iterator[tuple[abi.CountKey, abi.Count]]:
+        for key, count in self._counts[number].take_all():
+            yield abi.CountKey.from_buffer_copy(key), abi.Count.from_buffer_copy(count)
 
     def _count(self, number: int) -> dict[abi.Counter, int]:
         value = self._counters.lookup(_u32(number))
@@ -97,7 +123,9 @@ class Sets:
         return dict(zip(abi.Counter, since.tolist(), strict=True))
 
 
-def _map(fds: Mapping[str, int], name: str, key_size: int, value_size: int, copies: int = 1) -> Map:
+def map_of(
+    fds: Mapping[str, int], name: str, key_size: int, value_size: int, copies: int = 1
+) -> Map:
     """Raises ProfilerError where the map is not what profile.h says."""
     found = Map(fds[name], copies=copies)
     if (found.shape.key_size, found.shape.value_size) != (key_size, value_size):

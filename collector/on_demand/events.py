@@ -13,6 +13,7 @@ from pathlib import Path
 from collector.kernel.perf_event import threads_of
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
+from collector.kernel.sampling import Sampling
 from collector.labels.host import host_labels
 from collector.labels.labeller import Labelling
 from collector.on_demand.request import Request
@@ -83,7 +84,7 @@ def cpu(request: Request, node: Node) -> Iterator[Source]:
         target=target,
     )
     live = LiveSource(
-        sampler,
+        Sampling([sampler]),
         node.events.overheard() if node.events else ProcessEvents(),
         symbolizer,
         labelling.host_name,

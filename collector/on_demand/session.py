@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 
 from collector.delivery import Exporter
@@ -115,7 +116,8 @@ class Session:
         empty = Drain(self._node.labelling.host_name, self._clock.now_ns(), 0, 0)
         self._keep(empty, state, reason)
 
-    def _keep(self, drain: Drain, state: State, reason: str = "") -> None:
+    def _keep(self, drains: Sequence[Drain], state: State, reason: str = "") -> None:
+        (drain,) = drains  # a session is of one event
         self.taken += drain.taken
         self.state = state
         progress = Progress(self._request.session, state, reason, self._processes)

@@ -123,7 +123,7 @@ class Spying:
         for sample in raw.samples:
             used[sample.pid] += sample.count
         self._waits = {pid: w for pid, w in self._waits.items() if Path(f"/proc/{pid}").exists()}
-        least = MIN_SHARE * raw.duration_ns / raw.period_ns
+        least = MIN_SHARE * raw.duration_ns / raw.period
         begun = {recording.pid for recording in self._recordings}
         for pid, samples in used.most_common():
             if samples < least or len(self._recordings) == AT_ONCE:

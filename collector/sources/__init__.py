@@ -1,5 +1,6 @@
 """Where drains come from: the running kernel, or a recording of an earlier run."""
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -9,8 +10,8 @@ from profiler.model import Drain
 class SampleSource(Protocol):
     """A context manager that samples from entry to exit.
 
-    `drain` returns everything taken since entry or the drain before it; the sampling goes on
-    meanwhile. After the last drain of a finite source, `finished` is True.
+    `drain` returns everything taken since entry or the drain before it, one Drain a profile type;
+    the sampling goes on meanwhile. After the last drain of a finite source, `finished` is True.
     """
 
     @property
@@ -25,4 +26,4 @@ class SampleSource(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def drain(self) -> Drain: ...
+    def drain(self) -> Sequence[Drain]: ...

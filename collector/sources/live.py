@@ -11,7 +11,7 @@ from typing import Self
 from collector import memory
 from collector.kernel import cpus
 from collector.kernel.process_events import ProcessEvents
-from collector.kernel.sampler import Sampler
+from collector.kernel.sampling import Sampling
 from collector.kernel.stacks import unwalked
 from collector.pyspy.placement import Sighting
 from collector.pyspy.spying import Spying, find_program
@@ -26,28 +26,28 @@ from collector.sources.unwinding import (
 from collector.symbols.addresses import without_python
 from collector.symbols.symbolizer import Symbolizer
 from collector.unwind.later import SavedStack, Walk
-from profiler.model import Drain
+from profiler.model import CPU, Drain
 
 logger = logging.getLogger(__name__)
 
 
 class LiveSource:
-    """A SampleSource over `sampler`, whose drains `symbolizer` names; closes both.
+    """A SampleSource over `sampling`, whose drains `symbolizer` names; closes both.
 
     `events` tells what processes did meanwhile, so that those which have ended when their samples
-    are drained still have their names. Where `sampler` walks stacks by call frame information,
+    are drained still have their names. Where `sampling` walks stacks by call frame information,
     `unwind_folder` keeps its tables between runs; None: nothing is kept. There, `py_spy` says
     whether py-spy is asked for the frames of interpreters that the sampler's program does not know.
 
     `idle` counts the samples that fell on idle CPUs, `incomplete` those whose stack does not reach
-    its root, by cause; `spent_ns` is the time of the kernel program, on all CPUs together. A drain
-    that cannot be named because of a mistake in the naming is lost under `symbols_failed`; the
-    sampling goes on.
+    its root, by cause; `spent_ns` is the time of the kernel programs, on all CPUs together, and
+    `lost_ns` the off-CPU time of samples lost, as far as it is known. A drain that cannot be named
+    because of a mistake in the naming is lost under `symbols_failed`; the sampling goes on.
     """
 
     def __init__(
         self,
-        sampler: Sampler,
+        sampling: Sampling,
         events: ProcessEvents,
         symbolizer: Symbolizer,
         host_name: str,
@@ -63,13 +63,14 @@ class LiveSource:
         self._last_patience_seconds = last_patience_seconds
         self.idle = 0
         self.spent_ns = 0
+        self.lost_ns = 0
         self.incomplete: Counter[str] = Counter()
         self.unwinding: Unwinding | None = None
         self.spying: Spying | None = None
         self.events = events
         self.symbolizer = symbolizer
         self._open = ExitStack()
-        self._sampler = sampler
+        self._sampling = sampling
         self._host_name = host_name
         self._unwind_folder = unwind_folder
         self._py_spy = py_spy
@@ -86,14 +87,15 @@ class LiveSource:
             opened.enter_context(self.events)
             # Some 0.1 ms each, for samples that arrive after their end.
             self.symbolizer.processes.refresh_all()
-            sampler = opened.enter_context(self._sampler)
-            if sampler.unwind:
+            sampling = opened.enter_context(self._sampling)
+            if sampling.unwind:
                 unwinding = Unwinding(
-                    sampler.unwind,
+                    sampling.unwind,
                     self._unwind_folder,
                     self.events,
                     self.symbolizer.processes,
                     self._rest_seconds,
+                    sampling.rings,
                 )
                 self.unwinding = opened.enter_context(unwinding)
                 self.symbolizer.read_large_files(unwinding.paused)
@@ -101,10 +103,9 @@ class LiveSource:
                     spying = Spying(self._unknown_interpreter, find_program())
                     self.spying = opened.enter_context(spying)
             self._open = opened.pop_all()
-        hz, event, loader = sampler.frequency_hz, sampler.event, sampler.loader
-        logger.info("sampling at %d Hz on %s, loaded by %s", hz, event, loader)
-        if sampler.problem:
-            logger.warning("stacks are walked by frame pointers alone: %s", sampler.problem)
+        logger.info("sampling %s, loaded by %s", "; ".join(sampling.rates), sampling.loader)
+        if sampling.problem:
+            logger.warning("stacks are walked by frame pointers alone: %s", sampling.problem)
         return self
 
     def __exit__(
@@ -117,8 +118,8 @@ class LiveSource:
 
     @property
     def frequency_hz(self) -> int:
-        """At which it samples now."""
-        return self._sampler.frequency_hz
+        """At which it samples now; 0: what is sampled has none."""
+        return self._sampling.frequency_hz
 
     @property
     def children(self) -> list[int]:
@@ -131,7 +132,7 @@ class LiveSource:
 
     def restrain(self, step: Step) -> None:
         """From the next drain on. Without symbols no py-spy is asked either."""
-        self._sampler.slow_down(step.divisor)
+        self._sampling.slow_down(step.divisor)
         self.symbolizer.paused = not step.symbols
         self.events.paused = not step.events
 
@@ -139,41 +140,54 @@ class LiveSource:
         """Gives back memory, for names that can be found again."""
         self.symbolizer.forget()
 
-    def drain(self) -> Drain:
-        raw = self._sampler.drain(self._walk)
+    def drain(self) -> tuple[Drain, ...]:
+        raws = self._sampling.drain(self._walk)
         self.events.follow_cpus(cpus.online())
-        sightings = self._spy(raw)
-        self.idle += raw.idle
-        self.spent_ns += raw.spent_ns
-        for sample in raw.samples:
-            if sample.truncated:
-                self.incomplete[sample.truncated] += sample.count
+        sightings = self._spy(raws)
+        try:
+            self._follow()
+            return tuple(self._named(raw, sightings if raw.type == CPU else {}) for raw in raws)
+        finally:
+            memory.give_back()
+
+    def _follow(self) -> None:
+        """What processes did meanwhile."""
         try:
             if self.unwinding:
                 self.unwinding.catch_up()
             else:
                 self.symbolizer.processes.follow(self.events.read())
-            name_python = self.unwinding.names.answer if self.unwinding else without_python
+        except Exception:
+            logger.exception("what processes did could not be followed")
+
+    def _named(self, raw: RawDrain, sightings: Mapping[int, Sighting]) -> Drain:
+        self.idle += raw.idle
+        self.spent_ns += raw.spent_ns
+        self.lost_ns += raw.lost_value
+        for sample in raw.samples:
+            if sample.truncated:
+                self.incomplete[sample.truncated] += sample.count
+        name_python = self.unwinding.names.answer if self.unwinding else without_python
+        try:
             drain = self.symbolizer.symbolize(raw, name_python, sightings)
         except Exception:
             # Whatever strange file a process maps: the node's other samples must still come.
             logger.exception("the samples of a drain could not be named")
             return _nameless(raw, self._host_name)
-        finally:
-            memory.give_back()
         if (problem := self.symbolizer.kernel_problem) != self._said:
             self._said = problem
             logger.warning("%s", problem or "kernel functions have names again")
         return drain
 
-    def _spy(self, raw: RawDrain) -> Mapping[int, Sighting]:
+    def _spy(self, raws: Sequence[RawDrain]) -> Mapping[int, Sighting]:
         """What py-spy saw since the last drain; it is begun again for the next one."""
-        if self.spying is None:
+        on_cpu = next((raw for raw in raws if raw.type == CPU), None)
+        if self.spying is None or on_cpu is None:
             return {}
         try:
             sightings = self.spying.collect()
-            if not self._sampler.stopped and not self.symbolizer.paused:
-                self.spying.begin(raw)
+            if not self._sampling.stopped and not self.symbolizer.paused:
+                self.spying.begin(on_cpu)
             return sightings
         except Exception:
             logger.exception("py-spy could not be asked")
@@ -187,7 +201,8 @@ class LiveSource:
     def _walk(self, saved: Sequence[SavedStack]) -> Iterable[Walk]:
         if self.unwinding is None:
             return unwalked(saved)
-        patience = self._last_patience_seconds if self._sampler.stopped else PATIENCE_SECONDS
+        stopped = self._sampling.stopped
+        patience = self._last_patience_seconds if stopped else PATIENCE_SECONDS
         return self.unwinding.walk(saved, patience)
 
 
@@ -196,4 +211,4 @@ def _nameless(raw: RawDrain, host_name: str) -> Drain:
     losses = dict(raw.losses)
     if samples := sum(sample.count for sample in raw.samples):
         losses["symbols_failed"] = samples
-    return Drain(host_name, raw.start_ns, raw.duration_ns, raw.taken, losses)
+    return Drain(host_name, raw.start_ns, raw.duration_ns, raw.taken, losses, type=raw.type)

@@ -3,7 +3,7 @@
 Everything behind the source works as with live samples, and needs no privileges.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,8 @@ LABEL = ("profiler_recorded", "true")
 
 
 class RecordedSource:
-    """A SampleSource of the drains in the recording at `path`, one a call.
+    """A SampleSource of the drains in the recording at `path`: a call takes those that follow each
+    other up to a profile type that has been.
 
     Without `repeat` their windows are moved so that the recording ends at the time of entry, and
     after the last drain the source has finished. With `repeat` it begins again, and each window
@@ -35,19 +36,19 @@ class RecordedSource:
         self._path = path
         self._clock = clock
         self._repeat = repeat
-        self._next: Drain | None = None
+        self._next: list[Drain] = []
         self._shift_ns = 0
 
     @property
     def finished(self) -> bool:
-        return self._next is None
+        return not self._next
 
     def __enter__(self) -> Self:
         end_ns = max((_end_ns(drain) for drain in self._read()), default=0)
         self._shift_ns = self._clock.now_ns() - end_ns
-        self._drains = self._read()
-        self._next = next(self._drains, None)
-        if self._next is None:
+        self._drains = _ticks(self._read())
+        self._next = next(self._drains, [])
+        if not self._next:
             raise FormatError(f"{self._path}: the recording has no drains")
         return self
 
@@ -59,16 +60,17 @@ class RecordedSource:
     ) -> None:
         self._drains.close()
 
-    def drain(self) -> Drain:
-        drain = self._next
-        if drain is None:
+    def drain(self) -> list[Drain]:
+        drains = self._next
+        if not drains:
             raise ValueError("drain() of a source that has finished")
-        self._next = next(self._drains, None)
-        if self._repeat and self._next is None:
-            self._drains = self._read()
-            self._next = next(self._drains, None)
-        shift_ns = self._clock.now_ns() - _end_ns(drain) if self._repeat else self._shift_ns
-        return _marked(drain, max(drain.start_ns + shift_ns, 0))
+        self._next = next(self._drains, [])
+        if self._repeat and not self._next:
+            self._drains = _ticks(self._read())
+            self._next = next(self._drains, [])
+        end_ns = max(map(_end_ns, drains))
+        shift_ns = self._clock.now_ns() - end_ns if self._repeat else self._shift_ns
+        return [_marked(drain, max(drain.start_ns + shift_ns, 0)) for drain in drains]
 
     def _read(self) -> Generator[Drain, None, None]:
         try:
@@ -78,6 +80,18 @@ class RecordedSource:
             raise UsageError(f"{self._path}: {error.strerror}") from None
         except FormatError as error:
             raise FormatError(f"{self._path}: {error}") from None
+
+
+def _ticks(drains: Iterable[Drain]) -> Generator[list[Drain], None, None]:
+    """Those that were taken together."""
+    together: dict[str, Drain] = {}
+    for drain in drains:
+        if drain.type.name in together:
+            yield list(together.values())
+            together = {}
+        together[drain.type.name] = drain
+    if together:
+        yield list(together.values())
 
 
 def _end_ns(drain: Drain) -> int:

@@ -73,9 +73,11 @@ class Unwinding:
         events: ProcessEvents,
         processes: ProcessCache,
         rest_seconds: float = REST_SECONDS,
+        rings: Sequence[int] = (),
     ) -> None:
+        """`rings` are those of all programs over `descriptors`; none: the one among them."""
         self._rest_seconds = rest_seconds
-        self._ring = descriptors[abi.RING]
+        self._rings = rings or (descriptors[abi.RING],)
         self._events = events
         self._processes = processes
         self._unwinder = Unwinder(descriptors, folder, self._mappings)
@@ -217,7 +219,8 @@ class Unwinding:
     def _run(self) -> None:
         with select.epoll() as poll:
             # Told of wakeups alone (EPOLLET): a ring with unread records is always ready.
-            poll.register(self._ring, select.EPOLLIN | select.EPOLLET)
+            for ring in self._rings:
+                poll.register(ring, select.EPOLLIN | select.EPOLLET)
             poll.register(self._stop, select.EPOLLIN)
             while self._stop not in dict(poll.poll(self._seconds_until_due())):
                 with self._lock:

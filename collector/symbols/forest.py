@@ -15,7 +15,7 @@ from collector.symbols.addresses import Addresses, Memo
 from collector.symbols.answer import Answer
 from collector.symbols.counters import Counters
 from collector.unwind.python.stacks import Entry
-from profiler.model import ROOT, Frame, Kind, Labels, Profile, ProfileBuilder
+from profiler.model import ROOT, Frame, Kind, Labels, Profile, ProfileBuilder, ProfileType
 
 MAX_NODES = 10_000
 """With more, everything is forgotten. Some 600 bytes each; the three programs above, on two CPUs,
@@ -65,11 +65,14 @@ class Forest:
         self._used_trees[key] = tree
         return tree
 
-    def take(self, period: int, start_ns: int, duration_ns: int) -> tuple[Profile, ...]:
+    def take(
+        self, type: ProfileType, period: int, start_ns: int, duration_ns: int
+    ) -> tuple[Profile, ...]:
         """The profiles of the drain. What was not in it is forgotten."""
         taken = tuple(
             replace(
                 builder.take(),
+                type=type,
                 period=period,
                 start_ns=start_ns,
                 duration_ns=duration_ns,

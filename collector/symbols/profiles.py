@@ -1,6 +1,6 @@
 """The profiles of one drain, as its samples find their names.
 
-    profiles = Profiles(labeller.labels, period_ns, look_at, forest, sightings)
+    profiles = Profiles(labeller.labels, period, look_at, forest, sightings)
     profiles.add(sample)
     forest.take(...)
 
@@ -36,14 +36,14 @@ class Profiles:
     def __init__(
         self,
         label: Label,
-        period_ns: int,
+        period: int,
         look_at: LookAt,
         forest: Forest,
         sightings: Mapping[int, Sighting],
     ) -> None:
         self.excluded = 0
         self._label = label
-        self._period_ns = period_ns
+        self._period = period
         self._look_at = look_at
         self._forest = forest
         self._sightings = sightings
@@ -59,14 +59,14 @@ class Profiles:
         if tree is None:
             self.excluded += sample.count
         else:
-            tree.add(sample, sample.count * self._period_ns)
+            tree.add(sample, sample.count * self._period or sample.value)
 
     def place_sighted(self, duration_ns: int, counters: Counters) -> None:
         for pid, (process, builder) in self._sighted.items():
             stacks = builder.build().stacks()
             samples = [Sample(frames[0].function, frames, count) for frames, count, _ in stacks]
             of_python = [sample for sample in samples if runs_python(sample.frames)]
-            room = self._sightings[pid].room(duration_ns, self._period_ns)
+            room = self._sightings[pid].room(duration_ns, self._period)
             for sample in place(of_python, self._sightings[pid], room):
                 counters.spied["python" if sample.spied else "native"] += sample.count
                 self._put(process, sample)
@@ -80,7 +80,7 @@ class Profiles:
             self.excluded += sample.count
         else:
             builder = self._forest.builder(labels)
-            builder.add(sample.frames, sample.count, sample.count * self._period_ns)
+            builder.add(sample.frames, sample.count, sample.count * self._period)
 
     def _tree(self, sample: RawSample) -> Tree | None:
         """None for samples that are not wanted."""

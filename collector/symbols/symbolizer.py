@@ -32,7 +32,7 @@ from collector.symbols.profiles import Profiles
 from collector.symbols.reader import Reader
 from collector.unwind.python.stacks import Entry
 from profiler.clock import Clock, SystemClock
-from profiler.model import Drain
+from profiler.model import Drain, ProfileType
 
 PATIENCE_SECONDS = 5.0
 """In one drain for files that were not read before. On a node with 30 libraries and a node.js
@@ -74,7 +74,7 @@ class Symbolizer:
         self._binaries = Binaries(proc, reader, self.counters, self._clock, read_vdso())
         self._perf_maps = PerfMaps(procfs)
         self._kernel = KernelSymbols(proc, sys, self._clock)
-        self._forest = Forest(self._kernel.answer, self.counters)
+        self._forests: dict[ProfileType, Forest] = {}
 
     @property
     def kernel_problem(self) -> str:
@@ -90,30 +90,32 @@ class Symbolizer:
         """The profiles of a drain, one for each set of labels. Never raises for what processes
         do, or have mapped. `sightings` are what py-spy saw of processes."""
         if self._kernel.refresh():
-            self._forest.forget()
+            self._forget_trees()
         patience_ns = 0 if self.paused else self._patience_ns
         self._binaries.deadline_ns = self._clock.monotonic_ns() + patience_ns
-        look_at = partial(self._look_at, name_python)
         self.labeller.begin_drain()
         label = self.labeller.labels
-        profiles = Profiles(label, raw.period_ns, look_at, self._forest, sightings or {})
+        forest = self._forest(raw.type)
+        look_at = partial(self._look_at, name_python, forest)
+        profiles = Profiles(label, raw.period, look_at, forest, sightings or {})
         try:
             for sample in raw.samples:
                 profiles.add(sample)
             profiles.place_sighted(raw.duration_ns, self.counters)
         except Exception:
-            self._forest.forget()  # or what it has counted would be counted again with the next one
+            forest.forget()  # or what it has counted would be counted again with the next one
             raise
         finally:
             self._builder.close()
-        taken = self._forest.take(raw.period_ns, raw.start_ns, raw.duration_ns)
+        taken = forest.take(raw.type, raw.period, raw.start_ns, raw.duration_ns)
         self.counters.without_place += sum(
             profile.total_samples for profile in taken if profile.labels == self.labeller.other
         )
         losses = dict(raw.losses)
         if profiles.excluded:
             losses["excluded"] = profiles.excluded
-        return Drain(self._host_name, raw.start_ns, raw.duration_ns, raw.taken, losses, taken)
+        window = raw.start_ns, raw.duration_ns
+        return Drain(self._host_name, *window, raw.taken, losses, taken, raw.type)
 
     def read_large_files(self, alone: Callable[[], AbstractContextManager[None]]) -> None:
         """`alone` is to be entered while one is read: it ends what else takes much memory."""
@@ -139,7 +141,7 @@ class Symbolizer:
         """Everything that can be found again; ends the child process that reads files."""
         self._builder.close()
         self._binaries.clear()
-        self._forest.forget()
+        self._forget_trees()
 
     def close(self) -> None:
         self.forget()
@@ -147,9 +149,19 @@ class Symbolizer:
         if self._debuginfod:
             self._debuginfod.close()
 
+    def _forest(self, type: ProfileType) -> Forest:
+        """Each type its own: what is not in a drain of one is forgotten after it."""
+        if type not in self._forests:
+            self._forests[type] = Forest(self._kernel.answer, self.counters)
+        return self._forests[type]
+
+    def _forget_trees(self) -> None:
+        for forest in self._forests.values():
+            forest.forget()
+
     def _look_at(
-        self, name_python: NamePython, pid: int, time_ns: int
+        self, name_python: NamePython, forest: Forest, pid: int, time_ns: int
     ) -> tuple[Process, Memo[Entry]]:
         process = self.processes.at(pid, time_ns)
         look = partial(Addresses, process, self._binaries, self._perf_maps, name_python)
-        return process, self._forest.frames(process, look)
+        return process, forest.frames(process, look)

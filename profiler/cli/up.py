@@ -35,6 +35,7 @@ class Plan:
     loader: str | None
     frequency: str | None
     interval: str | None
+    events: tuple[str, ...] = ()
     program: tuple[str, ...] = PROGRAM
 
     @property
@@ -62,7 +63,8 @@ class Plan:
                 "frequency": self.frequency,
                 "interval": self.interval,
             }
-        return [*self.program, "collect", *_flags(options)]
+        events = () if recorded else self.events
+        return [*self.program, "collect", *_flags(options), *(f"--event={one}" for one in events)]
 
     @property
     def page(self) -> str:
@@ -99,6 +101,14 @@ class Plan:
 @click.option("--loader", metavar="NAME", help="auto, libbpf or bcc, as for `profiler collect`.")
 @click.option("-F", "--frequency", metavar="HZ", help="Samples a second and CPU.")
 @click.option("--interval", metavar="TIME", help="The time between two drains.")
+@click.option(
+    "-e",
+    "--event",
+    "events",
+    metavar="EVENTS",
+    multiple=True,
+    help="What to sample, as for `profiler collect`; again for more.",
+)
 @click.pass_context
 def up(
     context: click.Context,
@@ -108,6 +118,7 @@ def up(
     loader: str | None,
     frequency: str | None,
     interval: str | None,
+    events: tuple[str, ...],
 ) -> None:
     """Starts a server and a collector and prints the page's address when it shows samples.
 
@@ -118,11 +129,12 @@ def up(
     Examples:
       profiler up
       profiler up --http 127.0.0.1:9000 --frequency 199
+      profiler up --event cpu,off-cpu/min=1ms/
       profiler up --database postgresql://profiler@db/profiler
     """
     settings: Settings = context.find_root().obj
     program = (*PROGRAM, "--config", str(settings.path)) if settings.exists else PROGRAM
-    run(Plan(http, grpc, database, loader, frequency, interval, program))
+    run(Plan(http, grpc, database, loader, frequency, interval, events, program))
 
 
 def run(plan: Plan) -> None:
@@ -183,9 +195,14 @@ def _until_ready(children: Children, client: Client) -> bool:
 def _has_samples(client: Client, since_ms: int) -> bool:
     """Whether the page would show something that was taken from `since_ms` on."""
     try:
-        answer = client.get("series", {"query": "cpu", "from": since_ms, "to": "now"})
+        types = client.get("profile-types", {})["profile_types"]
+        return any(_has_samples_of(client, one["name"], since_ms) for one in types)
     except UnavailableError:  # busy: asked again soon
         return False
+
+
+def _has_samples_of(client: Client, profile_type: str, since_ms: int) -> bool:
+    answer = client.get("series", {"query": profile_type, "from": since_ms, "to": "now"})
     return any(series["samples"] for series in answer["series"])
 
 

@@ -5,7 +5,8 @@
 How a profile is written:
 
 - Two numbers a sample, `samples` in `count` and the profile's type in its unit (`cpu` in
-  `nanoseconds`), the last being what tools show first.
+  `nanoseconds`), the last being what tools show first. Where several profiles are in a file, a
+  sample has those of its own, and 0 for the others.
 - A binary is a mapping over the whole address space, which tells tools that addresses are those
   of the file. The frames that were inlined into one, and that one, are the lines of one location.
 - The thread's name is the sample label `thread` and no location; the labels of the series are
@@ -44,10 +45,18 @@ _MARKER = re.compile(r"\[truncated: .*\]")
 
 def dumps(profile: Profile) -> bytes:
     """The profile as a gzipped Profile message; equal profiles give equal bytes."""
-    writer = _Writer(profile)
-    samples, values = profile.samples.tolist(), profile.values.tolist()
-    for node, stack in tree.paths(profile, range(len(profile.frames))):
-        writer.add(stack, samples[node], values[node])
+    return dumps_all([profile])
+
+
+def dumps_all(profiles: Sequence[Profile]) -> bytes:
+    """Profiles of different types in one message, two sample types each; tools show the first. Of
+    one profile at least."""
+    writer = _Writer(profiles)
+    for profile in profiles:
+        writer.begin(profile)
+        samples, values = profile.samples.tolist(), profile.values.tolist()
+        for node, stack in tree.paths(profile, range(len(profile.frames))):
+            writer.add(stack, samples[node], values[node])
     return gzip.compress(writer.message.SerializeToString(deterministic=True), mtime=0)
 
 
@@ -69,22 +78,38 @@ def loads(data: bytes) -> Profile:
 class _Writer:
     """The message, and the numbers of what it already holds."""
 
-    def __init__(self, profile: Profile) -> None:
-        self._frames = profile.frames
+    def __init__(self, profiles: Sequence[Profile]) -> None:
+        self._frames: Sequence[Frame] = ()
         self._texts = {"": 0}
         self._functions: dict[tuple[str, str], int] = {}
         self._mappings: dict[tuple[str, str], int] = {}
         self._locations: dict[tuple[int, ...], int] = {}
+        self._zeros = [0] * (2 * len(profiles))
+        self._column = -2  # of the profile that is written: its samples, then its values
         self.message = message = pb.Profile(string_table=[""])
-        message.sample_type.add(type=self._text("samples"), unit=self._text("count"))
-        value_type = {"type": self._text(profile.type.name), "unit": self._text(profile.type.unit)}
-        message.sample_type.add(**value_type)
-        message.period_type.CopyFrom(pb.ValueType(**value_type))
-        message.period = profile.period
-        message.time_nanos, message.duration_nanos = profile.start_ns, profile.duration_ns
-        self._labels = [self._label(name, value) for name, value in profile.labels]
-        for frame in sorted(profile.frames, key=lambda frame: frame.kind is Kind.KERNEL):
+        for profile in profiles:
+            samples = "samples" if len(profiles) == 1 else f"{profile.type.name}_samples"
+            message.sample_type.add(type=self._text(samples), unit=self._text("count"))
+            message.sample_type.add(**self._value_type(profile))
+        first = profiles[0]
+        if len(profiles) > 1:
+            message.default_sample_type = self._text(first.type.name)
+        message.period_type.CopyFrom(pb.ValueType(**self._value_type(first)))
+        message.period = first.period
+        message.time_nanos, message.duration_nanos = first.start_ns, first.duration_ns
+        frames = (frame for profile in profiles for frame in profile.frames)
+        for frame in sorted(frames, key=lambda frame: frame.kind is Kind.KERNEL):
             self._mapping(frame)  # tools take the first mapping for the program itself
+
+    def begin(self, profile: Profile) -> None:
+        """What is added from now on is of `profile`, the next of them."""
+        self._frames = profile.frames
+        self._locations = {}  # by numbers of its frames
+        self._labels = [self._label(name, value) for name, value in profile.labels]
+        self._column += 2
+
+    def _value_type(self, profile: Profile) -> dict[str, int]:
+        return {"type": self._text(profile.type.name), "unit": self._text(profile.type.unit)}
 
     def add(self, stack: Sequence[int], samples: int, value: int) -> None:
         """Adds a stack of frame numbers, root first."""
@@ -94,7 +119,9 @@ class _Writer:
             stack = stack[1:]
         locations = [self._location(group) for group in self._calls(stack)]
         locations.reverse()
-        self.message.sample.add(location_id=locations, value=[samples, value], label=labels)
+        row = self._zeros.copy()
+        row[self._column : self._column + 2] = samples, value
+        self.message.sample.add(location_id=locations, value=row, label=labels)
 
     def _calls(self, stack: Sequence[int]) -> Iterator[tuple[int, ...]]:
         """The stack by physical frames, each with the frames that were inlined into it."""
@@ -110,7 +137,7 @@ class _Writer:
     def _location(self, group: tuple[int, ...]) -> int:
         known = self._locations.get(group)
         if known is None:
-            known = self._locations[group] = len(self._locations) + 1
+            known = self._locations[group] = len(self.message.location) + 1
             outer = self._frames[group[0]]
             self.message.location.add(
                 id=known,

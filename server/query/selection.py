@@ -8,7 +8,7 @@ from operator import attrgetter
 import sqlalchemy as sa
 
 from profiler.errors import UsageError
-from profiler.model import CPU, ProfileType
+from profiler.model import CPU, OFF_CPU, WALL, ProfileType
 from profiler.selector import Selector
 from server.store import accounts, catalog, horizon, samples
 from server.store.accounts import Accounts
@@ -165,4 +165,5 @@ def _hosts(transaction: sa.Connection, selection: Selection) -> set[str] | None:
 
 def _unit_of_nothing(profile_type: str) -> str:
     """The unit of an empty answer."""
-    return CPU.unit if profile_type == CPU.name else "count"
+    times = (CPU.name, OFF_CPU.name, WALL.name)
+    return CPU.unit if profile_type in times else "count"

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
+from collector.kernel.sampling import Sampling
 from collector.labels.labeller import Labelling
 from collector.processes.events import Event, Forked
 from collector.sources.live import LiveSource
@@ -130,7 +131,7 @@ class Watch:
         with ExitStack() as opened:
             self._symbolizer = Chosen(self._tree)
             dwarf = self._sampler("dwarf")
-            source = LiveSource(dwarf, self._tree, self._symbolizer, HOST, self._folder)
+            source = LiveSource(Sampling([dwarf]), self._tree, self._symbolizer, HOST, self._folder)
             before = set(bpf.programs())
             self._source = opened.enter_context(source)
             (self._dwarf_program,) = set(bpf.programs()) - before
@@ -150,7 +151,7 @@ class Watch:
 
     def drain(self) -> Seen:
         """What was sampled since entry or the drain before."""
-        drain = self._source.drain()
+        (drain,) = self._source.drain()
         raw = self._fp.drain() if self._fp else RawDrain(0, 0, 0, 0)
         before, self._ran = self._ran, bpf.programs()
         return Seen(

@@ -43,11 +43,11 @@ class Source:
     ) -> None:
         self.open = False
 
-    def drain(self) -> Drain:
+    def drain(self) -> list[Drain]:
         assert self.open
         self.at.append(self._clock.monotonic_ns() / SECOND_NS)
         self._clock.pass_by(self._seconds)
-        return drain(len(self.at))
+        return [drain(len(self.at))]
 
 
 class Exporter:
@@ -110,7 +110,7 @@ def test_what_was_sampled_during_the_drain_in_which_it_was_stopped_is_drained_to
     clock = FakeClock(stop_after=2)
 
     class Stopping(Source):
-        def drain(self) -> Drain:
+        def drain(self) -> list[Drain]:
             clock.slept += [0, 0]  # the signal comes now
             return super().drain()
 

@@ -9,6 +9,10 @@ from tests.collector.kernel.conftest import compiler
 
 STRUCTS = {
     "count_key": abi.CountKey,
+    "count": abi.Count,
+    "sleep": abi.Sleep,
+    "spanning_key": abi.SpanningKey,
+    "settings": abi.Settings,
     "counters": abi.Counters,
     "raw_sample": abi.RawSample,
 }
@@ -19,6 +23,9 @@ CONSTANTS = {
     "NO_STACK": abi.NO_STACK,
     "COUNTERS": len(abi.Counter),
     **{counter.name: counter.value for counter in abi.Counter},
+    **{why.name: why.value for why in abi.NoStack},
+    **{f"WEIGHS_{weighs.name}": weighs.value for weighs in abi.Weighs},
+    **{f"CONTEXT_{context.name}": context.value for context in abi.Context},
 }
 
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from collector.kernel import abi, files, loader
 from collector.kernel.loader import LOADERS, fit, load
 from collector.kernel.maps import Shape, shape_of
-from collector.kernel.program import Loaded, Sizes
+from collector.kernel.program import Loaded, Program, Sizes
 from profiler.errors import ProfilerError, UnavailableError, UsageError
 
 # Without any capability, still as the owner of the files.
@@ -21,8 +20,8 @@ def shapes(loaded: Loaded) -> dict[str, Shape]:
     return {name: shape_of(fd) for name, fd in loaded.maps.items()}
 
 
-def failing(reason: str) -> Callable[[Sizes], Loaded]:
-    def load(sizes: Sizes) -> Loaded:
+def failing(reason: str) -> loader.Load:
+    def load(sizes: Sizes, program: Program) -> Loaded:
         raise UnavailableError(reason)
 
     return load

@@ -70,9 +70,9 @@ def test_an_event_that_ended_while_nobody_looked_is_opened_again(
 
 
 @pytest.mark.kernel
-def test_auto_is_cycles_where_the_machine_has_them() -> None:
+def test_the_clock_is_cycles_where_the_machine_has_them() -> None:
     expected = CYCLES if perf_event.available(CYCLES, 99) else CPU_CLOCK
-    assert perf_event.choose("auto", 99) == expected
+    assert perf_event.clock(99) == expected
 
 
 @pytest.mark.kernel

@@ -229,8 +229,8 @@ def test_samples_times_period_is_the_cpu_time_of_the_process(start: Start) -> No
         sampler.stop()
         outer = spent_ns() - outer
         drain = sampler.drain()
-    assert drain.period_ns == NS // 999
-    assert 0.97 * inner <= drain.taken * drain.period_ns <= 1.03 * outer
+    assert drain.period == NS // 999
+    assert 0.97 * inner <= drain.taken * drain.period <= 1.03 * outer
 
 
 def test_a_thread_name_that_is_not_utf8_is_shown_with_escapes() -> None:
@@ -255,7 +255,7 @@ def test_nothing_stays_open_after_the_sampler(loader: str) -> None:
 def test_mistakes_are_named_before_anything_is_loaded() -> None:
     with pytest.raises(UsageError, match="frequency must be from 1 to 100000 Hz, got 0"):
         Sampler(frequency_hz=0)
-    with pytest.raises(UsageError, match="no event 'brunches': expected auto, cycles or cpu-clock"):
+    with pytest.raises(UsageError, match="no event 'brunches'; did you mean branches or "):
         Sampler(event="brunches").__enter__()
     with pytest.raises(UsageError, match="no loader 'grub': expected auto, libbpf or bcc"):
         Sampler(loader="grub").__enter__()
@@ -274,7 +274,7 @@ def test_a_slower_sampler_says_so_with_the_drain_that_is_sampled_so(start: Start
         time.sleep(0.2)
         sampler.stop()
         drains.append(sampler.drain())
-    assert [drain.period_ns for drain in drains] == [NS // hz for hz in (997, 99, 99, 997)]
+    assert [drain.period for drain in drains] == [NS // hz for hz in (997, 99, 99, 997)]
     assert all(closes(drain) for drain in drains)
     slow = sum(sample.count for sample in of(drains[1], process.pid))
     assert 0 < slow <= 99 * drains[1].duration_ns / NS + 1

@@ -13,6 +13,7 @@ import pytest
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.program import DWARF
 from collector.kernel.sampler import Sampler
+from collector.kernel.sampling import Sampling
 from collector.labels.labeller import Labelling
 from collector.sources.live import LiveSource
 from collector.symbols.symbolizer import Symbolizer
@@ -34,10 +35,11 @@ def run(script: str, seconds: float, **variables: str) -> None:
 def drained(labelling: Labelling, folder: Path, work: Callable[[], None]) -> Drain:
     sampler = Sampler(frequency_hz=199, call_graph=DWARF, target=[os.getpid()], on_exec=False)
     symbolizer = Symbolizer(labelling)
-    with LiveSource(sampler, ProcessEvents(), symbolizer, "a", folder) as source:
+    with LiveSource(Sampling([sampler]), ProcessEvents(), symbolizer, "a", folder) as source:
         work()
         time.sleep(0.1)
-        return source.drain()
+        (drain,) = source.drain()
+        return drain
 
 
 def services(drain: Drain) -> Counter[tuple[str, str]]:

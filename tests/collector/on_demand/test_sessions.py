@@ -217,8 +217,8 @@ class _Idle:
     def stop(self) -> None:
         self.stopped = True
 
-    def drain(self) -> Drain:
-        return Drain("a", 0, 0, 0)
+    def drain(self) -> tuple[Drain, ...]:
+        return (Drain("a", 0, 0, 0),)
 
 
 @contextmanager

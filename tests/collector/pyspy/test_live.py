@@ -11,6 +11,7 @@ import pytest
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.program import DWARF
 from collector.kernel.sampler import Sampler
+from collector.kernel.sampling import Sampling
 from collector.labels.labeller import Labelling
 from collector.pyspy import recording
 from collector.pyspy.placement import MARKER
@@ -29,7 +30,12 @@ LOOPS = ("_PyEval_EvalFrameDefault", "PyEval_EvalFrameEx")
 def source(pid: int, folder: Path, *, py_spy: bool = True) -> LiveSource:
     sampler = Sampler(call_graph=DWARF, frequency_hz=199, target=[pid])
     return LiveSource(
-        sampler, ProcessEvents(), Symbolizer(Labelling("a")), "a", folder, py_spy=py_spy
+        Sampling([sampler]),
+        ProcessEvents(),
+        Symbolizer(Labelling("a")),
+        "a",
+        folder,
+        py_spy=py_spy,
     )
 
 
@@ -48,10 +54,10 @@ def test_the_split_of_a_program_is_shown_below_a_marker_and_the_accounts_close(
     with source(process.pid, tmp_path) as live_source:
         assert live_source.spying
         time.sleep(1)
-        first = live_source.drain()
+        (first,) = live_source.drain()
         for _ in range(2):
             time.sleep(2)
-            drain = live_source.drain()
+            (drain,) = live_source.drain()
             assert drain.unaccounted == 0
             for stack, samples in stacks(drain):
                 assert stack[0].kind is Kind.THREAD
@@ -77,7 +83,7 @@ def test_native_stacks_are_whole_where_py_spy_is_not_asked(start: Start, tmp_pat
         time.sleep(1)
         live_source.drain()
         time.sleep(1)
-        drain = live_source.drain()
+        (drain,) = live_source.drain()
     assert drain.taken > 20
     for stack, _ in stacks(drain):
         assert MARKER not in stack
@@ -93,7 +99,7 @@ def test_without_py_spy_the_native_stacks_stay(
         assert live_source.spying
         for _ in range(3):
             time.sleep(0.5)
-            drain = live_source.drain()
+            (drain,) = live_source.drain()
         assert live_source.spying.outcomes == {"not_installed": 1}
     assert drain.unaccounted == 0
     assert all(MARKER not in stack for stack, _ in stacks(drain))
@@ -110,7 +116,7 @@ def test_a_mistake_in_asking_py_spy_costs_no_sample(
     process = start(interpreter("python3.7"), PROGRAMS / "split.py")
     with source(process.pid, tmp_path) as live_source:
         time.sleep(0.5)
-        drain = live_source.drain()
+        (drain,) = live_source.drain()
     assert drain.taken > 10
     assert (drain.unaccounted, drain.losses.get("symbols_failed")) == (0, None)
     assert "a strange report" in caplog.text

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from collector.kernel.process_events import ProcessEvents
-from collector.kernel.sampler import Sampler
+from collector.kernel.sampling import Sampling
 from collector.kernel.stacks import WalkSaved
 from collector.processes.cache import ProcessCache
 from collector.processes.events import Event
@@ -21,7 +21,7 @@ from profiler.model import Drain
 class Samples:
     """Three samples a drain, one lost, five idle, in 8 ns."""
 
-    frequency_hz, event, loader = 99, "cpu-clock", "libbpf"
+    rates, loader = ("cpu at 99 Hz",), "libbpf"
     unwind: Mapping[str, int] = {}
     problem = ""
     stopped = False
@@ -36,8 +36,9 @@ class Samples:
         trace: TracebackType | None,
     ) -> None: ...
 
-    def drain(self, walk: WalkSaved) -> RawDrain:
-        return RawDrain(7, 10, 1, 4, 5, {"ring_full": 1}, (RawSample(1, "t", (1, 2), (), 3),), 8)
+    def drain(self, walk: WalkSaved) -> tuple[RawDrain, ...]:
+        samples = (RawSample(1, "t", (1, 2), (), 3),)
+        return (RawDrain(7, 10, 1, 4, 5, {"ring_full": 1}, samples, 8),)
 
 
 class Names:
@@ -76,14 +77,14 @@ class Nothing:
 
 def source(names: Names) -> LiveSource:
     events = cast(ProcessEvents, Nothing())
-    return LiveSource(cast(Sampler, Samples()), events, cast(Symbolizer, names), "a")
+    return LiveSource(cast(Sampling, Samples()), events, cast(Symbolizer, names), "a")
 
 
 def test_a_drain_is_named_and_its_idle_samples_and_its_time_are_counted() -> None:
     named = Drain("a", 7, 10, 4)
     names = Names(lambda *_: named)
     with source(names) as live:
-        assert live.drain() is live.drain() is named
+        assert live.drain() == live.drain() == (named,)
         assert live.idle == 10
         assert live.spent_ns == 16
         assert not live.finished
@@ -106,7 +107,7 @@ def test_a_mistake_in_the_naming_costs_the_samples_but_not_the_sum(
         raise IndexError("a strange file")
 
     with source(Names(broken)) as live:
-        drain = live.drain()
+        (drain,) = live.drain()
     assert drain == Drain("a", 7, 10, 4, {"ring_full": 1, "symbols_failed": 3})
     assert drain.unaccounted == 0
     assert "a strange file" in caplog.text

@@ -12,6 +12,7 @@ import pytest
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.program import DWARF
 from collector.kernel.sampler import Sampler
+from collector.kernel.sampling import Sampling
 from collector.labels.labeller import Labelling
 from collector.sources.live import LiveSource
 from collector.symbols.symbolizer import Symbolizer
@@ -77,7 +78,8 @@ def sampled(process: subprocess.Popen[bytes], folder: Path) -> tuple[list[Drain]
     """The first samples of its work, for which no table is there at first, and later ones."""
     assert process.stdin
     sampler = Sampler(call_graph=DWARF, frequency_hz=499, target=[process.pid])
-    with LiveSource(sampler, ProcessEvents(), Symbolizer(Labelling("a")), "a", folder) as source:
+    symbolizer = Symbolizer(Labelling("a"))
+    with LiveSource(Sampling([sampler]), ProcessEvents(), symbolizer, "a", folder) as source:
         assert source.unwinding
         process.stdin.write(b"!")
         process.stdin.flush()
@@ -85,10 +87,10 @@ def sampled(process: subprocess.Popen[bytes], folder: Path) -> tuple[list[Drain]
         end = time.monotonic() + 20
         while len(first) < 2 or (source.unwinding.stats().pending and time.monotonic() < end):
             time.sleep(0.3)
-            first.append(source.drain())
+            first.extend(source.drain())
         time.sleep(0.5)
         sampler.stop()
-        return first, source.drain()
+        return first, source.drain()[0]
 
 
 def stacks(drain: Drain) -> Iterator[tuple[tuple[Frame, ...], int]]:

@@ -1,5 +1,6 @@
 """A recording replayed: moved to now, marked as one, and nothing else changed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from collector.delivery.file import FileExporter
 from collector.sources.recorded import RecordedSource
 from profiler.errors import FormatError, UsageError
+from profiler.model import OFF_CPU
 from tests.collector.clock import FakeClock
 from tests.collector.delivery.drains import SECOND_NS, drain, taken
 
@@ -27,7 +29,7 @@ def test_a_recording_ends_now_and_then_has_finished(recording: Path) -> None:
     with RecordedSource(recording, FakeClock(NOW_NS)) as source:
         drains = []
         while not source.finished:
-            drains.append(source.drain())
+            drains.extend(source.drain())
     ends = [each.start_ns + each.duration_ns for each in drains]
     assert ends == [NOW_NS - 2 * SECOND_NS, NOW_NS - SECOND_NS, NOW_NS]
     assert taken(drains) == 33
@@ -47,9 +49,23 @@ def test_with_repeat_it_goes_on_and_every_window_ends_at_the_call(recording: Pat
     with RecordedSource(recording, clock, repeat=True) as source:
         for _ in range(7):
             clock.sleep(10)
-            each = source.drain()
+            (each,) = source.drain()
             assert each.start_ns + each.duration_ns == clock.now_ns()
             assert not source.finished
+
+
+def test_drains_of_several_types_that_were_taken_together_come_together(tmp_path: Path) -> None:
+    path = tmp_path / "types.pb"
+    exporter = FileExporter(str(path))
+    for number in range(2):
+        exporter.export(drain(number))
+        exporter.export(replace(drain(number), type=OFF_CPU))
+    exporter.close()
+    with RecordedSource(path, FakeClock(NOW_NS)) as source:
+        taken_together = []
+        while not source.finished:
+            taken_together.append([each.type.name for each in source.drain()])
+    assert taken_together == [["cpu", "off_cpu"]] * 2
 
 
 def test_what_is_no_recording_is_named(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from collector.kernel.command import Command
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.program import DWARF, DWARF_SIZES, FRAME_POINTERS, Sizes
 from collector.kernel.sampler import Sampler
+from collector.kernel.sampling import Sampling
 from collector.kernel.stacks import unwalked
 from collector.labels.labeller import Labelling
 from collector.sources.live import LiveSource
@@ -69,7 +70,7 @@ def running(build: Callable[[str], Path]) -> Iterator[Callable[[str], int]]:
 
 
 def live(folder: Path, sampler: Sampler) -> LiveSource:
-    return LiveSource(sampler, ProcessEvents(), Symbolizer(Labelling("a")), "a", folder)
+    return LiveSource(Sampling([sampler]), ProcessEvents(), Symbolizer(Labelling("a")), "a", folder)
 
 
 def stacks(drain: Drain) -> Counter[tuple[str, ...]]:
@@ -96,7 +97,7 @@ def test_every_frame_of_a_deep_chain_is_there_in_order(
     sampler = Sampler(call_graph=DWARF, frequency_hz=999, target=[running("bare")])
     with live(folder, sampler) as source:
         time.sleep(0.5)
-        drain = source.drain()
+        (drain,) = source.drain()
     assert drain.taken > 20
     assert set(of_program(drain)) == {CHAIN}
     assert not source.incomplete
@@ -108,7 +109,7 @@ def test_by_frame_pointers_the_same_chain_is_cut(
     sampler = Sampler(call_graph=FRAME_POINTERS, frequency_hz=999, target=[running("bare")])
     with live(folder, sampler) as source:
         time.sleep(0.3)
-        drain = source.drain()
+        (drain,) = source.drain()
     assert drain.taken > 10
     assert CHAIN not in of_program(drain)
 
@@ -123,7 +124,7 @@ def test_the_first_samples_of_a_command_are_whole_and_those_of_its_children(
             command.resume()
             command.wait()
             sampler.stop()
-            drain = source.drain()
+            (drain,) = source.drain()
     chains = sum(count for stack, count in of_program(drain).items() if stack == CHAIN)
     assert drain.unaccounted == 0
     assert chains > 20
@@ -139,7 +140,7 @@ def test_each_program_of_a_process_is_walked_and_named_by_its_own_code(
             command.resume()
             command.wait()
             sampler.stop()
-            drain = source.drain()
+            (drain,) = source.drain()
     found = Counter[str]()
     for stack, samples in of_program(drain).items():
         if stack[:1] == ("main",) and "burn" in stack:
@@ -160,9 +161,9 @@ def test_every_sample_is_accounted_for_over_many_fast_drains(
         drains = []
         end = time.monotonic() + 1.5
         while time.monotonic() < end:
-            drains.append(source.drain())
+            drains.extend(source.drain())
         sampler.stop()
-        drains += [source.drain(), source.drain()]
+        drains += [*source.drain(), *source.drain()]
     assert [drain.unaccounted for drain in drains] == [0] * len(drains)
     assert sum(drain.taken for drain in drains) > 1000
     assert drains[-1].taken == 0
@@ -212,11 +213,11 @@ def test_stacks_that_stay_unknown_are_not_saved_for_ever(
 
     pid = running("unknown")
     with live(folder, Sampler(call_graph=DWARF, frequency_hz=4_999, target=[pid])) as source:
-        raw = source._sampler.drain(counted)
+        (raw,) = source._sampling.drain(counted)
         samples = list(raw.samples)
         while sum(sample.count for sample in samples) < 2_500:
             time.sleep(0.2)
-            raw = source._sampler.drain(counted)
+            (raw,) = source._sampling.drain(counted)
             assert raw.taken == sum(sample.count for sample in raw.samples)
             samples += raw.samples
     assert 1_024 <= saved < 1_500
@@ -263,7 +264,7 @@ def test_a_mistake_in_feeding_the_unwinder_costs_stacks_but_no_sample(
     sampler = Sampler(call_graph=DWARF, frequency_hz=999, target=[running("bare")])
     with live(folder, sampler) as source:
         time.sleep(0.3)
-        drain = source.drain()
+        (drain,) = source.drain()
     assert drain.taken > 10
     assert drain.unaccounted == 0
     assert source.incomplete == {"no unwind table": drain.taken}
@@ -286,7 +287,7 @@ def test_while_a_large_file_is_read_there_is_no_other_child_and_none_after_the_d
             return ask(*question)
 
         monkeypatch.setattr(symbols, "_ask", asked)
-        drain = source.drain()
+        (drain,) = source.drain()
         assert beside and set(beside) == {None}
         assert symbols.child_pid is None
     assert CHAIN in of_program(drain)

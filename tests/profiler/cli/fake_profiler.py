@@ -22,7 +22,8 @@ def note(text: str) -> None:
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         collected = "collect started" in LOG.read_text()
-        body = b'{"series": [{"samples": 3}]}' if collected else b'{"series": []}'
+        samples = b'{"samples": 3}' if collected else b""
+        body = b'{"profile_types": [{"name": "cpu"}], "series": [' + samples + b"]}"
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -274,3 +274,18 @@ def go_pprof(*arguments: object) -> str:
 def test_samples_can_be_chosen_as_the_thing_to_show() -> None:
     loaded = pprof.loads(pprof.dumps(profile("main;f 3")))
     assert (loaded.total_samples, loaded.total_value) == (3, 3 * PERIOD_NS)
+
+
+def test_profiles_of_several_types_are_sample_types_of_one_file() -> None:
+    builder = ProfileBuilder()
+    builder.add([Frame("main"), Frame("wait")], 2, 700)
+    builder.add([Frame("main")], 1, 5)
+    sleeps = builder.build(ProfileType("off_cpu", "nanoseconds"))
+    data = pprof.dumps_all([profile("main;f 3"), sleeps])
+    message = message_of(data)
+    names = [message.string_table[each.type] for each in message.sample_type]
+    assert names == ["cpu_samples", "cpu", "off_cpu_samples", "off_cpu"]
+    rows = sorted(tuple(sample.value) for sample in message.sample)
+    assert rows == [(0, 0, 1, 5), (0, 0, 2, 700), (3, 3 * PERIOD_NS, 0, 0)]
+    shown = pprof.loads(data)
+    assert (shown.type.name, shown.total_samples) == ("cpu", 3)

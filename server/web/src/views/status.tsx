@@ -11,6 +11,7 @@ const CAUSES: Record<string, string> = {
   ring_full: "the ring buffer of the kernel was full",
   stack_collision: "another stack held the slot",
   counts_full: "the kernel's map of counts was full",
+  sleeping_full: "no room in the kernel's map of threads that sleep",
   symbols_failed: "the collector could not name them: its log has the traceback",
   excluded: "a rule of the collector leaves their processes out",
   spool_full: "the collector's spool was full, the oldest went",
