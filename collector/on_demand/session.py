@@ -114,7 +114,7 @@ class Session:
 
     def _say(self, state: State, reason: str = "") -> None:
         empty = Drain(self._node.labelling.host_name, self._clock.now_ns(), 0, 0)
-        self._keep(empty, state, reason)
+        self._keep([empty], state, reason)
 
     def _keep(self, drains: Sequence[Drain], state: State, reason: str = "") -> None:
         (drain,) = drains  # a session is of one event
