@@ -209,7 +209,7 @@ def test_a_command_that_sleeps_waits_and_works_shows_these_three(
     assert total(off_cpu, "rest") == pytest.approx(rested, rel=0.05)
     assert total(off_cpu, "contend") == pytest.approx(contended, rel=0.05)
     assert total(on_cpu, "work") * 10**9 / 999 == pytest.approx(worked, rel=0.05)
-    assert total(on_cpu, "rest") == 0
+    assert total(on_cpu, "rest") <= 0.01 * total(on_cpu, "work")  # the system call itself
     assert "0 of them lost" in run.stderr
 
 
