@@ -187,8 +187,10 @@ def _live(config: Config) -> LiveSource:
 
 def _sessions(config: Config, source: SampleSource, exporter: Exporter) -> Sessions:
     """Asked for by way of the server, if there is one."""
+    live = source if isinstance(source, LiveSource) else None
     node = Node(
-        source.events if isinstance(source, LiveSource) else None,
+        live.events if live else None,
+        live.symbolizer.binaries if live else None,
         config.labelling,
         config.loader,
         _clock(config),

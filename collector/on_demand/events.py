@@ -20,6 +20,7 @@ from collector.on_demand.request import Request
 from collector.processes.procfs import ProcFs
 from collector.sources.live import LiveSource
 from collector.sources.unwinding import ATTENTIVE_REST_SECONDS, PATIENCE_SECONDS
+from collector.symbols.binaries import Binaries
 from collector.symbols.debuginfod import Settings
 from collector.symbols.symbolizer import Symbolizer
 from profiler.errors import UsageError
@@ -40,10 +41,11 @@ SPARE_FILES = 512
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """How the usual profile is taken here; `events` are those that it follows processes by, None
-    where it is none of this machine."""
+    """How the usual profile is taken here; `events` are those that it follows processes by, and
+    `binaries` the files that it has read, None where it is none of this machine."""
 
     events: ProcessEvents | None
+    binaries: Binaries | None
     labelling: Labelling
     loader: str
     event: str
@@ -70,7 +72,12 @@ def cpu(request: Request, node: Node) -> Iterator[Source]:
     Raises UsageError where nothing matches.
     """
     labelling = replace(node.labelling, matchers=request.matchers)
-    symbolizer = Symbolizer(labelling, debuginfod=node.debuginfod, patience_seconds=NAMING_SECONDS)
+    symbolizer = Symbolizer(
+        labelling,
+        debuginfod=node.debuginfod,
+        patience_seconds=NAMING_SECONDS,
+        binaries=node.binaries,
+    )
     try:
         target = _target(symbolizer, labelling)
     except BaseException:

@@ -34,6 +34,10 @@ class Bounded(Generic[K, V]):
             self._entries.move_to_end(key)
         return value
 
+    def peek(self, key: K) -> V | None:
+        """The entry of `key`, which stays where it is; from any thread."""
+        return self._entries.get(key)
+
     def __setitem__(self, key: K, value: V) -> None:
         self.discard(key)
         self._entries[key] = value

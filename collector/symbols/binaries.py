@@ -34,7 +34,8 @@ class Binaries:
     """Finds the Binary of a mapping, reading its file if it must and may.
 
     Reading is bounded in time: after `deadline_ns` (monotonic) no new file is begun, and what is
-    asked for then has the cause `postponed`, to be asked for again.
+    asked for then has the cause `postponed`, to be asked for again. What `others`, which another
+    thread may use meanwhile, have read is not read again.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Binaries:
         clock: Clock,
         vdso_image: bytes = b"",
         max_bytes: int = MAX_SYMCACHE_BYTES,
+        others: "Binaries | None" = None,
     ) -> None:
         self._root = root
         self._reader = reader
@@ -55,6 +57,7 @@ class Binaries:
         self._binaries: Bounded[_Key, Binary] = Bounded(
             max_bytes, lambda binary: _BINARY_BYTES + binary.size
         )
+        self._others = others
         self._vdso_image = vdso_image
         self._vdso: Binary | None = None
         self.deadline_ns = 0
@@ -110,7 +113,7 @@ class Binaries:
             program = None
         identifier = program.build_id if program else ""
         key = (name, identifier, file.size, file.owner) if identifier else file
-        known = self._binaries.get(key)
+        known = self._binaries.get(key) or self._of_others(key)
         if known is not None and not self._reader.knows_more(known):
             return key, known
         binary = self._read(name, program)
@@ -119,6 +122,12 @@ class Binaries:
         self._binaries[key] = binary
         self._counters.evicted_files = self._binaries.evictions
         return key, binary
+
+    def _of_others(self, key: _Key) -> Binary | None:
+        found = self._others._binaries.peek(key) if self._others else None
+        if found is not None:
+            self._binaries[key] = found
+        return found
 
     def _of_vdso(self, mapping: Mapping) -> Binary:
         if mapping.end - mapping.start != len(self._vdso_image):  # that of a 32-bit process

@@ -57,7 +57,9 @@ class Symbolizer:
         debuginfod: Settings | None = None,
         clock: Clock | None = None,
         patience_seconds: float = PATIENCE_SECONDS,
+        binaries: Binaries | None = None,
     ) -> None:
+        """What is in `binaries`, those of another symbolizer, is not read again."""
         self.counters = Counters()
         self.paused = False
         self._host_name = labelling.host_name
@@ -71,7 +73,9 @@ class Symbolizer:
             Debuginfod(debuginfod, self._clock, self.counters.debuginfod) if debuginfod else None
         )
         reader = Reader(self._builder, DebugFiles(proc, debug), self._debuginfod, self.counters)
-        self._binaries = Binaries(proc, reader, self.counters, self._clock, read_vdso())
+        self.binaries = Binaries(
+            proc, reader, self.counters, self._clock, read_vdso(), others=binaries
+        )
         self._perf_maps = PerfMaps(procfs)
         self._kernel = KernelSymbols(proc, sys, self._clock)
         self._forests: dict[ProfileType, Forest] = {}
@@ -92,7 +96,7 @@ class Symbolizer:
         if self._kernel.refresh():
             self._forget_trees()
         patience_ns = 0 if self.paused else self._patience_ns
-        self._binaries.deadline_ns = self._clock.monotonic_ns() + patience_ns
+        self.binaries.deadline_ns = self._clock.monotonic_ns() + patience_ns
         self.labeller.begin_drain()
         label = self.labeller.labels
         forest = self._forest(raw.type)
@@ -140,7 +144,7 @@ class Symbolizer:
     def forget(self) -> None:
         """Everything that can be found again; ends the child process that reads files."""
         self._builder.close()
-        self._binaries.clear()
+        self.binaries.clear()
         self._forget_trees()
 
     def close(self) -> None:
@@ -163,5 +167,5 @@ class Symbolizer:
         self, name_python: NamePython, forest: Forest, pid: int, time_ns: int
     ) -> tuple[Process, Memo[Entry]]:
         process = self.processes.at(pid, time_ns)
-        look = partial(Addresses, process, self._binaries, self._perf_maps, name_python)
+        look = partial(Addresses, process, self.binaries, self._perf_maps, name_python)
         return process, forest.frames(process, look)

@@ -67,7 +67,7 @@ def begin(tmp_path: Path, delivered: Delivered) -> Iterator[Callable[..., Sessio
 
     def make(**limits: Any) -> Sessions:
         labelling = Labelling("a", engine_sockets=())
-        node = Node(None, labelling, "auto", "auto", "auto", None, tmp_path / "unwind")
+        node = Node(None, None, labelling, "auto", "auto", "auto", None, tmp_path / "unwind")
         begun.append(Sessions(Limits(**limits), node, delivered))
         return begun[-1]
 

@@ -101,3 +101,20 @@ def test_what_is_kept_of_files_is_bounded_and_read_again(tmp_path: Path, c_progr
             binary = binaries.find(process, process.mappings[0])
             assert binary.name == name and not binary.cause
     assert (counters.files["ok"], counters.evicted_files) == (3, 2)
+
+
+def test_what_another_has_read_is_not_read_again(tmp_path: Path, c_program: Path) -> None:
+    with on_fakes(tmp_path) as (symbolizer, proc):
+        proc.process(7, maps=map_of(c_program))
+        expected = frames(symbolizer, 7, 0x10123)
+        second = Symbolizer(
+            Labelling("node-a", engine_sockets=()),
+            proc.root,
+            sys=tmp_path,
+            patience_seconds=0,
+            binaries=symbolizer.binaries,
+        )
+        assert frames(second, 7, 0x10123) == expected
+        assert not second.counters.files
+        second.close()
+        assert frames(symbolizer, 7, 0x10123) == expected
