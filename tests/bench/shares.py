@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from collector.elf.file import Elf, read_elf
+from collector.elf.code import Code
+from collector.elf.file import read_elf
 from collector.elf.source import of_descriptor
 from profiler.model import Frame, Kind
 from tests.bench import perf
@@ -110,7 +111,7 @@ class Places:
 
     def __init__(self) -> None:
         self.names: dict[Place, str] = {}
-        self._elves: dict[str, Elf] = {}
+        self._codes: dict[str, Code] = {}
 
     def of_perf(self, samples: Iterable[perf.Sampled]) -> Counter[Place]:
         return Counter(self._named(self._of_perf(sample), sample.symbol) for sample in samples)
@@ -130,16 +131,16 @@ class Places:
         if sample.file.startswith("[") or sample.offset is None or ".map" in sample.file:
             return "", sample.symbol
         name = Path(sample.file).name
-        address = self._elf(sample.file).address_of(sample.offset) or 0
+        address = self._code(sample.file).address_of(sample.offset) or 0
         if sample.symbol == UNKNOWN:
             return f"{name} page", address >> PAGE_BITS
         return name, address - sample.at
 
-    def _elf(self, path: str) -> Elf:
-        if path not in self._elves:
+    def _code(self, path: str) -> Code:
+        if path not in self._codes:
             with Path(path).open("rb") as file:
-                self._elves[path] = read_elf(of_descriptor(file.fileno())).headers()
-        return self._elves[path]
+                self._codes[path] = Code(read_elf(of_descriptor(file.fileno())))
+        return self._codes[path]
 
 
 def _of_frame(frame: Frame) -> Place:

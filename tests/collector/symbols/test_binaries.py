@@ -16,6 +16,7 @@ from collector.symbols.symbolizer import Symbolizer
 from profiler.model import Frame, Kind
 from tests.collector.clock import FakeClock
 from tests.collector.processes.fake_proc import FakeProc, give_away
+from tests.collector.symbols import programs
 from tests.collector.symbols.drains import frames, map_of, on_fakes
 from tests.collector.symbols.programs import BUILD_ID
 
@@ -78,7 +79,7 @@ def test_another_users_file_does_not_speak_for_roots(tmp_path: Path, c_program: 
 def test_files_wait_for_the_next_drain_when_time_is_up(tmp_path: Path, c_program: Path) -> None:
     proc = FakeProc(tmp_path)
     proc.process(7, maps=map_of(c_program))
-    hurried = Symbolizer(Labelling("a"), tmp_path, sys=tmp_path, debug=tmp_path, patience_seconds=0)
+    hurried = Symbolizer(Labelling("a"), tmp_path, sys=tmp_path, debug=tmp_path, patience_seconds=0, binaries=others)
     (frame,) = frames(hurried, 7, 0x11100)
     hurried.close()
     assert hurried.counters.unnamed == {"postponed": 1} and not hurried.counters.files
@@ -104,17 +105,14 @@ def test_what_is_kept_of_files_is_bounded_and_read_again(tmp_path: Path, c_progr
 
 
 def test_what_another_has_read_is_not_read_again(tmp_path: Path, c_program: Path) -> None:
+    hidden = 0x10000 + programs.address_of("hidden", c_program)
     with on_fakes(tmp_path) as (symbolizer, proc):
         proc.process(7, maps=map_of(c_program))
-        expected = frames(symbolizer, 7, 0x10123)
-        second = Symbolizer(
-            Labelling("node-a", engine_sockets=()),
-            proc.root,
-            sys=tmp_path,
-            patience_seconds=0,
-            binaries=symbolizer.binaries,
-        )
-        assert frames(second, 7, 0x10123) == expected
-        assert not second.counters.files
+        (frame,) = frames(symbolizer, 7, hidden)
+        assert frame.function == "hidden"
+        labelling, others = Labelling("node-a", engine_sockets=()), symbolizer.binaries
+        # Without patience it reads nothing itself.
+        second = Symbolizer(labelling, tmp_path, sys=tmp_path, patience_seconds=0, binaries=others)
+        assert frames(second, 7, hidden) == (frame,)
         second.close()
-        assert frames(symbolizer, 7, 0x10123) == expected
+        assert frames(symbolizer, 7, hidden) == (frame,)
