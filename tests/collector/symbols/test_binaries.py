@@ -79,9 +79,7 @@ def test_another_users_file_does_not_speak_for_roots(tmp_path: Path, c_program: 
 def test_files_wait_for_the_next_drain_when_time_is_up(tmp_path: Path, c_program: Path) -> None:
     proc = FakeProc(tmp_path)
     proc.process(7, maps=map_of(c_program))
-    hurried = Symbolizer(
-        Labelling("a"), tmp_path, sys=tmp_path, debug=tmp_path, patience_seconds=0, binaries=others
-    )
+    hurried = Symbolizer(Labelling("a"), tmp_path, sys=tmp_path, debug=tmp_path, patience_seconds=0)
     (frame,) = frames(hurried, 7, 0x11100)
     hurried.close()
     assert hurried.counters.unnamed == {"postponed": 1} and not hurried.counters.files
