@@ -251,7 +251,7 @@ def test_what_is_missing_is_said_at_the_start_with_what_it_is_for(tmp_path: Path
     without = (SYS_PTRACE, CHECKPOINT_RESTORE, SYSLOG)
     given = [one for one in NEEDED if one not in without]
     with collecting(given, tmp_path / "home") as (_, _, log):
-        eventually(lambda: "sampling at" in log.read_text() or None, "it samples", 60)
+        eventually(lambda: "profiler: sampling " in log.read_text() or None, "it samples", 60)
     said = log.read_text()
     for one in without:
         assert f"profiler: without {one.name}, for {one.purpose}: {one.lacking}\n" in said

@@ -44,5 +44,5 @@ def test_nothing_that_was_counted_is_lost(row: Row, said: str, split: Path, tmp_
 
 
 def test_a_full_disk_and_a_full_spool_lose_samples_by_name(split: Path, tmp_path: Path) -> None:
-    found = outcome(rows.spool_disk_full, tmp_path, split, ("--spool-size", "30KiB"))
+    found = outcome(rows.spool_disk_full, tmp_path, split, ("--spool-size", "4KiB"))
     assert set(found.losses) - {"excluded"} == {"spool_full"}
