@@ -196,7 +196,7 @@ def test_the_kernel_is_told_of_a_process_between_drains_and_forgets_it_after_its
         os.kill(pid, signal.SIGKILL)
         os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         source.drain()
-        # Stacks of it may still be there to be walked. Where ends were missed, all that have ended go.
+        # Stacks of it may still be there to be walked. Where ends were missed, all ended ones go.
         assert pid in told or source.events.missed
         source.drain()
         assert pid not in told
