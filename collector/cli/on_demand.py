@@ -14,7 +14,6 @@ from profiler.formats import FORMATS
 from profiler.timerange import SECOND
 
 DURATION_NS = 30 * SECOND
-BINARY = ("pprof",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ def record(wanted: Session, output: str | None, format: str | None) -> bool:
     target = output or ended.page(wanted.server)
     if output:
         data = client.download("profiles", {**ended.profile, "format": name})
-        options.write(data, output, binary=name in BINARY)
+        options.write(data, output, binary=FORMATS[name].binary)
     click.echo(f"profiler: {_summary(ended)}; to {target}", err=True)
     if not output:
         click.echo(target)

@@ -24,15 +24,14 @@ from collector.symbols.debuginfod import Settings
 from profiler.cli import options
 from profiler.cli.client import DEFAULT_SERVER
 from profiler.errors import UnavailableError, UsageError
-from profiler.formats import FORMATS, folded, pprof
+from profiler.formats import FORMATS, folded
 from profiler.model import Profile
 from profiler.timerange import LATEST, SECOND, parse_duration
 
-BINARY = ("pprof",)
 SESSION_HZ = 999
 """Of collectors that are asked to look closer: what they allow, unless they are told otherwise."""
 RECORDING = "recording"
-"""Drains as the wire carries them, a second each, for `profiler collect --recorded`."""
+"""Its drains are not merged, a second each, for `profiler collect --recorded`."""
 
 
 @click.command(
@@ -54,9 +53,7 @@ RECORDING = "recording"
     help="Ask the collectors of these processes, by way of their server, to record them:"
     """ 'host_name="a",service_name="checkout"'.""",
 )
-@options.format(
-    (*FORMATS, RECORDING), "The file's format; by default that of FILE's ending, else folded."
-)
+@options.format(tuple(FORMATS), "The file's format; by default that of FILE's ending, else folded.")
 @click.option("-o", "--output", metavar="FILE", help="Where to write; - is the standard output.")
 @click.option(
     "--value",
@@ -158,11 +155,11 @@ def _file(output: str, format: str | None, value: str | None, types: int) -> Ite
 
 def _exporter(output: str, format: str | None, value: str | None, types: int) -> Exporter:
     name = format or options.format_by_suffix(output) or "folded"
-    if name == RECORDING or (format is None and output.endswith(".pb")):
+    if name == RECORDING:
         return FileExporter(output)
-    if output == options.STDOUT and types > 1 and name not in BINARY:
+    if output == options.STDOUT and types > 1 and not FORMATS[name].dumps_all:
         raise UsageError(f"several events are several files of {name}: give -o FILE, or pprof")
-    if output != options.STDOUT and (types == 1 or name in BINARY):
+    if output != options.STDOUT and (types == 1 or FORMATS[name].dumps_all):
         _check_writable(Path(output))
     return ProfileExporter(partial(_write, name, value, output))
 
@@ -170,8 +167,8 @@ def _exporter(output: str, format: str | None, value: str | None, types: int) ->
 def _write(name: str, value: str | None, output: str, profiles: Sequence[Profile]) -> None:
     """All types in one file, if it can hold them; else in one each: out.folded is out.cpu.folded
     and out.off_cpu.folded."""
-    if name == "pprof":
-        options.write(pprof.dumps_all(profiles), output, binary=True)
+    if dumps_all := FORMATS[name].dumps_all:
+        options.write(dumps_all(profiles), output, binary=True)
         return
     for profile in profiles:
         place = output if len(profiles) == 1 else _beside(output, profile.type.name)

@@ -6,8 +6,6 @@ from profiler.cli import options
 from profiler.cli.options import Selection
 from profiler.formats import FORMATS
 
-BINARY = ("pprof",)
-
 
 @click.command(short_help="write a profile to a file")
 @options.selection
@@ -40,7 +38,7 @@ def download(selection: Selection, format: str, output: str, value: str = "sampl
     if format == "folded":
         parameters["value"] = value
     data = selection.client.download("profiles", parameters)
-    options.write(data, output, binary=format in BINARY)
+    options.write(data, output, binary=FORMATS[format].binary)
     if not data:
         click.echo(
             f"no samples of {selection.query} from {selection.start} to {selection.end}", err=True

@@ -12,11 +12,12 @@ https://github.com/brendangregg/FlameGraph#2-fold-stacks
 
 import io
 import re
-from typing import Literal
+from typing import IO, Literal
 
 from profiler.analysis import tree
 from profiler.errors import FormatError
-from profiler.formats import limits
+from profiler.formats import limits, lines
+from profiler.formats.lines import Mistakes
 from profiler.model import Frame, Profile, ProfileType
 
 TYPE = ProfileType("samples", "count")
@@ -32,40 +33,47 @@ def dumps(profile: Profile, column: Literal["samples", "value"] = "samples") -> 
     """The profile as UTF-8 text in alphabetical order, counting samples or the unit of its type."""
     names = [_ESCAPED.sub(_escape, frame.function) or UNNAMED for frame in profile.frames]
     counts = (profile.samples if column == "samples" else profile.values).tolist()
-    lines: dict[str, int] = {}
+    counted: dict[str, int] = {}
     for node, path in tree.paths(profile, names):
         if counts[node]:
             stack = ";".join(path)
-            lines[stack] = lines.get(stack, 0) + counts[node]
-    text = "".join(f"{stack} {lines[stack]}\n" for stack in sorted(lines))
+            counted[stack] = counted.get(stack, 0) + counts[node]
+    text = "".join(f"{stack} {counted[stack]}\n" for stack in sorted(counted))
     return text.encode("utf-8", "backslashreplace")
 
 
+def recognises(head: bytes) -> bool:
+    """Whether a file that begins with `head` is one: some line there ends in a count."""
+    return re.search(rb"^\S.* \d{1,19}\s*$", head, re.MULTILINE) is not None
+
+
 def loads(data: bytes) -> Profile:
+    """As `load`, of at most `limits.MAX_BYTES`."""
+    limits.check_size(data)
+    return load(io.BytesIO(data))
+
+
+def load(file: IO[bytes], mistakes: Mistakes | None = None) -> Profile:
     """The profile in a folded file, of the type `samples` in `count`.
 
-    Raises FormatError where the bounds of `limits` are passed, or with the first line that
-    cannot be read and the number of others: a profile without some of its lines would be wrong.
-    Bytes that are not UTF-8 are shown as \\xNN.
+    Raises FormatError where the bounds of `limits` are passed. Lines that cannot be read are kept
+    in `mistakes`, or raise FormatError when none is given. Bytes that are not UTF-8 are shown as
+    \\xNN.
     """
-    limits.check_size(data)
+    found = Mistakes() if mistakes is None else mistakes
     builder = limits.BoundedBuilder()
     frames: dict[str, Frame] = {}
-    first_mistake, mistakes = "", 0
-    for number, raw in enumerate(io.BytesIO(data), 1):
-        line = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
+    for number, line in lines.numbered(file):
         if not line or line.isspace():
             continue
         try:
             names, count = _parse(line)
         except FormatError as error:
-            first_mistake = first_mistake or f"line {number}: {error}"
-            mistakes += 1
+            found.add(number, str(error))
             continue
         builder.add_bounded([_frame(name, frames) for name in names], count, count)
-    if mistakes:
-        others = f" (and {mistakes - 1:,} more unreadable lines)" if mistakes > 1 else ""
-        raise FormatError(first_mistake + others)
+    if mistakes is None:
+        found.raise_any()
     return builder.build(TYPE, period=1)
 
 
@@ -73,10 +81,10 @@ def _parse(line: str) -> tuple[list[str], int]:
     """The names and the count of a line."""
     stack, _, count = line.rpartition(" ")
     if not (count.isascii() and count.isdecimal() and len(count) <= 19):
-        raise FormatError(f"expected a count after the last space, got {_shown(line)}")
+        raise FormatError(f"expected a count after the last space, got {lines.shown(line)}")
     names = stack.split(";") if stack else []
     if "" in names:
-        raise FormatError(f"a frame without a name in {_shown(line)}")
+        raise FormatError(f"a frame without a name in {lines.shown(line)}")
     return names, int(count)
 
 
@@ -89,7 +97,3 @@ def _frame(name: str, known: dict[str, Frame]) -> Frame:
 
 def _escape(match: re.Match[str]) -> str:
     return f"%{ord(match[0]):02X}"
-
-
-def _shown(line: str) -> str:
-    return repr(line) if len(line) <= 60 else repr(line[:60]) + "…"

@@ -17,30 +17,28 @@ names: pprof has no place for them. Specification: https://github.com/google/ppr
 """
 
 import gzip
-import io
-import re
-import zlib
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from profiler.analysis import tree
 from profiler.errors import FormatError
-from profiler.formats import limits
+from profiler.formats import limits, packed
+from profiler.formats.kinds import kind_of
 from profiler.formats.pprof_pb import profile_pb2 as pb
-from profiler.model import Frame, Kind, Labels, Profile, ProfileType
+from profiler.model import Frame, Kind, Profile, ProfileType
 
 THREAD_LABEL = "thread"
-SAMPLES = ProfileType("samples", "count")
+
+MAX_SERIES = 10_000
+"""Types, and sets of labels of samples, that are told apart."""
 
 WHOLE_ADDRESS_SPACE = 2**64 - 1
 """The limit of a mapping from 0: pprof takes such addresses as already those of the file."""
-
-_GZIP_MAGIC = b"\x1f\x8b"
-_JIT_BINARY = re.compile(r"\[(jit|anon.*|heap|stack)\]|(.*/)?perf-\d+\.map")
-_KERNEL_BINARY = re.compile(r"\[(?!vdso\]|vsyscall\]|vvar|unknown).+\]|(.*/)?vmlinux[^/]*")
-_MARKER = re.compile(r"\[truncated: .*\]")
 
 
 def dumps(profile: Profile) -> bytes:
@@ -60,6 +58,11 @@ def dumps_all(profiles: Sequence[Profile]) -> bytes:
     return gzip.compress(writer.message.SerializeToString(deterministic=True), mtime=0)
 
 
+def recognises(head: bytes) -> bool:
+    """Whether a file that begins with `head`, unpacked, is one: with its first sample type."""
+    return head.startswith(b"\x0a")
+
+
 def loads(data: bytes) -> Profile:
     """The profile in a pprof file, gzipped or not.
 
@@ -67,12 +70,22 @@ def loads(data: bytes) -> Profile:
     that whose unit is `count`, or 0 where there is none. Text labels that all samples share
     become the profile's labels, other labels are not kept. Raises FormatError.
     """
+    return _read(data).profile()
+
+
+def loads_all(data: bytes) -> list[Profile]:
+    """A profile of every type in the file and every set of text labels that its samples have, the
+    default type first. Raises FormatError, for more than MAX_SERIES of them too."""
+    return _read(data).profiles()
+
+
+def _read(data: bytes) -> "_Reader":
     message = pb.Profile()
     try:
-        message.ParseFromString(_unpacked(data))
+        message.ParseFromString(packed.unpacked(data))
     except DecodeError as error:
         raise FormatError(f"not a pprof profile: {error}") from None
-    return _Reader(message).profile()
+    return _Reader(message)
 
 
 class _Writer:
@@ -198,46 +211,85 @@ class _Reader:
         self._functions = {function.id: function for function in message.function}
         self._mappings = {mapping.id: mapping for mapping in message.mapping}
         self._locations = {location.id: self._frames(location) for location in message.location}
+        self._types = [self._type(value_type) for value_type in message.sample_type]
+        if not self._types:
+            raise FormatError("a pprof profile without sample types")
+        for number, sample in enumerate(message.sample):
+            if len(sample.value) != len(self._types):
+                raise FormatError(
+                    f"sample {number}: {len(sample.value)} values "
+                    f"for {len(self._types)} sample types"
+                )
 
     def profile(self) -> Profile:
-        message = self._message
-        types = [self._type(value_type) for value_type in message.sample_type]
-        value_column, samples_column = self._columns(types)
+        column = self._default()
+        counts = self._counts(column)
         builder = limits.BoundedBuilder()
-        shared: set[tuple[str, str]] | None = None
-        for number, sample in enumerate(message.sample):
-            if len(sample.value) != len(types):
-                raise FormatError(
-                    f"sample {number}: {len(sample.value)} values for {len(types)} sample types"
-                )
-            labels = {self._text(label.key): self._text(label.str) for label in sample.label}
-            samples = 0 if samples_column is None else sample.value[samples_column]
-            stack = self._stack(sample, labels.pop(THREAD_LABEL, ""))
-            builder.add_bounded(stack, samples, sample.value[value_column])
-            pairs = {pair for pair in labels.items() if all(pair)}
-            shared = pairs if shared is None else shared & pairs
-        return builder.build(
-            types[value_column],
-            period=self._period(types[value_column]),
-            start_ns=max(message.time_nanos, 0),
-            duration_ns=max(message.duration_nanos, 0),
-            labels=_sorted(shared or set()),
-        )
+        shared: frozenset[tuple[str, str]] | None = None
+        for sample in self._message.sample:
+            stack, labels = self._stack_and_labels(sample)
+            builder.add_bounded(stack, *counts(sample))
+            shared = labels if shared is None else shared & labels
+        return replace(builder.build(), **self._about(column), labels=tuple(sorted(shared or ())))
 
-    def _columns(self, types: Sequence[ProfileType]) -> tuple[int, int | None]:
-        """Where a sample's value stands, and where its number of samples."""
-        if not types:
-            raise FormatError("a pprof profile without sample types")
-        default = self._text(self._message.default_sample_type)
-        names = [type.name for type in types]
-        value = names.index(default) if default in names else len(types) - 1
-        counts = [column for column in range(value + 1) if types[column].unit == "count"]
-        return value, counts[-1] if counts else None
+    def profiles(self) -> list[Profile]:
+        of_labels: defaultdict[frozenset[tuple[str, str]], list[pb.Sample]] = defaultdict(list)
+        for sample in self._message.sample:
+            of_labels[self._stack_and_labels(sample)[1]].append(sample)
+            if len(of_labels) > MAX_SERIES:
+                raise FormatError(f"more than {MAX_SERIES:,} sets of labels")
+        builder, profiles = limits.BoundedBuilder(), []
+        for column in self._own_columns():
+            about, counts_of = self._about(column), self._counts(column)
+            for labels, samples in of_labels.items():
+                for sample in samples:
+                    counts = counts_of(sample)
+                    if any(counts):
+                        builder.add_bounded(self._stack_and_labels(sample)[0], *counts)
+                profile = replace(builder.take(), **about, labels=tuple(sorted(labels)))
+                if profile.total_samples or profile.total_value:
+                    profiles.append(profile)
+        return profiles or [self.profile()]
 
-    def _period(self, type: ProfileType) -> int:
-        message = self._message
+    def _about(self, column: int) -> dict[str, Any]:
+        message, type = self._message, self._types[column]
         fits = message.period > 0 and self._type(message.period_type) == type
-        return message.period if fits else 0
+        return {
+            "type": type,
+            "period": message.period if fits else 0,
+            "start_ns": max(message.time_nanos, 0),
+            "duration_ns": max(message.duration_nanos, 0),
+        }
+
+    def _default(self) -> int:
+        """The column that tools show first."""
+        default = self._text(self._message.default_sample_type)
+        names = [type.name for type in self._types]
+        return names.index(default) if default in names else len(names) - 1
+
+    def _own_columns(self) -> list[int]:
+        """Those that do not count the samples of the next one; the default first."""
+        default, last = self._default(), len(self._types) - 1
+        own = [column for column in range(last) if not _counts_samples(self._types[column])]
+        return [default, *(column for column in (*own, last) if column != default)]
+
+    def _counts(self, column: int) -> Callable[[pb.Sample], tuple[int, int]]:
+        """The samples and the value of a column. Where the one before does not count samples, the
+        nearest count does."""
+        if column and _counts_samples(self._types[column - 1]):
+            number: int | None = column - 1
+        else:
+            columns = [at for at in range(column + 1) if self._types[at].unit == "count"]
+            number = columns[-1] if columns else None
+        return lambda sample: (0 if number is None else sample.value[number], sample.value[column])
+
+    def _stack_and_labels(
+        self, sample: pb.Sample
+    ) -> tuple[list[Frame], frozenset[tuple[str, str]]]:
+        """The name of the thread is the first frame of the stack and no label."""
+        labels = {self._text(label.key): self._text(label.str) for label in sample.label}
+        stack = self._stack(sample, labels.pop(THREAD_LABEL, ""))
+        return stack, frozenset(pair for pair in labels.items() if all(pair))
 
     def _stack(self, sample: pb.Sample, thread: str) -> list[Frame]:
         if len(sample.location_id) > limits.MAX_DEPTH:
@@ -256,7 +308,7 @@ class _Reader:
         binary, build_id = self._binary(location)
         if not location.line:
             name = f"[unknown] {PurePosixPath(binary).name}+{location.address:#x}"
-            return [Frame(name, "", 0, binary, build_id, location.address, _kind("", "", binary))]
+            return [Frame(name, "", 0, binary, build_id, location.address, kind_of("", "", binary))]
         frames: list[Frame] = []
         for line in reversed(location.line):
             function = self._functions.get(line.function_id)
@@ -264,7 +316,7 @@ class _Reader:
                 raise FormatError(f"location {location.id}: no function {line.function_id}")
             name = self._text(function.name) or self._text(function.system_name) or "[unknown]"
             file = self._text(function.filename)
-            kind, number = _kind(name, file, binary), max(line.line, 0)
+            kind, number = kind_of(name, file, binary), max(line.line, 0)
             address = 0 if frames else location.address
             frames.append(
                 Frame(name, file, number, binary, build_id, address, kind, inlined=bool(frames))
@@ -291,28 +343,6 @@ class _Reader:
         return str(table[number])
 
 
-def _unpacked(data: bytes) -> bytes:
-    limits.check_size(data)
-    if not data.startswith(_GZIP_MAGIC):
-        return data
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            unpacked = file.read(limits.MAX_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise FormatError(f"not a gzip file: {error}") from None
-    limits.check_size(unpacked)
-    return unpacked
-
-
-def _kind(function: str, file: str, binary: str) -> Kind:
-    if _MARKER.fullmatch(function):
-        return Kind.MARKER
-    if _JIT_BINARY.fullmatch(binary):
-        return Kind.JIT
-    if _KERNEL_BINARY.fullmatch(binary):
-        return Kind.KERNEL
-    return Kind.PYTHON if file.endswith(".py") else Kind.NATIVE
-
-
-def _sorted(labels: set[tuple[str, str]]) -> Labels:
-    return tuple(sorted(labels))
+def _counts_samples(type: ProfileType) -> bool:
+    """`samples`, or `off_cpu_samples` before `off_cpu`."""
+    return type.unit == "count" and (type.name == "samples" or type.name.endswith("_samples"))

@@ -9,6 +9,10 @@ Specification: https://github.com/jlfwong/speedscope/wiki/Importing-from-custom-
 """
 
 import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from profiler.analysis import tree
@@ -57,47 +61,107 @@ def dumps(profile: Profile) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
+def recognises(head: bytes) -> bool:
+    """Whether a file that begins with `head` may be one: an object of JSON."""
+    return re.match(rb'(\xef\xbb\xbf)?\s*\{\s*(["}]|$)', head) is not None
+
+
 def loads(data: bytes) -> Profile:
-    """The sum of the sampled profiles in a speedscope file, of the first one's name and unit.
+    """The sum of the profiles in a speedscope file, of the first one's name and unit.
 
     Its values are the weights, times in nanoseconds; its samples are these where the unit is
-    none, else 0, for the file does not say. Raises FormatError, for `evented` profiles too.
+    none, else 0, for the file does not say. Of an `evented` profile the weights are the times
+    between its events. Raises FormatError.
     """
+    parts = _parts(data)
+    if len({unit for (_, unit), _ in parts}) > 1:
+        raise FormatError("a speedscope file whose profiles differ in their units")
+    builder = limits.BoundedBuilder()
+    for _, add in parts:
+        add(builder)
+    return builder.build(ProfileType(*parts[0][0]))
+
+
+def loads_all(data: bytes) -> list[Profile]:
+    """A profile of every name and unit in the file, the weights of each as `loads` reads them."""
+    builders: defaultdict[tuple[str, str], limits.BoundedBuilder]
+    builders = defaultdict(limits.BoundedBuilder)
+    for type, add in _parts(data):
+        add(builders[type])
+    return [builder.build(ProfileType(*type)) for type, builder in builders.items()]
+
+
+Add = Callable[[limits.BoundedBuilder], None]
+
+
+def _parts(data: bytes) -> list[tuple[tuple[str, str], Add]]:
+    """Name and unit of every profile in the file, and how to add it to others."""
     limits.check_size(data)
-    try:
+    with _named_mistakes():
         document = json.loads(data)
         frames = [_frame(entry) for entry in document["shared"]["frames"]]
-        profiles = document["profiles"]
-        types = [_type(entry) for entry in profiles]
-        builder = limits.BoundedBuilder()
-        for entry in profiles:
-            _add(builder, entry, frames)
+        parts = [(_type(entry), _adder(entry, frames)) for entry in document["profiles"]]
+    if not parts:
+        raise FormatError("a speedscope file without profiles")
+    return parts
+
+
+@contextmanager
+def _named_mistakes() -> Iterator[None]:
+    try:
+        yield
     except KeyError as error:
         raise FormatError(f"not a speedscope file: {error} is missing") from None
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise FormatError(f"not a speedscope file: {error}") from None
-    if not types:
-        raise FormatError("a speedscope file without profiles")
-    if len({type.unit for type in types}) > 1:
-        raise FormatError("a speedscope file whose profiles differ in their units")
-    return builder.build(types[0])
 
 
-def _add(builder: limits.BoundedBuilder, entry: dict[str, Any], frames: list[Frame]) -> None:
-    counts = _type(entry).unit == "count"
-    scale = NANOSECONDS.get(entry["unit"], 0)
+def _adder(entry: dict[str, Any], frames: list[Frame]) -> Add:
+    stacks = _sampled if entry["type"] == "sampled" else _evented
+    counts = _type(entry)[1] == "count"
+
+    def add(builder: limits.BoundedBuilder) -> None:
+        with _named_mistakes():
+            for path, value in stacks(entry, NANOSECONDS.get(entry["unit"], 0)):
+                stack = [_at(frames, number) for number in path]
+                builder.add_bounded(stack, value if counts else 0, value)
+
+    return add
+
+
+def _sampled(entry: dict[str, Any], scale: int) -> Iterator[tuple[list[Any], int]]:
     for stack, weight in zip(entry["samples"], entry["weights"], strict=True):
-        value = round(weight * scale) if scale else _integer(weight, "a weight")
-        path = [_at(frames, number) for number in stack]
-        builder.add_bounded(path, value if counts else 0, value)
+        yield stack, round(weight * scale) if scale else _integer(weight, "a weight")
 
 
-def _type(entry: dict[str, Any]) -> ProfileType:
-    if entry["type"] != "sampled":
-        raise FormatError(f"a speedscope profile of the type {entry['type']!r}, not sampled")
+def _evented(entry: dict[str, Any], scale: int) -> Iterator[tuple[list[Any], int]]:
+    """The stack between two events, which open a frame and close the one that was opened last."""
+    path: list[Any] = []
+    before = 0
+    for event in entry["events"]:
+        at = round(event["at"] * (scale or 1))
+        if path and at > before:
+            yield path, at - before
+        elif at < before:
+            raise FormatError(f"an event at {event['at']!r:.40}, before the one that it follows")
+        before = at
+        if event["type"] == "O":
+            path.append(event["frame"])
+        elif not path or path.pop() != event["frame"]:
+            raise FormatError(f"a frame is closed at {event['at']!r:.40} that was not opened last")
+        if len(path) > limits.MAX_DEPTH:
+            raise FormatError(f"a stack of more than {limits.MAX_DEPTH:,} frames")
+    if path:
+        raise FormatError(f"{len(path)} frames are not closed at the end")
+
+
+def _type(entry: dict[str, Any]) -> tuple[str, str]:
+    """Its name and unit, as we call it."""
+    if entry["type"] not in ("sampled", "evented"):
+        raise FormatError(f"a speedscope profile of the type {entry['type']!r:.40}")
     unit = _text(entry["unit"])
     unit = "nanoseconds" if unit in NANOSECONDS else "count" if unit == "none" else unit
-    return ProfileType(_text(entry["name"]), unit)
+    return _text(entry["name"]), unit
 
 
 def _frame(entry: dict[str, Any]) -> Frame:

@@ -289,3 +289,36 @@ def test_profiles_of_several_types_are_sample_types_of_one_file() -> None:
     assert rows == [(0, 0, 1, 5), (0, 0, 2, 700), (3, 3 * PERIOD_NS, 0, 0)]
     shown = pprof.loads(data)
     assert (shown.type.name, shown.total_samples) == ("cpu", 3)
+
+
+def test_every_type_and_set_of_labels_is_a_profile_where_all_are_asked_for() -> None:
+    faults = ProfileType("page_faults", "count")
+    parts = [
+        profile("main;f 3", labels=(("host_name", "a"),)),
+        profile("main;g 2", type=faults, period=7, labels=(("host_name", "b"),)),
+    ]
+    found = pprof.loads_all(pprof.dumps_all(parts))
+    assert [(p.type, p.labels, stacks(p), p.total_value) for p in found] == [
+        (part.type, part.labels, stacks(part), part.total_value) for part in parts
+    ]
+
+
+def test_all_types_of_gos_heap_are_told_apart() -> None:
+    found = {p.type.name: (p.total_samples, p.total_value) for p in pprof.loads_all(
+        heap().SerializeToString()
+    )}  # fmt: skip
+    message = heap()
+    values = message.sample[0].value
+    assert found == {
+        "inuse_space": (values[2], values[3]),
+        "alloc_objects": (values[0], values[0]),
+        "alloc_space": (values[0], values[1]),
+        "inuse_objects": (values[2], values[2]),
+    }
+
+
+def test_sets_of_labels_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pprof, "MAX_SERIES", 1)
+    parts = [profile("a 1", labels=(("n", n),), type=ProfileType(n, "count")) for n in "xy"]
+    with pytest.raises(FormatError, match="more than 1 sets of labels"):
+        pprof.loads_all(pprof.dumps_all(parts))

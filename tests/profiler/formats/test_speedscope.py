@@ -75,6 +75,36 @@ def test_profiles_of_several_threads_are_added() -> None:
     assert stacks(speedscope.loads(json.dumps(both).encode())) == {("main",): 4}
 
 
+def evented(*events: tuple[str, int, float]) -> dict[str, Any]:
+    """A file whose one profile opens (O) and closes (C) frames at milliseconds."""
+    content = [{"type": type, "frame": frame, "at": at} for type, frame, at in events]
+    return {
+        "shared": {"frames": [{"name": "main"}, {"name": "f"}]},
+        "profiles": [{"type": "evented", "name": "t", "unit": "milliseconds", "events": content}],
+    }
+
+
+def test_the_times_between_events_are_the_weights_of_the_stacks_that_are_open() -> None:
+    file = evented(("O", 0, 1), ("O", 1, 3.5), ("C", 1, 4), ("O", 1, 4), ("C", 1, 6), ("C", 0, 9))
+    read = speedscope.loads(json.dumps(file).encode())
+    found = {names: value for names, value in names_and_values(read)}
+    assert found == {("main",): 5_500_000, ("main", "f"): 2_500_000}
+    assert read.type == ProfileType("t", "nanoseconds")
+
+
+def names_and_values(profile: Profile) -> list[tuple[tuple[str, ...], int]]:
+    return [
+        (tuple(frame.function for frame in stack), value) for stack, _, value in profile.stacks()
+    ]
+
+
+def test_profiles_of_several_names_are_told_apart_where_all_are_asked_for() -> None:
+    both = document()
+    both["profiles"] = [both["profiles"][0] | {"name": name} for name in ("a", "b", "a")]
+    found = speedscope.loads_all(json.dumps(both).encode())
+    assert [(profile.type.name, profile.total_value) for profile in found] == [("a", 4), ("b", 2)]
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -82,7 +112,13 @@ def test_profiles_of_several_threads_are_added() -> None:
         ("[]", "not a speedscope file: list indices"),
         ("{}", "not a speedscope file: 'shared' is missing"),
         ("[" * 100_000, "not a speedscope file"),
-        (document(type="evented"), "of the type 'evented', not sampled"),
+        (document(type="graph"), "of the type 'graph'"),
+        (document(type="evented"), "not a speedscope file: 'events' is missing"),
+        (evented(("C", 0, 1)), "a frame is closed at 1 that was not opened last"),
+        (evented(("O", 0, 1), ("O", 0, 2), ("C", 1, 3)), "closed at 3 that was not"),
+        (evented(("O", 0, 5), ("C", 0, 4)), "an event at 4, before the one that it follows"),
+        (evented(("O", 0, 5)), "1 frames are not closed at the end"),
+        (evented(*[("O", 0, 5)] * 5000), "a stack of more than 4,096 frames"),
         (document(samples=[[1]]), "frame 1 of 1"),
         (document(samples=[[-1]]), "frame -1 of 1"),
         (document(samples=[[True]]), "a frame's number that is not a whole number: True"),

@@ -59,7 +59,12 @@ def sqlite_server(tmp_path: Path) -> Iterator[Server]:
         ("top", {"limit": "-1"}, "limit", "expected a number from 0"),
         ("history", {"function": "f", "from": "now-500d"}, "from", "hours, at most 11000"),
         ("callers", {}, "function", "is to be given"),
-        ("profiles", {"format": "jfr"}, "format", "choose from folded, pprof, speedscope"),
+        (
+            "profiles",
+            {"format": "jfr"},
+            "format",
+            "choose from folded, pprof, recording, speedscope",
+        ),
         ("profiles", {"format": "pprof", "value": "value"}, "value", "only folded has the choice"),
     ],
 )
