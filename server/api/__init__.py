@@ -10,6 +10,7 @@ from server.api import (
     health,
     history,
     openapi,
+    overview,
     pages,
     problems,
     profiles,
@@ -21,7 +22,7 @@ from server.api import (
 from server.api.backend import Backend, attach
 
 _NOUNS = (
-    *(catalog, timeline, flamegraph, top, callers, history, deploys, profiles, sessions),
+    *(catalog, overview, timeline, flamegraph, top, callers, history, deploys, profiles, sessions),
     *(openapi, health, pages),
 )
 

@@ -53,7 +53,7 @@ def show() -> Response:
         for one in query.select(transaction, backend().tenant, selector, within):
             total += 1
             if total <= limit:
-                shown.append(_columns(one))
+                shown.append(row(one))
     hidden = {"deploys": total - len(shown)}
     return answer({"deploys": shown, "deploys_total": total, "hidden": hidden})
 
@@ -75,7 +75,7 @@ def add() -> Response:
             )
     if new:
         backend().metrics.deploys.labels("posted").inc()
-    response = answer(_columns(made))
+    response = answer(row(made))
     response.status_code = HTTPStatus.CREATED if new else HTTPStatus.OK
     return response
 
@@ -127,7 +127,7 @@ def _missing(name: str) -> str:
     raise ParameterError(name, "is to be given")
 
 
-def _columns(one: Deploy) -> dict[str, object]:
+def row(one: Deploy) -> dict[str, object]:
     return {
         "time": one.began_ns // _MS,
         "last": one.last_ns // _MS,

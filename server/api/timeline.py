@@ -23,7 +23,7 @@ _USUAL_GROUPS = 10
 
 _MOST_GROUPS = 100
 
-_LEAST_USUAL_NS = 10 * SECOND
+LEAST_USUAL_NS = 10 * SECOND
 """Collectors drain every ten seconds: in shorter buckets a steady load would look like a comb."""
 
 _DAY = 86400
@@ -71,17 +71,17 @@ def show() -> Response:
 
 
 def _groups(name: str, found: ByLabel, shown: Timeline) -> dict[str, object]:
-    lines = [_line(total, shown, number) for number, total in enumerate(found.totals.values())]
+    lines = [line(total, shown, number) for number, total in enumerate(found.totals.values())]
     return {
         "by": name,
         "groups": [
             {"label_value": value} | line for value, line in zip(found.totals, lines, strict=True)
         ],
-        "rest": {"groups": found.others} | _line(found.rest, shown, len(lines)),
+        "rest": {"groups": found.others} | line(found.rest, shown, len(lines)),
     }
 
 
-def _line(total: Totals, shown: Timeline, number: int) -> dict[str, object]:
+def line(total: Totals, shown: Timeline, number: int) -> dict[str, object]:
     nothing = np.zeros((2, len(shown.times_ns)), np.int64)
     samples, values = shown.lines[:, number] if number < shown.lines.shape[1] else nothing
     sums = {"value": total.value, "samples": total.samples}
@@ -91,12 +91,12 @@ def _line(total: Totals, shown: Timeline, number: int) -> dict[str, object]:
 def _step(asked_ns: int | None, within: TimeRange) -> int:
     if asked_ns is None:
         usual_ns = (within.to_ns - within.from_ns) // _USUAL_BUCKETS
-        return _readable(max(usual_ns, _LEAST_USUAL_NS))
+        return readable(max(usual_ns, LEAST_USUAL_NS))
     if asked_ns < SECOND or asked_ns % _MS:
         raise ParameterError("step", "expected whole milliseconds, at least a second")
     count = len(buckets(within, asked_ns))
     if count > MOST_BUCKETS:
-        least_ns = _readable((within.to_ns - within.from_ns) // (MOST_BUCKETS - 1))
+        least_ns = readable((within.to_ns - within.from_ns) // (MOST_BUCKETS - 1))
         raise ParameterError(
             "step",
             f"{count} buckets, at most {MOST_BUCKETS}: use {least_ns // SECOND}s or more",
@@ -104,7 +104,7 @@ def _step(asked_ns: int | None, within: TimeRange) -> int:
     return asked_ns
 
 
-def _readable(step_ns: int) -> int:
+def readable(step_ns: int) -> int:
     """The first readable step from `step_ns` on, or whole days."""
     day_ns = _DAY * SECOND
     return next((step for step in _STEPS if step >= step_ns), -(-step_ns // day_ns) * day_ns)

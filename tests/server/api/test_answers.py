@@ -35,6 +35,11 @@ REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     "top": ("/top", HOST_A),
     "top-total": ("/top", {**HOST_A, "sort": "total", "limit": "2"}),
     "callers": ("/callers", {**HOST_A, "function": "main"}),
+    "overview": (
+        "/overview",
+        {"from": "2026-01-01T00:00:10Z", "to": "2026-01-01T00:00:20Z", "since": "10s"},
+    ),
+    "overview-nothing-before": ("/overview", {**MINUTE, "limit": "1"}),
     "history": ("/history", {**HOST_A, "function": "recurse"}),
     "deploys": ("/deploys", MINUTE),
     "deploys-none": ("/deploys", {**MINUTE, "service": "nobody"}),
