@@ -15,7 +15,7 @@ from collector.sources.live import LiveSource
 from collector.sources.unwinding import ATTENTIVE_REST_SECONDS, PATIENCE_SECONDS
 from collector.symbols.symbolizer import Symbolizer
 from profiler.analysis import forest, tree
-from profiler.analysis.top import FunctionCost, functions
+from profiler.analysis.top import functions
 from profiler.errors import UnavailableError
 from profiler.model import Drain
 from profiler.timerange import SECOND
@@ -69,21 +69,11 @@ def _answer(drains: deque[Drain], *, by_total: bool) -> Mapping[str, Any]:
     return {
         "unit": trees.type.unit,
         "total": {"value": value, "samples": samples},
-        "functions": [_row(cost) for cost in found.functions],
+        "functions": [cost.row for cost in found.functions],
         "accounts": {
             "taken": sum(drain.taken for drain in drains),
             "losses": [{"cause": cause, "samples": n} for cause, n in losses.most_common()],
         },
         "coverage": {"hosts": 1},
         "seconds": sum(drain.duration_ns for drain in drains) / SECOND,
-    }
-
-
-def _row(cost: FunctionCost) -> dict[str, object]:
-    return {
-        "function": cost.function,
-        "binary": cost.binary,
-        "kind": cost.kind.name.lower(),
-        "self": cost.self_value,
-        "total": cost.total_value,
     }

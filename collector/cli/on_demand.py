@@ -9,7 +9,6 @@ from collector.cli.options import lost
 from profiler.cli import options
 from profiler.cli.client import Client
 from profiler.cli.session import Asked, Ended
-from profiler.errors import UsageError
 from profiler.formats import FORMATS
 from profiler.timerange import SECOND
 
@@ -31,8 +30,6 @@ def record(wanted: Session, output: str | None, format: str | None) -> bool:
     """Whether every host took what it was asked for; what there is of it is written in any case,
     or without `output` the page's address printed."""
     name = format or options.format_by_suffix(output or "") or "folded"
-    if name not in FORMATS:
-        raise UsageError(f"--format {name} is not for --on: choose from {', '.join(FORMATS)}")
     client = Client(wanted.server)
     asked = Asked(client, lambda line: click.echo(f"profiler: {line}", err=True))
     query = f"cpu{{{wanted.matchers}}}"

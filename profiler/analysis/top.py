@@ -26,6 +26,20 @@ class FunctionCost(NamedTuple):
     self_samples: int
     total_samples: int
 
+    @property
+    def row(self) -> dict[str, str | int]:
+        """As the HTTP API names it."""
+        return {
+            "function": self.function,
+            "file": self.file,
+            "binary": self.binary,
+            "kind": self.kind.name.lower(),
+            "self": self.self_value,
+            "total": self.total_value,
+            "self_samples": self.self_samples,
+            "total_samples": self.total_samples,
+        }
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Costs:

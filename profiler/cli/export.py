@@ -2,24 +2,22 @@
 
 import click
 
-from profiler.cli import options
+from profiler.cli import options, sides
+from profiler.cli.convert import dumped
 from profiler.cli.options import Selection
+from profiler.cli.sides import Reader
 from profiler.formats import FORMATS
 
 
 @click.command(short_help="write a profile to a file")
 @options.selection
 @options.format(tuple(FORMATS), "The file's format; by default that of FILE's ending, else folded.")
-@click.option(
-    "--value",
-    type=click.Choice(("samples", "value")),
-    default="samples",
-    show_default=True,
-    help="What folded counts: samples, or the unit of the type (nanoseconds for cpu).",
-)
+@options.value
 @options.output
 def export(selection: Selection, format: str | None, value: str, output: str) -> None:
     """Writes what SELECTOR (default: cpu) selects, merged into one profile.
+
+    A file, or a quoted pattern of several, may stand for the SELECTOR: see `profiler convert`.
 
     \b
     Examples:
@@ -29,7 +27,12 @@ def export(selection: Selection, format: str | None, value: str, output: str) ->
       profiler export cpu -o cpu.speedscope.json       for https://www.speedscope.app
     """
     name = format or options.format_by_suffix(output) or "folded"
-    download(selection, name, output, value)
+    if sides.is_file(selection.query):
+        reader = Reader(selection.server, selection.start, selection.end)
+        data = dumped(reader.profile(selection.query), name, value)
+        options.write(data, output, binary=FORMATS[name].binary)
+    else:
+        download(selection, name, output, value)
 
 
 def download(selection: Selection, format: str, output: str, value: str = "samples") -> None:

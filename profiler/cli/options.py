@@ -98,6 +98,15 @@ output = click.option(
 )
 
 
+value = click.option(
+    "--value",
+    type=click.Choice(("samples", "value")),
+    default="samples",
+    show_default=True,
+    help="What folded counts: samples, or the unit of the type (nanoseconds for cpu).",
+)
+
+
 def format_by_suffix(output: str) -> str | None:
     """The format whose files are named like `output`, None where no format's are."""
     return next((f.name for f in FORMATS.values() if output.endswith(f.suffix)), None)

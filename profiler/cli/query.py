@@ -73,7 +73,7 @@ def render(selection: Selection, top: Mapping[str, Any], output: str) -> str:
     with console.capture() as capture:
         console.print(Text(headline(selection, top), style="bold"))
         if top["functions"]:
-            console.print(_table(top))
+            console.print(table(top))
             hidden = top["functions_total"] - len(top["functions"])
             if hidden:
                 console.print(Text(f"and {hidden:,} more functions (--limit 0 shows all)"))
@@ -102,16 +102,17 @@ def losses(accounts: Mapping[str, Any]) -> str:
     return f"lost {count:,} of {taken:,} samples taken on these hosts: {causes}"
 
 
-def _table(top: Mapping[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False)
+def table(top: Mapping[str, Any]) -> Table:
+    """The functions of an answer of /api/v1/top, with what they cost and its share."""
+    shown = Table(box=None, pad_edge=False)
     for name in ("self", "", "total", ""):
-        table.add_column(name, justify="right", no_wrap=True)
+        shown.add_column(name, justify="right", no_wrap=True)
     # Columns that may wrap give way before the numbers do; their cells are cut instead.
-    table.add_column("function")
-    table.add_column("binary", style="dim")
+    shown.add_column("function")
+    shown.add_column("binary", style="dim")
     whole, unit = top["total"]["value"], top["unit"]
     for row in top["functions"]:
-        table.add_row(
+        shown.add_row(
             share(row["self"], whole),
             amount(row["self"], unit),
             share(row["total"], whole),
@@ -119,7 +120,7 @@ def _table(top: Mapping[str, Any]) -> Table:
             cell(row["function"], STYLES.get(row["kind"], "")),
             cell(row["binary"]),
         )
-    return table
+    return shown
 
 
 def cell(text: str, style: str = "") -> Text:

@@ -11,9 +11,10 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from profiler.cli import live
+from profiler.cli import file_table, live, sides
 from profiler.cli.client import DEFAULT_SERVER, Client
 from profiler.cli.live import SORTS, View
+from profiler.cli.sides import Reader
 from profiler.errors import UnavailableError, UsageError
 from profiler.timerange import SECOND, parse_duration
 
@@ -31,7 +32,7 @@ Source = Callable[[str], Mapping[str, Any]]
 
 
 @click.command(short_help="show what costs most now")
-@click.argument("query", metavar="[SELECTOR]", default="cpu")
+@click.argument("query", metavar="[SELECTOR|FILE]", default="cpu")
 @click.option(
     "--server",
     metavar="URL",
@@ -88,7 +89,8 @@ def top(
     """Shows which functions cost most of what SELECTOR (default: cpu) selects, and refreshes it.
 
     A server is asked for the last seconds that all collectors have delivered. With --local or -p,
-    this machine is sampled by the command itself.
+    this machine is sampled by the command itself. Of a file, of any format that `profiler convert`
+    reads, the table is printed once.
 
     \b
     Keys: q leaves, s sorts by self or by total, p pauses.
@@ -99,9 +101,14 @@ def top(
       profiler top 'cpu{service_name="checkout"}' --sort total
       profiler top -p 1234
       profiler top --local --once
+      profiler top cpu.pb.gz
     """
     if min(window_ns, interval_ns) < SECOND // 10:
         raise UsageError("--window and --interval: 100ms is the least")
+    if sides.is_file(query):
+        reader = Reader(server, "now-1h", "now")
+        click.echo(file_table.render(query, reader.profile(query), sort), nl=False)
+        return
     sampled = local or pid is not None
     if sampled and query != "cpu":
         raise UsageError("a SELECTOR is for a server: leave out --local and -p")

@@ -16,4 +16,6 @@ def kind_of(function: str, file: str, binary: str) -> Kind:
         return Kind.JIT
     if _KERNEL_BINARY.fullmatch(binary):
         return Kind.KERNEL
-    return Kind.PYTHON if file.endswith(".py") else Kind.NATIVE
+    # Python calls what it has no file for `<string>` and `<frozen importlib._bootstrap>`.
+    python = file.endswith(".py") or (file.startswith("<") and not binary)
+    return Kind.PYTHON if python else Kind.NATIVE

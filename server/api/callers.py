@@ -11,7 +11,6 @@ from server.api.backend import backend
 from server.api.context import context
 from server.api.flamegraph import MOST_NODES, columns
 from server.api.responses import answer
-from server.api.top import row
 from server.query import selection
 from server.query.forest import forest
 
@@ -35,7 +34,7 @@ def show() -> Response:
         {
             "unit": trees.type.unit,
             "total": {"value": value, "samples": samples},
-            "functions": [row(cost) for cost in found.functions],
+            "functions": [cost.row for cost in found.functions],
             "callers": columns(flamegraph.draw(found.callers, max_nodes)),
             "callees": columns(flamegraph.draw(found.callees, max_nodes)),
         }

@@ -3,7 +3,6 @@
 from flask import Blueprint, Response
 
 from profiler.analysis import top
-from profiler.analysis.top import FunctionCost
 from server.api import urls
 from server.api.arguments import SELECTION, Arguments
 from server.api.backend import backend
@@ -34,7 +33,7 @@ def show() -> Response:
         {
             "unit": trees.type.unit,
             "total": {"value": value, "samples": samples},
-            "functions": [row(cost) for cost in found.functions],
+            "functions": [cost.row for cost in found.functions],
             "functions_total": len(found.functions) + found.hidden,
             "hidden": {
                 "functions": found.hidden,
@@ -44,16 +43,3 @@ def show() -> Response:
         }
         | context(accounts, coverage)
     )
-
-
-def row(cost: FunctionCost) -> dict[str, object]:
-    return {
-        "function": cost.function,
-        "file": cost.file,
-        "binary": cost.binary,
-        "kind": cost.kind.name.lower(),
-        "self": cost.self_value,
-        "total": cost.total_value,
-        "self_samples": cost.self_samples,
-        "total_samples": cost.total_samples,
-    }

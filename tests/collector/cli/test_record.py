@@ -50,7 +50,6 @@ def weight_of(profile: Profile, function: str) -> int:
         ([], "give one of -p PID, --on MATCHERS and -- COMMAND"),
         (["-p", "1", "-o", "-", "--", "true"], "give one of -p PID, --on MATCHERS"),
         (["--on", "", "-p", "1"], "give one of -p PID, --on MATCHERS and -- COMMAND"),
-        (["--on", "", "--format", "recording"], "--format recording is not for --on"),
         (["--", "true"], "give either -o FILE or --server HOST:PORT"),
         (["-o", "-", "--server", "a:1", "--", "true"], "give either -o FILE or --server"),
         (["-o", "-", "--", "no-such-command"], "no such command: no-such-command"),
