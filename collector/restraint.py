@@ -1,17 +1,17 @@
 """Holds the collector to what it may take of its node.
 
-CPU time is a credit. It grows with the time that passes, at the rate that is allowed, up to a
-minute's worth, and what the collector takes is taken off it: a start, or a program with a large
-file, may take more for a while, an hour may not. Where it is spent, the collector takes a step of
-STEPS: fewer samples first, then no more files read for their symbols, at last no more looking at
-what processes do between drains. It takes a step back when the
-credit is whole again and one step back would not spend it at once.
+CPU time is counted over a minute: a start, or a program with a large file, may take a minute's worth
+at once, and little after it. Where a minute took more than that, the collector takes a step of
+STEPS, and another after each drain that still takes too much: fewer samples first, then no more
+files read for their symbols, at last no more looking at what processes do between drains. It takes
+a step back after a minute that took less than half of what is allowed.
 
 Memory beyond its ceiling makes the collector forget what it can find again, and read no more files
 until there is less.
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -20,7 +20,7 @@ from collector.cost import Cost
 from profiler.clock import Clock
 from profiler.timerange import SECOND
 
-CREDIT_NS = 60 * SECOND
+MINUTE_NS = 60 * SECOND
 ROOM = 0.9
 """Of the memory's ceiling: symbols are read again below it."""
 
@@ -90,11 +90,11 @@ class Restraint:
         self._source = source
         self._clock = clock
         self._give_up = give_up
-        self._credit_ns = self._whole_ns = ceilings.cpu * CREDIT_NS
         self._stepped = False
         self._full = False
-        self._time_ns = clock.monotonic_ns()
-        self._cost = read_cost()
+        # When it was looked at, and what had been taken: the first a minute ago, or more.
+        self._looks = deque([(clock.monotonic_ns(), read_cost().cpu_ns)])
+        self._stepped_ns = self._looks[0][0]
 
     @property
     def in_force(self) -> Step:
@@ -104,36 +104,41 @@ class Restraint:
     def look(self) -> None:
         """Takes a step where the collector took too much since the last time."""
         before = self.in_force
-        cost, now_ns = self.read_cost(), self._clock.monotonic_ns()
+        cost = self.read_cost()
         if self._ceilings.cpu:
-            self._look_at_cpu(cost.cpu_ns - self._cost.cpu_ns, now_ns - self._time_ns)
+            self._look_at_cpu(self._clock.monotonic_ns(), cost.cpu_ns)
         if self._ceilings.memory_bytes:
             self._look_at_memory(cost)
-        self._cost, self._time_ns = cost, now_ns
         if before != self.in_force:
             self._source.restrain(self.in_force)
 
-    def _look_at_cpu(self, taken_ns: int, passed_ns: int) -> None:
-        allowed_ns = passed_ns * self._ceilings.cpu
-        self._credit_ns = min(self._credit_ns + allowed_ns - taken_ns, self._whole_ns)
-        spent, whole = self._credit_ns < 0, self._credit_ns == self._whole_ns
-        self._credit_ns = max(self._credit_ns, 0)
-        step = self.step
+    def _look_at_cpu(self, now_ns: int, taken_ns: int) -> None:
+        last_ns, last_taken_ns = self._looks[-1]
+        self._looks.append((now_ns, taken_ns))
+        while self._looks[1][0] <= now_ns - MINUTE_NS:
+            self._looks.popleft()
+        first_ns, first_taken_ns = self._looks[0]
+        of_drain = (taken_ns - last_taken_ns) / max(now_ns - last_ns, 1)
+        # The first minute's is what it would be of a whole one.
+        of_minute = (taken_ns - first_taken_ns) / max(now_ns - first_ns, MINUTE_NS)
+        step, allowed = self.step, self._ceilings.cpu
         if self._stepped:
             pass  # the samples of this drain were still taken as before
-        elif spent and not self._give_up():
-            step = min(step + 1, len(STEPS) - 1)
-        elif whole and 2 * taken_ns < allowed_ns:
+        elif of_minute > allowed:
+            if of_drain > allowed and not self._give_up():
+                step = min(step + 1, len(STEPS) - 1)
+        elif now_ns - self._stepped_ns >= MINUTE_NS and 2 * of_minute < allowed:
             step = max(step - 1, 0)
         self._stepped = step != self.step
         if self._stepped:
-            self._take(step, taken_ns / max(passed_ns, 1))
+            self._stepped_ns = now_ns
+            self._take(step, of_minute)
 
     def _take(self, step: int, share: float) -> None:
         self.step = step
         logger.log(
             logging.INFO if step == 0 else logging.WARNING,
-            "took %.1f %% of a CPU, %.1f %% are allowed (--max-cpu): %s",
+            "took %.1f %% of a CPU in a minute, %.1f %% are allowed (--max-cpu): %s",
             100 * share,
             100 * self._ceilings.cpu,
             _said(STEPS[step]),

@@ -66,6 +66,21 @@ def test_a_start_may_take_more_for_a_while() -> None:
     assert not node.asked
 
 
+def test_a_little_too_much_is_brought_below_the_ceiling_within_a_minute() -> None:
+    node = Node(base=0.02, sampling=0.2)
+    node.run(90)
+    assert node.run(60) <= node.cpu
+    assert node.asked == [Step(2)]
+
+
+def test_a_minute_that_is_paid_for_by_the_next_ones_takes_no_step() -> None:
+    node = Node(base=0.9)
+    node.run(10)
+    node.base = 0.19  # the minute of the start has 18.5 s of a CPU: too much, but not any more
+    node.run(300)
+    assert not node.asked
+
+
 def test_an_hour_takes_no_more_than_is_allowed() -> None:
     node = Node(base=0.05, sampling=1.0)
     node.run(600)
