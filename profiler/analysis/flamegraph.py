@@ -28,7 +28,8 @@ class Flamegraph:
 
     Columns, one entry a node, node 0 the root: `depth` int32, `frame` int32 index into `frames`
     (-1 at the root), `self_values` and `totals` int64 in the unit of the type, `samples` int64
-    the total in samples. `hidden_nodes` were cut off; the totals of their parents still hold them.
+    the total in samples. `hidden_nodes` were cut off; the totals of their parents still hold them,
+    `unsent` says how much of each.
     `functions` are the numbers of `frames` in `table`.
     """
 
@@ -40,6 +41,7 @@ class Flamegraph:
     self_values: Column
     totals: Column
     samples: Column
+    unsent: Column
     hidden_nodes: int
 
     @property
@@ -71,8 +73,16 @@ def draw(trees: Forest, max_nodes: int = MAX_NODES) -> Flamegraph:
         self_values=tree.self_values[order],
         totals=tree.totals[order],
         samples=tree.samples[order],
+        unsent=_unsent(tree)[order],
         hidden_nodes=trees.nodes - count,
     )
+
+
+def _unsent(tree: Tree) -> Column:
+    """What each node's total has beyond its own and those of its children."""
+    rest = tree.totals - tree.self_values
+    np.subtract.at(rest, tree.shape.parents[1:], tree.totals[1:])
+    return rest
 
 
 def _by_total(tree: Tree) -> NDArray[np.intp]:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from flask import request
 
 from profiler import selector, timerange
+from profiler.analysis import path
 from profiler.errors import SelectorError, UsageError
 from profiler.selector import Selector
 from server.api.backend import backend
@@ -85,6 +86,13 @@ class Arguments:
         text = self._given.get(name, next(iter(choices)))
         if text not in choices:
             raise ParameterError(name, f"{text[:64]!r}, choose from {', '.join(choices)}")
+        return text
+
+    def path(self, name: str) -> str:
+        """The name of a node's path, "" where none is given."""
+        text = self._given.get(name, "")
+        if text:
+            self._parsed(name, path.parsed)
         return text
 
     def _time(self, name: str) -> int:

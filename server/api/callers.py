@@ -5,11 +5,12 @@ from flask import Blueprint, Response
 from profiler.analysis import flamegraph
 from profiler.analysis.callers import sandwich
 from profiler.analysis.flamegraph import MAX_NODES
+from profiler.analysis.packed import columns
 from server.api import urls
 from server.api.arguments import SELECTION, Arguments
 from server.api.backend import backend
 from server.api.context import context
-from server.api.flamegraph import MOST_NODES, columns
+from server.api.flamegraph import MOST_NODES
 from server.api.responses import answer
 from server.query import selection
 from server.query.forest import forest

@@ -36,16 +36,20 @@ def install(app: Flask) -> None:
 
 
 def answer(body: object) -> Response:
-    """`body` as JSON, in the order in which it was written; arrays of numpy are lists."""
+    """`body` as JSON."""
+    return Response(as_json(body), content_type="application/json")
+
+
+def as_json(body: object) -> bytes:
+    """In the order in which it was written; arrays of numpy are lists."""
     try:
-        text = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
+        return orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)
     except orjson.JSONEncodeError as error:
         if "64-bit" in str(error):  # the sums of PostgreSQL have no bound
             raise UsageError(
                 "the sums of this range exceed 64 bits: choose a shorter range"
             ) from None
         raise
-    return Response(text, content_type="application/json")
 
 
 def _begin() -> None:

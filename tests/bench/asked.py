@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from profiler import selector
 from profiler.analysis import flamegraph
+from profiler.analysis.packed import columns
 from profiler.model import CPU
-from server.api.flamegraph import columns
 from server.config import TENANT
 from server.query import history, selection
 from server.query.forest import forest

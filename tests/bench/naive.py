@@ -19,8 +19,8 @@ from typing import Any, Protocol
 import psycopg
 
 from profiler.analysis import flamegraph
+from profiler.analysis.packed import columns
 from profiler.formats import folded
-from server.api.flamegraph import columns
 from server.store.hours import TimeRange
 from tests.bench.asked import as_json
 from tests.bench.fleet import Pool

@@ -5,6 +5,7 @@ the page is sent, `wide` more than can be drawn side by side.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from profiler.model import Drain, Frame, Kind, Profile, ProfileBuilder
 from tests.builders import PERIOD_NS, random_profile
@@ -77,19 +78,13 @@ def _drains() -> Iterator[Drain]:
             yield drain("b", start_ns, _report("b"), lost=0 if step else RING_FULL)
 
 
-def _huge() -> Drain:
+def _huge() -> Profile:
     made = random_profile(60_000, functions=3_000)
     labels = (("host_name", "c"), ("service_name", "huge"))
-    profile = Profile(
-        made.frames,
-        made.parents,
-        made.node_frames,
-        made.samples,
-        made.values,
-        period=PERIOD_NS,
-        labels=labels,
-    )
-    return drain("c", START, profile)
+    return replace(made, labels=labels)
+
+
+HUGE = _huge()
 
 
 def _wide() -> Drain:
@@ -109,4 +104,4 @@ def _replayed() -> Drain:
     return drain("d", START, builder.build(period=PERIOD_NS, labels=labels))
 
 
-DRAINS = (*_drains(), _huge(), _wide(), _replayed())
+DRAINS = (*_drains(), drain("c", START, HUGE), _wide(), _replayed())

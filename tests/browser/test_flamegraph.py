@@ -3,8 +3,11 @@
 import pytest
 from playwright.sync_api import expect
 
+from profiler.analysis import forest
+from profiler.analysis.path import name_of
 from tests.browser import samples
 from tests.browser.explorer import Box, Explorer, percent, seconds
+from tests.builders import PERIOD_NS
 
 pytestmark = pytest.mark.browser
 
@@ -193,3 +196,91 @@ def test_a_marker_that_has_the_whole_width_opens_its_first_frame(explorer: Explo
     explorer.click(loop)
     explorer.click(Box(("main", "loop", "thin"), 0, 1, 0, 0))
     assert explorer.breadcrumb[:-1] == ["total", "main", "loop"]
+
+
+def test_what_was_not_sent_is_asked_for_where_it_is_zoomed_to(explorer: Explorer) -> None:
+    query = 'cpu{service_name="huge"}'
+    explorer.open(query, tab="flamegraph")
+    before = explorer.figure("not sent")
+    asked: list[str] = []
+    explorer.page.on("request", lambda request: asked.append(request.url))
+    explorer.click(max(explorer.boxes(query).values(), key=lambda b: (len(b.names) == 2, b.total)))
+    name = explorer.state["zoom"]
+    assert any(f"zoom={name}" in url for url in asked)
+    assert explorer.figure("not sent") != before
+    part = explorer.ask("flamegraph", query, zoom=name)
+    assert part["hidden"]["nodes"] == 0
+    total = part["nodes"]["total"]
+    expect(explorer.selected).to_contain_text(percent(total[part["zoom"]], total[0]))
+
+
+def test_a_link_leads_to_a_frame_that_was_not_sent(explorer: Explorer) -> None:
+    query = 'cpu{service_name="huge"}'
+    sent = explorer.boxes(query).keys()
+    (names, total), *_ = sorted(
+        (tuple(frame.function for frame in stack), value)
+        for stack, _, value in samples.HUGE.stacks()
+        if len(stack) > 20 and value == PERIOD_NS * 2
+    )
+    assert names not in sent
+    explorer.open(query, zoom=name_of(forest.of(samples.HUGE), names))
+    assert explorer.breadcrumb == ["total", *names]
+    expect(explorer.selected).to_contain_text(f"total {total / 1e6:.1f} ms")
+    explorer.page.get_by_role("button", name="Reset").click()
+    assert explorer.breadcrumb == ["total"]
+
+
+def test_a_wheel_zooms_at_the_pointer_and_the_link_keeps_the_view(explorer: Explorer) -> None:
+    query = 'cpu{service_name="wide"}'
+    explorer.open(query, tab="flamegraph")
+    loop = explorer.boxes(query)["main", "loop"]
+    middle = loop.left + (loop.right - loop.left) * 1500.5 / samples.THIN
+    callback = Box(("main", "loop", "callback"), middle, middle, 0, 0)
+    x, y = explorer.point(callback)
+    explorer.page.mouse.move(x, y)
+    explorer.page.keyboard.down("Control")
+    for _ in range(40):
+        explorer.page.mouse.wheel(0, -120)
+    explorer.page.keyboard.up("Control")
+    explorer.page.wait_for_function("() => location.search.includes('view=')")
+    explorer.settle()
+    left, right = (float(edge) for edge in explorer.state["view"].split("-"))
+    assert left < middle < right < left + 0.02
+    explorer.page.mouse.move(x, y + 1)
+    tooltip = explorer.page.get_by_role("tooltip")
+    expect(tooltip).to_contain_text("callback_1500")
+    explorer.page.reload()
+    explorer.settle()
+    explorer.page.mouse.move(x, y)
+    expect(tooltip).to_contain_text("callback_1500")
+    explorer.page.get_by_role("application").focus()
+    explorer.page.keyboard.press("Escape")
+    explorer.page.wait_for_function("() => !location.search.includes('view=')")
+
+
+def test_keys_and_drags_move_the_view(explorer: Explorer) -> None:
+    explorer.open(tab="flamegraph")
+    page = explorer.page
+    page.get_by_role("application").focus()
+
+    def view(keys: str) -> str:
+        for key in keys:
+            page.keyboard.press(key)
+        page.wait_for_timeout(300)
+        return explorer.state.get("view", "")
+
+    assert view("w") == "0.25-0.75"
+    assert view("d") == "0.375-0.875"
+    assert view("aa") == "0.125-0.625"
+    assert view("-") == ""
+    assert view("++") == "0.375-0.625"
+    area = page.locator(".flamegraph canvas").bounding_box()
+    assert area
+    x, y = area["x"] + area["width"] / 2, area["y"] + 30
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + area["width"] / 4, y, steps=4)
+    page.mouse.up()
+    assert view("") == "0.3125-0.5625"
+    assert explorer.breadcrumb == ["total"]
+    assert view("0") == ""

@@ -1,6 +1,6 @@
 /** The HTTP API: the only module that knows its URLs. Contract: docs/reference/http-api.md. */
 
-import { decode, type FlamegraphAnswer } from "./lib/payload";
+import { decodePacked, type FlamegraphAnswer, PACKED } from "./lib/payload";
 import type { FunctionRow } from "./lib/table";
 
 /** What every question is about; times are Unix milliseconds. */
@@ -84,13 +84,17 @@ const parameters = ({ query, from, to }: Selection) => ({ query, from, to });
 const get = <T>(url: URL, signal: AbortSignal): Promise<T> => ask(url, { signal });
 
 async function ask<T>(url: URL, request: RequestInit): Promise<T> {
+  return (await (await respond(url, request)).json()) as T;
+}
+
+async function respond(url: URL, request: RequestInit): Promise<Response> {
   const response = await fetch(url, request).catch((error: Error) => {
     if (error.name === "AbortError") throw error;
     throw new UnreachableError(`no answer from ${url.origin}`);
   });
   noteServerClock(response.headers.get("date"));
   if (!response.ok) throw await refusal(response);
-  return (await response.json()) as T;
+  return response;
 }
 
 async function refusal(response: Response): Promise<ApiError> {
@@ -141,16 +145,25 @@ export const getTimeline = (of: Selection, signal: AbortSignal): Promise<Timelin
   return get(address("timeline", { ...parameters(of), ...step }), signal);
 };
 
-/** The most that the server sends; without it, what a screen can show. */
-const EVERY_NODE = { max_nodes: 1_000_000 };
+/** All of it that the server sends unless told otherwise, or so many nodes, those of a subtree. */
+export interface Part {
+  /** the name of a node's path; "" is the root */
+  readonly zoom: string;
+  readonly nodes: number;
+}
+
+/** The most that the server sends. */
+export const EVERY_NODE: Part = { zoom: "", nodes: 1_000_000 };
 
 export const getFlamegraph = async (
   of: Selection,
-  whole: boolean,
+  part: Part | null,
   signal: AbortSignal,
 ): Promise<FlamegraphAnswer> => {
-  const limit = whole ? EVERY_NODE : {};
-  return decode(await get(address("flamegraph", { ...parameters(of), ...limit }), signal));
+  const limits = part && { max_nodes: part.nodes, ...(part.zoom && { zoom: part.zoom }) };
+  const url = address("flamegraph", { ...parameters(of), ...limits });
+  const response = await respond(url, { signal, headers: { Accept: PACKED } });
+  return decodePacked(new Uint8Array(await response.arrayBuffer()));
 };
 
 export const getTop = (of: Selection, signal: AbortSignal): Promise<TopAnswer> =>

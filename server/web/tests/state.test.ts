@@ -22,6 +22,7 @@ test("every part of the state survives the URL", () => {
     tab: "table",
     orientation: "flame",
     colour: "binary",
+    view: "0.25-0.5",
     zoom: "00000000000001",
     search: "/^std::.*<T>+$/",
     sort: "name",

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from profiler.analysis.packed import MEDIA_TYPE
 from server.api import urls
 from tests.server.api.schema import mistakes, resolve
 from tests.server.client import Answer, get
@@ -17,6 +18,9 @@ from tests.server.client import Answer, get
 GOLDENS = Path(__file__).parent / "goldens"
 MINUTE = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:01:00Z"}
 HOST_A = {"query": 'cpu{host_name="a"}', **MINUTE}
+
+RECURSE = "0zhlh020md9fdo"
+"""The path worker, [truncated: depth], recurse; server/web/tests/packed.test.ts has it too."""
 
 REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     "profile-types": ("/profile-types", {}),
@@ -31,6 +35,8 @@ REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "flamegraph": ("/flamegraph", MINUTE),
     "flamegraph-cut": ("/flamegraph", {**HOST_A, "max_nodes": "3"}),
+    "flamegraph-zoom": ("/flamegraph", {**MINUTE, "zoom": RECURSE, "max_nodes": "4"}),
+    "flamegraph-zoom-nowhere": ("/flamegraph", {**HOST_A, "zoom": "0" * 14}),
     "flamegraph-empty": ("/flamegraph", {"query": 'cpu{host_name="z"}', **MINUTE}),
     "top": ("/top", HOST_A),
     "top-total": ("/top", {**HOST_A, "sort": "total", "limit": "2"}),
@@ -62,6 +68,17 @@ def test_answers_are_those_that_were_read(address: str, name: str) -> None:
         file.parent.mkdir(exist_ok=True)
         file.write_text(json.dumps(answer, indent=1) + "\n")
     assert answer == json.loads(file.read_text()), f"BLESS=1 writes {file.name} anew"
+
+
+def test_the_packed_form_is_the_one_that_the_page_reads(address: str) -> None:
+    """server/web/tests/packed.test.ts compares this golden with flamegraph.json."""
+    headers = {"Accept": f"{MEDIA_TYPE}, application/json;q=0.1"}
+    answer = get(address, "/api/v1/flamegraph", headers=headers, **MINUTE)
+    assert answer.headers["Content-Type"] == MEDIA_TYPE
+    file = GOLDENS / "flamegraph.packed"
+    if os.environ.get("BLESS"):
+        file.write_bytes(answer.body)
+    assert answer.body == file.read_bytes(), f"BLESS=1 writes {file.name} anew"
 
 
 @pytest.mark.parametrize("name", REQUESTS)

@@ -6,16 +6,21 @@
  *     graph.show({ tree, unit: "nanoseconds", focus: 0, selected: 0, ... });
  */
 
+import type { Span } from "../lib/detail";
 import { boxAt, emptyBoxes, layOut, THIN } from "../lib/layout";
 import { ROOT, type Step, step } from "../lib/tree";
+import { spanOf, viewOf } from "../lib/view";
+import { Gestures } from "./gestures";
 import { Painter } from "./painter";
 import type { Listener, Scene } from "./scene";
 import { Stage } from "./stage";
 import { describeBox, Tooltip } from "./tooltip";
-import { type Span, Zoom } from "./zoom";
+import { Zoom } from "./zoom";
 
 /** Frames narrower than this many CSS pixels become markers. */
 const THIN_PIXELS = 1;
+/** So long after the last turn of a wheel, the page is told where it led. */
+const REST_MS = 150;
 
 export class Flamegraph {
   private readonly stage: Stage;
@@ -26,8 +31,12 @@ export class Flamegraph {
   private readonly zoom = new Zoom();
   private readonly boxes = emptyBoxes();
   private readonly life = new AbortController();
+  private readonly gestures: Gestures;
   private scene: Scene | null = null;
   private frame = 0;
+  private rest = 0;
+  /** the view that the page was told of last: when it comes back, it is old news */
+  private told = "";
 
   constructor(
     host: HTMLElement,
@@ -38,32 +47,65 @@ export class Flamegraph {
     this.cursor = this.stage.addOutline("flamegraph-cursor");
     this.tooltip = new Tooltip(host);
     this.painter = new Painter(this.stage.context, () => fontOf(this.stage.scroller));
+    const { scroller } = this.stage;
+    this.gestures = new Gestures(scroller, () => this.ground(), this.life.signal);
     this.listen();
   }
 
   destroy(): void {
     this.life.abort();
+    clearTimeout(this.rest);
     cancelAnimationFrame(this.frame);
     this.stage.remove();
     this.tooltip.remove();
   }
 
-  /** Shows another scene; a new focus in the same tree is zoomed to. */
+  /** Shows another scene; a new focus or view in the same tree is zoomed to. */
   show(scene: Scene): void {
     const before = this.scene;
     this.scene = scene;
     const { tree, focus, selected, orientation } = scene;
-    if (before?.tree !== tree || before.focus !== focus) {
-      const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-      if (before?.tree !== tree || calm) this.zoom.jump(spanOf(scene));
-      else this.zoom.go(spanOf(scene), performance.now());
-      this.leave();
-    }
+    if (before?.tree !== tree || before.focus !== focus) this.leave();
+    this.aim(scene, before);
     this.stage.arrange(deepest(scene) + 1, orientation);
     if (before?.orientation !== orientation || before.focus !== focus) {
       this.stage.reveal(tree.depth[focus]);
     } else if (before.selected !== selected) this.stage.reveal(tree.depth[selected]);
     this.schedule();
+  }
+
+  /** Where the same values are in view as before, a wheel may be on its way already. */
+  private aim(scene: Scene, before: Scene | null): void {
+    const span = shown(scene);
+    const sameFocus = before?.tree === scene.tree && before.focus === scene.focus;
+    if (before && alike(span, shown(before))) return;
+    if (sameFocus && scene.view === this.told) return;
+    clearTimeout(this.rest);
+    this.told = scene.view;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    if (before?.tree !== scene.tree || calm) this.zoom.jump(span);
+    else this.zoom.go(span, performance.now());
+  }
+
+  private ground() {
+    if (!this.scene) return null;
+    const whole = shown({ ...this.scene, view: "" });
+    const go = (span: Span, smooth: boolean) => this.go(span, smooth);
+    return { span: this.zoom.aim, whole, width: this.stage.width, go };
+  }
+
+  private go(span: Span, smooth: boolean): void {
+    if (smooth && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
+      this.zoom.go(span, performance.now());
+    } else this.zoom.jump(span);
+    this.leave();
+    this.schedule();
+    clearTimeout(this.rest);
+    this.rest = window.setTimeout(() => {
+      const { tree, focus } = this.scene as Scene;
+      this.told = viewOf(tree, focus, this.zoom.aim);
+      this.listener.look(this.told);
+    }, REST_MS);
   }
 
   private schedule(): void {
@@ -127,7 +169,7 @@ export class Flamegraph {
   }
 
   private point(event: MouseEvent): void {
-    const i = this.boxUnder(event);
+    const i = this.gestures.dragging && event.buttons ? -1 : this.boxUnder(event);
     if (i < 0 || !this.scene || this.zoom.moving(performance.now())) {
       this.leave();
       return;
@@ -138,7 +180,8 @@ export class Flamegraph {
   }
 
   private click(event: MouseEvent): void {
-    const i = this.boxUnder(event);
+    const i = this.gestures.dragging ? -1 : this.boxUnder(event);
+    this.gestures.dragging = false;
     if (i < 0 || !this.scene) return;
     const node = this.boxes.node[i];
     // A finger has no hover: the first tap tells what the second zooms to.
@@ -155,6 +198,15 @@ export class Flamegraph {
     return tree.parent[node] === focus ? node : tree.parent[node];
   }
 
+  /** The middle of the selected frame as far as it is in view, else that of the view. */
+  private middle(): number {
+    const { tree, selected } = this.scene as Scene;
+    const { from, to } = this.zoom.aim;
+    const left = Math.max(from, tree.start[selected]);
+    const right = Math.min(to, tree.start[selected] + tree.total[selected]);
+    return left < right ? (left + right) / 2 : (from + to) / 2;
+  }
+
   private key(event: KeyboardEvent): void {
     if (!this.scene || event.ctrlKey || event.metaKey || event.altKey) return;
     const { tree, focus, selected, orientation } = this.scene;
@@ -163,17 +215,22 @@ export class Flamegraph {
       ...{ ArrowDown: down, ArrowUp: up, ArrowLeft: "previous", ArrowRight: "next" },
     };
     if (event.key === "Enter") this.listener.focus(selected);
-    else if (event.key === "Escape") this.listener.focus(ROOT);
-    else if (event.key === "Home") this.listener.select(focus);
+    else if (event.key === "Escape") {
+      this.gestures.key("0", 0);
+      this.listener.focus(ROOT);
+    } else if (event.key === "Home") this.listener.select(focus);
+    else if (this.gestures.key(event.key, this.middle())) this.leave();
     else if (steps[event.key]) this.listener.select(step(tree, selected, steps[event.key]));
     else return;
     event.preventDefault();
   }
 }
 
-function spanOf({ tree, focus }: Scene): Span {
-  const from = tree.start[focus];
-  return { from, to: from + Math.max(tree.total[focus], Number.MIN_VALUE) };
+const shown = ({ tree, focus, view }: Scene): Span => spanOf(tree, focus, view);
+
+function alike(span: Span, other: Span): boolean {
+  const most = (span.to - span.from) * 1e-6;
+  return Math.abs(span.from - other.from) <= most && Math.abs(span.to - other.to) <= most;
 }
 
 /** The largest depth below the focus. */

@@ -13,6 +13,8 @@ export interface Scene {
   readonly unit: string;
   /** the node that takes the whole width, under its ancestors */
   readonly focus: number;
+  /** what of the focus' width is in view, see lib/view.ts */
+  readonly view: string;
   /** the node under the keyboard's cursor */
   readonly selected: number;
   readonly found: Found | null;
@@ -26,4 +28,6 @@ export interface Scene {
 export interface Listener {
   focus(node: number): void;
   select(node: number): void;
+  /** a part of the focus' width, when a wheel, a drag or a key has come to rest on it */
+  look(view: string): void;
 }

@@ -1,9 +1,6 @@
 /** The values across the width, and their way from one zoom to the next. */
 
-export interface Span {
-  readonly from: number;
-  readonly to: number;
-}
+import type { Span } from "../lib/detail";
 
 const ZOOM_MS = 180;
 
@@ -23,6 +20,11 @@ export class Zoom {
     this.start = this.at(now);
     this.goal = goal;
     this.since = now;
+  }
+
+  /** Where it stands or is on its way to. */
+  get aim(): Span {
+    return this.goal;
   }
 
   moving(now: number): boolean {

@@ -1,22 +1,29 @@
 /**
  * A node's path as fourteen characters for the URL: the same stack has the same name in every
- * profile, so that a link keeps its zoom when the data under it grows.
+ * profile, so that a link keeps its zoom when the data under it grows. The server finds nodes by
+ * the same names (profiler/analysis/path.py), those that were not sent too.
  */
 
 import { type Frame, type FrameTree, ROOT } from "./tree";
 
-/** FNV-1a over the UTF-16 units of `text`, continued from `seed`. */
-function fnv(text: string, seed: number): number {
-  let hash = seed;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
+/** The sum of the UTF-16 units of `text` by the powers of `factor`. */
+function hash(text: string, factor: number): number {
+  let [sum, power] = [0, factor];
+  for (let i = 0; i < text.length; i++) {
+    sum = (sum + Math.imul(text.charCodeAt(i), power)) | 0;
+    power = Math.imul(power, factor);
+  }
+  return sum;
 }
 
-const identity = (frame: Frame): string =>
+export const identity = (frame: Frame): string =>
   [frame.function, frame.file, frame.binary, frame.kind].join("\0");
 
-/** Two halves make 64 bits: of a million nodes, two share a name once in 37 million profiles. */
-const SEEDS = [0x811c9dc5, 0x3c6ef372];
+/** Seed and factor of each half: 64 bits, of a million nodes two share a name once in 37 million profiles. */
+const HALVES = [
+  [0x811c9dc5, 0x01000193],
+  [0x3c6ef372, 0x9e3779b1],
+] as const;
 
 const mix = (above: number, frame: number): number => {
   let hash = Math.imul(above ^ (above >>> 15), 0x2c1b3c6d) + frame;
@@ -28,13 +35,13 @@ const mix = (above: number, frame: number): number => {
 const known = new WeakMap<FrameTree, readonly Uint32Array[]>();
 
 function halves(tree: FrameTree): readonly Uint32Array[] {
-  const made = known.get(tree) ?? SEEDS.map((seed) => hashes(tree, seed));
+  const made = known.get(tree) ?? HALVES.map(([seed, factor]) => hashes(tree, seed, factor));
   known.set(tree, made);
   return made;
 }
 
-function hashes(tree: FrameTree, seed: number): Uint32Array {
-  const frames = tree.frames.map((frame) => fnv(identity(frame), seed));
+function hashes(tree: FrameTree, seed: number, factor: number): Uint32Array {
+  const frames = tree.frames.map((frame) => (hash(identity(frame), factor) ^ seed) >>> 0);
   const of = new Uint32Array(tree.count).fill(seed);
   for (let node = 1; node < tree.count; node++) {
     of[node] = mix(of[tree.parent[node]], frames[tree.frame[node]]);

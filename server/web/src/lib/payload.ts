@@ -1,6 +1,10 @@
 /** The answer of `/api/v1/flamegraph`, read with suspicion: columns must fit each other. */
 
+import { type PackedNodes, split, unpack } from "./packed";
 import { buildTree, type Frame, type FrameTree, type Kind, type NodeColumns } from "./tree";
+
+/** The form in which nodes take a third of the bytes, and of the time to read them. */
+export const PACKED = "application/vnd.profiler.flamegraph";
 
 export interface Loss {
   readonly cause: string;
@@ -28,6 +32,8 @@ export interface FlamegraphAnswer {
   /** nodes that the limit of nodes cut off */
   readonly hidden: number;
   readonly samples: number;
+  /** the node that was zoomed to: 0 where none was, -1 where that has no samples */
+  readonly zoom: number;
   /** samples whose stack is cut short, by cause, those of nodes that were cut off included */
   readonly incomplete: readonly Loss[];
   readonly accounts: Accounts;
@@ -48,13 +54,14 @@ interface FrameColumns {
   kind: Kind[];
 }
 
-interface Payload {
+interface PayloadOf<Nodes> {
   version: number;
   profile_type: string;
   unit: string;
   strings: string[];
   frames: FrameColumns;
-  nodes: NodeColumns;
+  nodes: Nodes;
+  zoom?: number;
   hidden: { nodes: number };
   total: { value: number; samples: number };
   incomplete: Loss[];
@@ -62,31 +69,50 @@ interface Payload {
   coverage: Coverage;
 }
 
+type Payload = PayloadOf<NodeColumns>;
+
 /** Throws PayloadError where the answer is not what docs/reference/http-api.md promises. */
 export function decode(json: unknown): FlamegraphAnswer {
-  const payload = json as Payload;
+  const payload = checked<Payload>(json);
+  sameLength("nodes", payload.nodes);
+  return read(payload, payload.nodes);
+}
+
+/** The same of the packed form. */
+export function decodePacked(bytes: Uint8Array): FlamegraphAnswer {
+  const { json, columns } = split(bytes);
+  const payload = checked<PayloadOf<PackedNodes>>(json);
+  return read(payload, unpack(payload.nodes, columns));
+}
+
+function checked<P extends PayloadOf<unknown>>(json: unknown): P {
+  const payload = json as P;
   if (payload?.version !== VERSION) {
     throw new PayloadError(
       `flamegraph: expected version ${VERSION}, got ${payload?.version}; reload the page`,
     );
   }
+  return payload;
+}
+
+function read(payload: PayloadOf<unknown>, nodes: NodeColumns): FlamegraphAnswer {
   const frames = readFrames(payload);
-  sameLength("nodes", payload.nodes);
-  checkDepths(payload.nodes.depth);
-  checkFrames(payload.nodes.frame, frames.length);
+  checkDepths(nodes.depth);
+  checkFrames(nodes.frame, frames.length);
   return {
     profileType: payload.profile_type,
     unit: payload.unit,
-    tree: buildTree(frames, payload.nodes),
+    tree: buildTree(frames, nodes),
     hidden: payload.hidden.nodes,
     samples: payload.total.samples,
+    zoom: payload.zoom ?? 0,
     incomplete: payload.incomplete,
     accounts: payload.accounts,
     coverage: payload.coverage,
   };
 }
 
-function readFrames({ frames, strings }: Payload): Frame[] {
+function readFrames({ frames, strings }: PayloadOf<unknown>): Frame[] {
   sameLength("frames", frames);
   return frames.function.map((name, i) => ({
     function: strings[name] ?? "",

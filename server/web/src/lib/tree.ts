@@ -49,16 +49,18 @@ export interface FrameTree {
 export interface NodeColumns {
   readonly depth: ArrayLike<number>;
   readonly frame: ArrayLike<number>;
-  readonly self: ArrayLike<number>;
   readonly total: ArrayLike<number>;
   readonly samples: ArrayLike<number>;
+  /** one of the two: what a total has of its own, or what stands below it and was not sent */
+  readonly self?: ArrayLike<number>;
+  readonly unsent?: ArrayLike<number>;
 }
 
 /** Lays out nodes in preorder. Depths must begin with 0 and grow by at most 1 a node. */
 export function buildTree(frames: readonly Frame[], nodes: NodeColumns): FrameTree {
   const count = nodes.depth.length;
-  const depth = Int32Array.from(nodes.depth);
-  const total = Float64Array.from(nodes.total);
+  const depth = integers(nodes.depth);
+  const total = numbers(nodes.total);
   const parent = new Int32Array(count).fill(NO_PARENT);
   const end = new Int32Array(count).fill(count);
   const start = new Float64Array(count);
@@ -80,10 +82,24 @@ export function buildTree(frames: readonly Frame[], nodes: NodeColumns): FrameTr
   }
   return {
     ...{ count, frames, depth, maxDepth, parent, end, start, total, children },
-    frame: Int32Array.from(nodes.frame),
-    self: Float64Array.from(nodes.self),
-    samples: Float64Array.from(nodes.samples),
+    frame: integers(nodes.frame),
+    self: nodes.self ? numbers(nodes.self) : selves(total, children, nodes.unsent),
+    samples: numbers(nodes.samples),
   };
+}
+
+// What is a column already stays the one it is.
+const integers = (column: ArrayLike<number>): Int32Array =>
+  column instanceof Int32Array ? column : Int32Array.from(column);
+const numbers = (column: ArrayLike<number>): Float64Array =>
+  column instanceof Float64Array ? column : Float64Array.from(column);
+
+function selves(
+  total: Float64Array,
+  children: Float64Array,
+  unsent: ArrayLike<number> = [],
+): Float64Array {
+  return total.map((value, node) => value - children[node] - (unsent[node] ?? 0));
 }
 
 export function frameOf(tree: FrameTree, node: number): Frame | null {

@@ -17,6 +17,8 @@ export interface PageState {
   readonly colour: (typeof COLOURINGS)[number];
   /** see path.ts */
   readonly zoom: string;
+  /** see view.ts */
+  readonly view: string;
   readonly search: string;
   readonly sort: (typeof SORTS)[number];
   readonly descending: boolean;
@@ -33,6 +35,7 @@ export const DEFAULTS: PageState = {
   orientation: "icicle",
   colour: "kind",
   zoom: "",
+  view: "",
   search: "",
   sort: "self",
   descending: true,
@@ -56,6 +59,7 @@ export function read(search: string): PageState {
     orientation: one("orientation", ORIENTATIONS, DEFAULTS.orientation),
     colour: one("colour", COLOURINGS, DEFAULTS.colour),
     zoom: text("zoom", DEFAULTS.zoom),
+    view: text("view", DEFAULTS.view),
     search: text("search", DEFAULTS.search),
     sort: one("sort", SORTS, DEFAULTS.sort),
     descending: flag("descending", DEFAULTS.descending),

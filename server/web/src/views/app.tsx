@@ -125,20 +125,21 @@ function Answer({ data, state, tab, theme, navigate, found }: AnswerProps) {
 type GraphProps = Omit<AnswerProps, "data" | "tab"> & { readonly answer: FlamegraphAnswer };
 
 function Graph({ answer: { tree, unit }, state, theme, navigate, found }: GraphProps) {
-  const { zoom, orientation, colour: colouring } = state;
+  const { zoom, view, orientation, colour: colouring } = state;
   const path = useMemo(() => findPath(tree, zoom), [tree, zoom]);
   const focus = Math.max(path, ROOT);
   const [cursor, setCursor] = useState({ tree, node: focus });
   const selected = cursor.tree === tree ? cursor.node : focus;
   const scene = useMemo<Scene>(
-    () => ({ tree, unit, focus, selected, found, orientation, colouring, theme }),
-    [tree, unit, focus, selected, found, orientation, colouring, theme],
+    () => ({ tree, unit, focus, view, selected, found, orientation, colouring, theme }),
+    [tree, unit, focus, view, selected, found, orientation, colouring, theme],
   );
   const select = (node: number) => setCursor({ tree, node });
   const zoomTo = (node: number) => {
     select(node);
-    navigate({ zoom: pathName(tree, node) });
+    navigate({ zoom: pathName(tree, node), view: "" });
   };
+  const look = (view: string) => navigate({ view }, "replace");
   return (
     <div class="flame-column">
       {path < 0 && (
@@ -147,7 +148,7 @@ function Graph({ answer: { tree, unit }, state, theme, navigate, found }: GraphP
         </p>
       )}
       <Breadcrumb tree={tree} focus={focus} onFocus={zoomTo} />
-      <FlamePanel scene={scene} listener={{ focus: zoomTo, select }} />
+      <FlamePanel scene={scene} listener={{ focus: zoomTo, select, look }} />
     </div>
   );
 }

@@ -2,6 +2,7 @@
 
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import {
+  EVERY_NODE,
   getFlamegraph,
   getProfileTypes,
   getTimeline,
@@ -13,6 +14,7 @@ import {
 import { parseRange, type Range } from "../lib/time";
 import type { PageState } from "../lib/url";
 import { useAnswer } from "./answer";
+import { useDetails } from "./details";
 
 /** As often as collectors drain. */
 const LIVE_MS = 10_000;
@@ -54,7 +56,8 @@ function useWhole(subject: string): [boolean, () => void] {
 }
 
 /** `table`: whether the table is in view; its numbers are of the whole profile and cost time. */
-export function useData({ query, from, to, live, search }: PageState, table: boolean) {
+export function useData(state: PageState, table: boolean) {
+  const { query, from, to, live, search } = state;
   const [empty, setEmpty] = useState(false);
   const [tick, retry] = useTicks(live ? LIVE_MS : empty ? FIRST_MS : 0);
   const types = useAnswer(String(tick), getProfileTypes);
@@ -66,8 +69,9 @@ export function useData({ query, from, to, live, search }: PageState, table: boo
   const timeline = useAnswer(key, (signal) => getTimeline(about, signal));
   const [all, askForAll] = useWhole(`${query} ${from} ${to}`);
   const flamegraph = useAnswer(key && `${key} ${all}`, (signal) =>
-    getFlamegraph(about, all, signal),
+    getFlamegraph(about, all ? EVERY_NODE : null, signal),
   );
+  const details = useDetails(selection, flamegraph.value, state);
   // A share is exact only where no node was left out.
   const lacking = search !== "" && (flamegraph.value?.hidden ?? 0) > 0;
   useEffect(() => {
@@ -77,8 +81,9 @@ export function useData({ query, from, to, live, search }: PageState, table: boo
   const nothing = types.value?.length === 0;
   useEffect(() => setEmpty(nothing), [nothing]);
   return {
-    ...{ types: types.value ?? [], nothing, range, selection, timeline, flamegraph, top, retry },
-    error: error ?? flamegraph.error ?? timeline.error ?? top.error,
-    waiting: timeline.waiting || flamegraph.waiting || top.waiting,
+    ...{ types: types.value ?? [], nothing, range, selection, timeline, top, retry },
+    flamegraph: { ...flamegraph, value: details.answer },
+    error: error ?? flamegraph.error ?? details.error ?? timeline.error ?? top.error,
+    waiting: timeline.waiting || flamegraph.waiting || details.waiting || top.waiting,
   };
 }

@@ -21,6 +21,7 @@ export function FlamePanel({ scene, listener }: Props) {
     const made = new Flamegraph(host.current as HTMLDivElement, {
       focus: (node) => latest.current.focus(node),
       select: (node) => latest.current.select(node),
+      look: (view) => latest.current.look(view),
     });
     graph.current = made;
     return () => made.destroy();
