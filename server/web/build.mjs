@@ -1,10 +1,11 @@
 // Builds the page into ../static, or with --tests the unit tests into the cache of node_modules.
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { build, context } from "esbuild";
 
 const STATIC = "../static";
 const TESTS = "node_modules/.cache/tests.mjs";
+const TARGET = ["chrome123", "firefox128", "safari17.5"]; // the first with light-dark()
 const SHIPPED = ["@fontsource-variable/inter", "preact", "uplot"];
 
 /** index.html with the names that this build gave to the script and the style sheet. */
@@ -28,13 +29,28 @@ const page = {
 const license = (name) =>
   `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, "utf8").trim()}`;
 
+/** The script of the worker that matches: its name, and its text for what has to be one file. */
+async function matcher() {
+  const { outputFiles } = await build({
+    entryPoints: ["src/matcher_worker.ts"],
+    entryNames: "matcher-[hash]",
+    outdir: `${STATIC}/assets`,
+    bundle: true,
+    minify: true,
+    target: TARGET,
+    write: false,
+  });
+  const [{ path, text }] = outputFiles;
+  return { name: basename(path), text };
+}
+
 const bundled = {
   entryPoints: ["src/main.tsx", "src/icon.svg"],
   bundle: true,
   minify: true,
   sourcemap: process.argv.includes("--watch"),
   format: "esm",
-  target: ["chrome123", "firefox128", "safari17.5"], // the first with light-dark()
+  target: TARGET,
   jsx: "automatic",
   jsxImportSource: "preact",
   loader: { ".woff2": "file", ".svg": "copy" },
@@ -63,6 +79,10 @@ if (process.argv.includes("--tests")) {
   });
 } else {
   rmSync(STATIC, { recursive: true, force: true });
+  const { name, text } = await matcher();
+  mkdirSync(`${STATIC}/assets`, { recursive: true });
+  writeFileSync(`${STATIC}/assets/${name}`, text);
+  bundled.define = { MATCHER: JSON.stringify(`./assets/${name}`) };
   if (process.argv.includes("--watch")) await (await context(bundled)).watch();
   else await build(bundled);
 }

@@ -284,3 +284,13 @@ def test_keys_and_drags_move_the_view(explorer: Explorer) -> None:
     assert view("") == "0.3125-0.5625"
     assert explorer.breadcrumb == ["total"]
     assert view("0") == ""
+
+
+def test_an_expression_that_never_ends_hangs_nothing(explorer: Explorer) -> None:
+    explorer.open()
+    field = explorer.page.get_by_label("Search frames")
+    field.fill("/^((([a-z:A-Z() ]+)+)+)+!$/")
+    expect(explorer.page.locator(".search-share")).to_have_text(
+        "this expression takes longer than 1 s"
+    )
+    assert explorer.search("/^walk$/") == "77.8%"

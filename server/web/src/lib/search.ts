@@ -7,27 +7,30 @@
 
 import { type Frame, type FrameTree, unsent } from "./tree";
 
-export type Predicate = (frame: Frame) => boolean;
-
 export class SearchError extends Error {}
 
-/** Not before a second colon: the Rust path `file::open` is text. */
-const FIELD = /^(function|file|binary|kind):(?!:)\s*/;
+const FIELDS = ["function", "file", "binary", "kind"] as const;
 
-/** Null where there is nothing to search for; SearchError for a regular expression with a mistake. */
-export function compile(text: string): Predicate | null {
-  const field = FIELD.exec(text)?.[1] as "function" | "file" | "binary" | "kind" | undefined;
-  const matches = compileText(text.replace(FIELD, "").trim());
-  return matches && ((frame) => matches(frame[field ?? "function"]));
+/** What is searched: a field of frames, for a text or by an expression. */
+export interface Search {
+  readonly field: (typeof FIELDS)[number];
+  readonly matches: ((value: string) => boolean) | RegExp;
 }
 
-function compileText(text: string): ((value: string) => boolean) | null {
+/** Not before a second colon: the Rust path `file::open` is text. */
+const FIELD = new RegExp(`^(${FIELDS.join("|")}):(?!:)\\s*`);
+
+/** Null where there is nothing to search for; SearchError for a regular expression with a mistake. */
+export function compile(text: string): Search | null {
+  const field = (FIELD.exec(text)?.[1] ?? "function") as Search["field"];
+  const matches = compileText(text.replace(FIELD, "").trim());
+  return matches && { field, matches };
+}
+
+function compileText(text: string): Search["matches"] | null {
   if (text.length === 0) return null;
   const expression = /^\/(.+)\/(i?)$/.exec(text);
-  if (expression) {
-    const pattern = regularExpression(expression[1], expression[2]);
-    return (value) => pattern.test(value);
-  }
+  if (expression) return regularExpression(expression[1], expression[2]);
   const exact = /^"(.+)"$/.exec(text)?.[1];
   if (exact !== undefined) return (value) => value === exact;
   const low = text.toLowerCase();
@@ -41,6 +44,16 @@ function regularExpression(source: string, flags: string): RegExp {
     throw new SearchError((error as Error).message);
   }
 }
+
+/** An entry a value, 1 where it matches. An expression may take forever: see src/matcher.ts. */
+export const matched = (values: readonly string[], matches: Search["matches"]): Uint8Array => {
+  const test = matches instanceof RegExp ? (value: string) => matches.test(value) : matches;
+  return Uint8Array.from(values, (value) => (test(value) ? 1 : 0));
+};
+
+/** What is searched of each frame. */
+export const valuesOf = (frames: readonly Frame[], { field }: Search): string[] =>
+  frames.map((frame) => frame[field]);
 
 /** What finds `frame` again: its exact function name. */
 export const exactly = (name: string): string => `"${name}"`;
@@ -58,8 +71,8 @@ export interface Found {
   readonly unsearched: number;
 }
 
-export function find(tree: FrameTree, predicate: Predicate): Found {
-  const frames = Uint8Array.from(tree.frames, (frame) => (predicate(frame) ? 1 : 0));
+/** Each frame is matched once, however many nodes show it. */
+export function find(tree: FrameTree, frames: Uint8Array): Found {
   const before = new Int32Array(tree.count + 1);
   let [value, samples, unsearched] = [0, 0, 0];
   let covered = 0; // nodes before this one lie below a match

@@ -4,9 +4,9 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { Scene } from "../flamegraph/scene";
 import { findPath, pathName } from "../lib/path";
 import type { FlamegraphAnswer } from "../lib/payload";
-import { compile, type Found, find } from "../lib/search";
+import type { Found } from "../lib/search";
 import { toText } from "../lib/time";
-import { type FrameTree, ROOT } from "../lib/tree";
+import { ROOT } from "../lib/tree";
 import type { PageState } from "../lib/url";
 import { Breadcrumb } from "./breadcrumb";
 import { CloserLook } from "./closer_look";
@@ -17,6 +17,7 @@ import { Icon } from "./icons";
 import { NothingSelected, NothingYet, Problem, RecordedBanner, StaleBanner } from "./notices";
 import { type Navigate, usePageState } from "./page_state";
 import { QueryBar } from "./query_bar";
+import { useSearch } from "./search";
 import { SearchBox } from "./search_box";
 import { Status } from "./status";
 import { useTheme } from "./theme";
@@ -75,7 +76,7 @@ export function App() {
           <Tabs tab={tab} navigate={navigate} />
           <SearchBox
             search={state.search}
-            found={search.found}
+            found={search.current ? search.found : null}
             tree={tree}
             error={search.error}
             onSearch={(text) => navigate({ search: text }, "replace")}
@@ -164,17 +165,6 @@ function useTab(tab: PageState["tab"]): PageState["tab"] {
     return () => narrow.removeEventListener("change", look);
   }, []);
   return tab === "both" && alone ? "flamegraph" : tab;
-}
-
-function useSearch(tree: FrameTree | null, text: string): { found: Found | null; error: string } {
-  return useMemo(() => {
-    try {
-      const predicate = compile(text);
-      return { found: tree && predicate && find(tree, predicate), error: "" };
-    } catch (error) {
-      return { found: null, error: (error as Error).message };
-    }
-  }, [tree, text]);
 }
 
 /** "/" and "?" work wherever nothing is being typed. */
