@@ -1,17 +1,14 @@
 /** The one screen: selection on top, timeline, flamegraph and table, accounts at the bottom. */
 
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Scene } from "../flamegraph/scene";
-import { findPath, pathName } from "../lib/path";
-import type { FlamegraphAnswer } from "../lib/payload";
 import type { Found } from "../lib/search";
 import { toText } from "../lib/time";
 import { ROOT } from "../lib/tree";
 import type { PageState } from "../lib/url";
-import { Breadcrumb } from "./breadcrumb";
 import { CloserLook } from "./closer_look";
 import { useData } from "./data";
-import { FlamePanel } from "./flame_panel";
+import { Graph } from "./graph";
 import { Help } from "./help";
 import { Icon } from "./icons";
 import { NothingSelected, NothingYet, Problem, RecordedBanner, StaleBanner } from "./notices";
@@ -120,37 +117,6 @@ function Answer({ data, state, tab, theme, navigate, found }: AnswerProps) {
         {data.top.value && <TopTable {...{ answer: data.top.value, state, theme, navigate }} />}
       </div>
     </>
-  );
-}
-
-type GraphProps = Omit<AnswerProps, "data" | "tab"> & { readonly answer: FlamegraphAnswer };
-
-function Graph({ answer: { tree, unit }, state, theme, navigate, found }: GraphProps) {
-  const { zoom, view, orientation, colour: colouring } = state;
-  const path = useMemo(() => findPath(tree, zoom), [tree, zoom]);
-  const focus = Math.max(path, ROOT);
-  const [cursor, setCursor] = useState({ tree, node: focus });
-  const selected = cursor.tree === tree ? cursor.node : focus;
-  const scene = useMemo<Scene>(
-    () => ({ tree, unit, focus, view, selected, found, orientation, colouring, theme }),
-    [tree, unit, focus, view, selected, found, orientation, colouring, theme],
-  );
-  const select = (node: number) => setCursor({ tree, node });
-  const zoomTo = (node: number) => {
-    select(node);
-    navigate({ zoom: pathName(tree, node), view: "" });
-  };
-  const look = (view: string) => navigate({ view }, "replace");
-  return (
-    <div class="flame-column">
-      {path < 0 && (
-        <p class="banner" role="status">
-          The frame that this link zooms to has no samples here: this is the whole.
-        </p>
-      )}
-      <Breadcrumb tree={tree} focus={focus} onFocus={zoomTo} />
-      <FlamePanel scene={scene} listener={{ focus: zoomTo, select, look }} />
-    </div>
   );
 }
 

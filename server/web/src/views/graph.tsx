@@ -1,0 +1,50 @@
+/** The flamegraph with the way to its focus, as the state of the page has it. */
+
+import { useMemo, useState } from "preact/hooks";
+import type { Scene } from "../flamegraph/scene";
+import type { Theme } from "../lib/colour";
+import { findPath, pathName } from "../lib/path";
+import type { FlamegraphAnswer } from "../lib/payload";
+import type { Found } from "../lib/search";
+import { ROOT } from "../lib/tree";
+import type { PageState } from "../lib/url";
+import { Breadcrumb } from "./breadcrumb";
+import { FlamePanel } from "./flame_panel";
+import type { Navigate } from "./page_state";
+
+interface Props {
+  readonly answer: Pick<FlamegraphAnswer, "tree" | "unit">;
+  readonly state: PageState;
+  readonly theme: Theme;
+  readonly navigate: Navigate;
+  readonly found: Found | null;
+}
+
+export function Graph({ answer: { tree, unit }, state, theme, navigate, found }: Props) {
+  const { zoom, view, orientation, colour: colouring } = state;
+  const path = useMemo(() => findPath(tree, zoom), [tree, zoom]);
+  const focus = Math.max(path, ROOT);
+  const [cursor, setCursor] = useState({ tree, node: focus });
+  const selected = cursor.tree === tree ? cursor.node : focus;
+  const scene = useMemo<Scene>(
+    () => ({ tree, unit, focus, view, selected, found, orientation, colouring, theme }),
+    [tree, unit, focus, view, selected, found, orientation, colouring, theme],
+  );
+  const select = (node: number) => setCursor({ tree, node });
+  const zoomTo = (node: number) => {
+    select(node);
+    navigate({ zoom: pathName(tree, node), view: "" });
+  };
+  const look = (view: string) => navigate({ view }, "replace");
+  return (
+    <div class="flame-column">
+      {path < 0 && (
+        <p class="banner" role="status">
+          The frame that this link zooms to has no samples here: this is the whole.
+        </p>
+      )}
+      <Breadcrumb tree={tree} focus={focus} onFocus={zoomTo} />
+      <FlamePanel scene={scene} listener={{ focus: zoomTo, select, look }} />
+    </div>
+  );
+}
