@@ -1,12 +1,23 @@
-// Builds the page into ../static, or with --tests the unit tests into the cache of node_modules.
+// Builds the page and the templates of exported files into ../static, or with --tests the unit tests
+// into the cache of node_modules.
+import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { build, context } from "esbuild";
 
 const STATIC = "../static";
 const TESTS = "node_modules/.cache/tests.mjs";
-const TARGET = ["chrome123", "firefox128", "safari17.5"]; // the first with light-dark()
 const SHIPPED = ["@fontsource-variable/inter", "preact", "uplot"];
+
+const BUNDLED = {
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: ["chrome123", "firefox128", "safari17.5"], // the first with light-dark()
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  logLevel: "warning",
+};
 
 /** index.html with the names that this build gave to the script and the style sheet. */
 const page = {
@@ -29,38 +40,53 @@ const page = {
 const license = (name) =>
   `${name}\n\n${readFileSync(`node_modules/${name}/LICENSE`, "utf8").trim()}`;
 
-/** The script of the worker that matches: its name, and its text for what has to be one file. */
+const text = async (options) => {
+  const { outputFiles } = await build({ ...BUNDLED, outdir: "out", write: false, ...options });
+  return outputFiles;
+};
+
+/** The script of the worker that matches: a file of the page, and a text in what has to be one file. */
 async function matcher() {
-  const { outputFiles } = await build({
+  const [{ path, text: script }] = await text({
     entryPoints: ["src/matcher_worker.ts"],
     entryNames: "matcher-[hash]",
-    outdir: `${STATIC}/assets`,
-    bundle: true,
-    minify: true,
-    target: TARGET,
-    write: false,
   });
-  const [{ path, text }] = outputFiles;
-  return { name: basename(path), text };
+  mkdirSync(`${STATIC}/assets`, { recursive: true });
+  writeFileSync(`${STATIC}/assets/${basename(path)}`, script);
+  return { address: `./assets/${basename(path)}`, text: script };
 }
 
-const bundled = {
+const definition = (matcher) => ({ MATCHER: JSON.stringify(matcher) });
+
+/** export.html with script and style in it, and the hashes by which alone they may run. */
+async function exported({ text: worker }) {
+  const define = definition({ text: worker });
+  const files = await text({ entryPoints: ["src/export/main.tsx"], define });
+  const [script, style] = [".js", ".css"].map(
+    (end) => files.find(({ path }) => path.endsWith(end)).text,
+  );
+  if (`${script}${style}`.includes("</")) throw new Error("script or style would end its element");
+  const hash = (source) => `sha256-${createHash("sha256").update(source).digest("base64")}`;
+  const html = readFileSync("export.html", "utf8")
+    .replace("script-hash", hash(script))
+    .replace("style-hash", hash(style))
+    .replace("/* style */", () => style)
+    .replace("/* script */", () => script);
+  writeFileSync(`${STATIC}/export.html`, html);
+}
+
+const bundled = (matcher) => ({
+  ...BUNDLED,
   entryPoints: ["src/main.tsx", "src/icon.svg"],
-  bundle: true,
-  minify: true,
   sourcemap: process.argv.includes("--watch"),
-  format: "esm",
-  target: TARGET,
-  jsx: "automatic",
-  jsxImportSource: "preact",
   loader: { ".woff2": "file", ".svg": "copy" },
   outdir: `${STATIC}/assets`,
   entryNames: "[name]-[hash]",
   assetNames: "[name]-[hash]",
   metafile: true,
+  define: definition({ address: matcher.address }),
   plugins: [page],
-  logLevel: "warning",
-};
+});
 
 const imports = () =>
   readdirSync("tests")
@@ -79,10 +105,8 @@ if (process.argv.includes("--tests")) {
   });
 } else {
   rmSync(STATIC, { recursive: true, force: true });
-  const { name, text } = await matcher();
-  mkdirSync(`${STATIC}/assets`, { recursive: true });
-  writeFileSync(`${STATIC}/assets/${name}`, text);
-  bundled.define = { MATCHER: JSON.stringify(`./assets/${name}`) };
-  if (process.argv.includes("--watch")) await (await context(bundled)).watch();
-  else await build(bundled);
+  const worker = await matcher();
+  await exported(worker);
+  if (process.argv.includes("--watch")) await (await context(bundled(worker))).watch();
+  else await build(bundled(worker));
 }

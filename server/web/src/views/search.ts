@@ -5,10 +5,15 @@ import { compile, type Found, find, matched, type Search, valuesOf } from "../li
 import type { FrameTree } from "../lib/tree";
 import { Matcher } from "../matcher";
 
-/** The address of the worker's script, known when the page is built. */
-declare const MATCHER: string;
+/** The worker's script, known when the page is built: its address, or its text in an exported file. */
+declare const MATCHER: { readonly address: string } | { readonly text: string };
 
-const matcher = new Matcher(() => new Worker(new URL(MATCHER, document.baseURI)));
+const address = () =>
+  "text" in MATCHER
+    ? URL.createObjectURL(new Blob([MATCHER.text], { type: "text/javascript" }))
+    : new URL(MATCHER.address, document.baseURI);
+
+const matcher = new Matcher(() => new Worker(address()));
 
 export interface Searched {
   /** while an expression is at work, what was found before */
