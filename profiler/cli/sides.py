@@ -12,9 +12,10 @@ import functools
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -103,7 +104,7 @@ class Reader:
         if match and not Path(text).exists():
             start, _, end = (match["range"] or f"{self.start}..{self.end}").partition("..")
             return Selected(match["query"], start, end or "now")
-        return Files(_paths(text))
+        return Files(paths(text))
 
     def side(self, text: str) -> Side:
         """With its units apart."""
@@ -204,13 +205,17 @@ def is_file(text: str) -> bool:
 
 
 def _load(path: Path, mistakes: Mistakes | None) -> list[Profile]:
-    if str(path) == STDIN:
-        return files.load(sys.stdin.buffer, mistakes)
-    with progress.opened(path) as file:
+    with opened(path) as file:
         return files.load(file, mistakes)
 
 
-def _paths(text: str) -> tuple[Path, ...]:
+def opened(path: Path) -> AbstractContextManager[IO[bytes]]:
+    """The file, or the standard input."""
+    return nullcontext(sys.stdin.buffer) if str(path) == STDIN else progress.opened(path)
+
+
+def paths(text: str) -> tuple[Path, ...]:
+    """The files of a folder, a pattern or a name; raises UsageError where there are none."""
     if text == STDIN:
         return (Path(STDIN),)
     path = Path(text)
