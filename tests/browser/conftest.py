@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from tests.browser.explorer import Explorer
+from tests.browser.explorer import Explorer, Shop
 from tests.browser.served import Served, serving
 
 ARGUMENTS = [
@@ -43,6 +43,22 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with serving(tmp_path_factory.mktemp("served")) as server:
         server.ingest(samples.DRAINS)
         yield server
+
+
+@pytest.fixture(scope="session")
+def shop_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server with the services of `tests.browser.demo`."""
+    from tests.browser import demo
+
+    with serving(tmp_path_factory.mktemp("shop")) as server:
+        server.ingest(demo.drains())
+        yield server
+
+
+@pytest.fixture
+def shop(page: Page, shop_server: Served) -> Iterator[Shop]:
+    for _ in watched(page, shop_server):
+        yield Shop(page, shop_server)
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from profiler.model import CPU, OFF_CPU, Drain, Frame, Kind, Profile, ProfileBui
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
-STEP = HOUR // 2
-"""A profile each; collectors send sixty times as many."""
+STEP = HOUR
+"""A profile each; collectors send 360 times as many."""
 DAY = 24 * HOUR
 WEEK = 7 * DAY
 END = 1_767_873_600 * SECOND

@@ -28,6 +28,10 @@ class Box:
 
 
 class Explorer:
+    range = RANGE
+    query = 'cpu{service_name="checkout"}'
+    """What is asked unless a test says otherwise."""
+
     def __init__(self, page: Page, server: Served) -> None:
         self.page = page
         self.server = server
@@ -40,9 +44,10 @@ class Explorer:
     def expects(self, message: str) -> bool:
         return any(text in message for text in self._expected)
 
-    def open(self, query: str = 'cpu{service_name="checkout"}', **state: str) -> None:
-        """The page in this state, when its answers are there."""
-        said = urllib.parse.urlencode({"query": query, **RANGE, **state})
+    def open(self, query: str | None = None, **state: str) -> None:
+        """The page in this state, when its answers are there; without a query, the overview."""
+        chosen = self.query if query is None else query
+        said = urllib.parse.urlencode({"query": chosen, **self.range, **state})
         self.page.goto(f"{self.server.origin}/?{said}")
         self.settle()
 
@@ -58,9 +63,10 @@ class Explorer:
         """What the URL says."""
         return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.page.url).query))
 
-    def ask(self, path: str, query: str = 'cpu{service_name="checkout"}', **more: Any) -> Any:
+    def ask(self, path: str, query: str | None = None, **more: Any) -> Any:
         """The API's answer to the question that `open` asks."""
-        return self.server.get(path, query=query, **RANGE, **more)
+        chosen = self.query if query is None else query
+        return self.server.get(path, query=chosen, **self.range, **more)
 
     def folded(self, query: str = 'cpu{service_name="checkout"}') -> dict[tuple[str, ...], int]:
         """Samples by stack, from the export."""
@@ -142,12 +148,25 @@ class Explorer:
         return rows
 
 
+class Shop(Explorer):
+    """The page over the day of `tests.browser.demo`."""
+
+    range = {"from": "2026-01-07T12:00:00Z", "to": "2026-01-08T12:00:00Z"}
+
+
 def seconds(value_ns: int) -> str:
     """As the page writes the values of these tests, all of them from 1 s to 100 s or 0."""
     value = value_ns / samples.SECOND
     if value_ns == 0:
         return "0 s"
     return f"{value:.2f} s" if value < 9.995 else f"{value:.1f} s"
+
+
+def digits(number: float) -> str:
+    """As the page writes numbers below 100: about three digits."""
+    if number == 0:
+        return "0"
+    return f"{number:.{3 if number < 0.0995 else 2 if number < 9.995 else 1}f}"
 
 
 def percent(part: float, whole: float) -> str:

@@ -2,6 +2,7 @@
 
 import { decodePacked, type FlamegraphAnswer, PACKED } from "./lib/payload";
 import type { FunctionRow } from "./lib/table";
+import type { Kind } from "./lib/tree";
 
 /** What every question is about; times are Unix milliseconds. */
 export interface Selection {
@@ -31,6 +32,53 @@ export interface TopAnswer {
   readonly total: { readonly value: number; readonly samples: number };
   readonly functions: readonly FunctionRow[];
   readonly functions_total: number;
+}
+
+export interface Cost {
+  readonly value: number;
+  readonly samples: number;
+}
+
+export interface Deploy {
+  readonly time: number;
+  readonly service: string;
+  readonly environment: string;
+  readonly executable: string;
+  readonly version: string;
+  readonly previous: string;
+  readonly revision: string;
+  readonly hosts: number;
+}
+
+export interface Grown {
+  readonly function: string;
+  readonly file: string;
+  readonly binary: string;
+  readonly kind: Kind;
+  readonly self: number;
+  readonly self_samples: number;
+  readonly self_before: number;
+  readonly self_samples_before: number;
+}
+
+export interface ServiceRow {
+  readonly service: string;
+  readonly hosts: number;
+  readonly total: Cost;
+  readonly before: Cost;
+  readonly values: readonly number[];
+  readonly deploys: readonly Deploy[];
+  readonly grown: readonly Grown[];
+}
+
+export interface OverviewAnswer {
+  readonly unit: string;
+  readonly from: number;
+  readonly to: number;
+  readonly step: number;
+  readonly times: readonly number[];
+  readonly services: readonly ServiceRow[];
+  readonly services_total: number;
 }
 
 export const EXPORT_FORMATS = ["pprof", "folded", "speedscope"] as const;
@@ -122,6 +170,9 @@ export const serverNow = (): number => Date.now() + clockOffset;
 
 export const getProfileTypes = async (signal: AbortSignal): Promise<ProfileType[]> =>
   (await get<{ profile_types: ProfileType[] }>(address("profile-types", {}), signal)).profile_types;
+
+export const getOverview = (of: Selection, signal: AbortSignal): Promise<OverviewAnswer> =>
+  get(address("overview", parameters(of)), signal);
 
 export const getLabels = async (of: Selection, signal: AbortSignal): Promise<string[]> =>
   (await get<{ labels: string[] }>(address("labels", parameters(of)), signal)).labels;

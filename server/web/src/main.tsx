@@ -1,6 +1,6 @@
 import { render } from "preact";
 import "uplot/dist/uPlot.min.css";
 import "./styles/main.css";
-import { App } from "./views/app";
+import { Page } from "./views/page";
 
-render(<App />, document.getElementById("page") as HTMLElement);
+render(<Page />, document.getElementById("page") as HTMLElement);

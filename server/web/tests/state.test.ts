@@ -3,14 +3,21 @@ import { test } from "node:test";
 import { findPath, pathName } from "../src/lib/path";
 import { format, parse, usual, withMatcher, withoutMatcher } from "../src/lib/selector";
 import { lastOf, parseRange, parseTime, TimeError, toText } from "../src/lib/time";
-import { DEFAULTS, type PageState, read, write } from "../src/lib/url";
+import { DEFAULTS, type PageState, read, stateWith, write } from "../src/lib/url";
 import { node, randomTree, tree } from "./folded";
 
 const NOW = Date.UTC(2026, 0, 31, 12);
 
-test("the defaults need no URL", () => {
+test("the overview needs no URL, the explorer says what it shows", () => {
   assert.equal(write(DEFAULTS), "");
   assert.deepEqual(read(""), DEFAULTS);
+  assert.equal(write(stateWith({ query: "cpu" })), "?query=cpu");
+  assert.deepEqual(read("?query=cpu"), stateWith({ query: "cpu" }));
+});
+
+test("a link without a query is to the explorer when it says what only that has", () => {
+  assert.deepEqual(read("?tab=table"), stateWith({ query: "cpu", tab: "table" }));
+  assert.deepEqual(read("?from=now-6h&live=1"), stateWith({ from: "now-6h", live: true }));
 });
 
 test("every part of the state survives the URL", () => {
@@ -32,13 +39,13 @@ test("every part of the state survives the URL", () => {
   assert.deepEqual(read(write(state)), state);
   for (const name of Object.keys(state) as (keyof PageState)[]) {
     assert.notEqual(state[name], DEFAULTS[name]);
-    const one = { ...DEFAULTS, [name]: state[name] };
+    const one = stateWith({ query: "off_cpu", [name]: state[name] });
     assert.deepEqual(read(write(one)), one);
   }
 });
 
 test("what a URL cannot mean is the default", () => {
-  assert.deepEqual(read("?tab=pie&sort=hue&orientation=&unknown=1"), DEFAULTS);
+  assert.deepEqual(read("?tab=pie&sort=hue&orientation=&unknown=1"), stateWith({ query: "cpu" }));
 });
 
 test("a path's name finds its node again, in a tree that has grown too", () => {

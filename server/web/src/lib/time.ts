@@ -88,3 +88,15 @@ function describeFixed(range: Range): string {
   const end = sameDay ? clock.format(to) : `${DAY.format(to)} ${clock.format(to)}`;
   return `${DAY.format(from)} ${clock.format(from)} – ${end}`;
 }
+
+/** `8 Jan 06:00`, in the browser's zone. */
+export const moment = (ms: number): string =>
+  `${DAY.format(new Date(ms))} ${clockOf(false).format(new Date(ms))}`;
+
+/** `just now`, `12 min ago`, `6 h ago`, `3 d ago`. */
+export function ago(ms: number): string {
+  if (ms < 60_000) return "just now";
+  const [unit, size] =
+    ms < 3_600_000 ? ["min", 60_000] : ms < 172_800_000 ? ["h", 3_600_000] : ["d", 86_400_000];
+  return `${Math.floor(ms / Number(size))} ${unit} ago`;
+}

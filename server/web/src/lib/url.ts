@@ -6,7 +6,7 @@ export const COLOURINGS = ["kind", "binary"] as const;
 export const SORTS = ["self", "total", "name"] as const;
 
 export interface PageState {
-  /** selector, as typed */
+  /** selector, as typed; "" is the overview */
   readonly query: string;
   /** times, as typed */
   readonly from: string;
@@ -26,9 +26,13 @@ export interface PageState {
   readonly filter: string;
 }
 
+/** What the explorer shows of everything. */
+export const EVERYTHING = "cpu";
+
+/** Of the overview: a day tells more of a service than an hour. */
 export const DEFAULTS: PageState = {
-  query: "cpu",
-  from: "now-1h",
+  query: "",
+  from: "now-24h",
   to: "now",
   live: false,
   tab: "both",
@@ -42,17 +46,31 @@ export const DEFAULTS: PageState = {
   filter: "",
 };
 
+const EXPLORER: PageState = { ...DEFAULTS, query: EVERYTHING, from: "now-1h" };
+
+const defaultsOf = (query: string): PageState => (query === "" ? DEFAULTS : EXPLORER);
+
+/** A state of which only this is said. */
+export const stateWith = (said: Partial<PageState>): PageState => ({
+  ...{ ...defaultsOf(said.query ?? ""), ...said },
+});
+
+/** What the overview has too: with anything else, a link without a query is to the explorer. */
+const OF_BOTH = ["query", "from", "to", "live"];
+
 /** Reads the part of a URL behind "?"; what it cannot mean is the default. */
 export function read(search: string): PageState {
   const said = new URLSearchParams(search);
+  const explorer = [...said.keys()].some((name) => name in DEFAULTS && !OF_BOTH.includes(name));
+  const query = said.get("query") || (explorer ? EVERYTHING : "");
   const text = (name: string, otherwise: string) => said.get(name) ?? otherwise;
   const flag = (name: string, otherwise: boolean) =>
     said.has(name) ? said.get(name) === "1" : otherwise;
   const one = <T extends string>(name: string, of: readonly T[], otherwise: T): T =>
     of.find((value) => value === said.get(name)) ?? otherwise;
   return {
-    query: text("query", DEFAULTS.query),
-    from: text("from", DEFAULTS.from),
+    query,
+    from: text("from", defaultsOf(query).from),
     to: text("to", DEFAULTS.to),
     live: flag("live", DEFAULTS.live),
     tab: one("tab", TABS, DEFAULTS.tab),
@@ -70,8 +88,9 @@ export function read(search: string): PageState {
 /** The query part of the URL, with its "?", or "" for the defaults. */
 export function write(state: PageState): string {
   const said = new URLSearchParams();
+  const usual = defaultsOf(state.query);
   for (const [name, value] of Object.entries(state)) {
-    if (value === DEFAULTS[name as keyof PageState]) continue;
+    if (value === usual[name as keyof PageState] && (name !== "query" || value === "")) continue;
     said.set(name, typeof value === "boolean" ? (value ? "1" : "0") : value);
   }
   return said.size > 0 ? `?${said}` : "";

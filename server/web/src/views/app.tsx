@@ -1,45 +1,45 @@
-/** The one screen: selection on top, timeline, flamegraph and table, accounts at the bottom. */
+/** The explorer: selection on top, timeline, flamegraph and table, accounts at the bottom. */
 
+import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Scene } from "../flamegraph/scene";
 import type { Found } from "../lib/search";
 import { toText } from "../lib/time";
 import { ROOT } from "../lib/tree";
 import type { PageState } from "../lib/url";
+import { Brand } from "./brand";
 import { CloserLook } from "./closer_look";
 import { useData } from "./data";
 import { Graph } from "./graph";
-import { Help } from "./help";
-import { Icon } from "./icons";
 import { NothingSelected, NothingYet, Problem, RecordedBanner, StaleBanner } from "./notices";
-import { type Navigate, usePageState } from "./page_state";
+import type { Navigate } from "./page_state";
 import { QueryBar } from "./query_bar";
 import { useSearch } from "./search";
 import { SearchBox } from "./search_box";
 import { Status } from "./status";
-import { useTheme } from "./theme";
 import { TimeRange } from "./time_range";
 import { Timeline } from "./timeline";
 import { Export, Look, Tabs } from "./toolbar";
 import { TopTable } from "./top_table";
 
-export function App() {
-  const [state, navigate] = usePageState();
-  const [theme, toggleTheme] = useTheme();
-  const [help, setHelp] = useState(false);
+interface Props {
+  readonly state: PageState;
+  readonly navigate: Navigate;
+  readonly theme: Scene["theme"];
+  /** what stands at the end of the top bar */
+  readonly corner: ComponentChildren;
+}
+
+export function Explorer({ state, navigate, theme, corner }: Props) {
   const tab = useTab(state.tab);
   const data = useData(state, tab !== "flamegraph");
-  usePageKeys(() => setHelp(true));
-  useEffect(() => {
-    document.title = `${state.query} · profiler`;
-  }, [state.query]);
   const answer = data.flamegraph.value;
   const tree = answer?.tree ?? null;
   const search = useSearch(tree, state.search);
   return (
     <div class="page" data-waiting={data.waiting}>
       <header class="topbar">
-        <h1 class="brand">profiler</h1>
+        <Brand navigate={navigate} />
         <QueryBar
           selection={data.selection}
           query={state.query}
@@ -48,14 +48,7 @@ export function App() {
           onQuery={(query) => navigate({ query })}
         />
         <TimeRange state={state} range={data.range} navigate={navigate} />
-        <div class="corner">
-          <button type="button" class="ghost" aria-label="Light or dark" onClick={toggleTheme}>
-            <Icon name={theme === "dark" ? "sun" : "moon"} />
-          </button>
-          <button type="button" class="ghost" aria-label="Help" onClick={() => setHelp(true)}>
-            <Icon name="help" />
-          </button>
-        </div>
+        {corner}
       </header>
       {answer?.coverage.recorded && <RecordedBanner />}
       <main class="content">
@@ -85,7 +78,6 @@ export function App() {
         <Answer {...{ data, state, tab, theme, navigate, found: search.found }} />
       </main>
       <Status answer={answer} />
-      <Help open={help} onClose={() => setHelp(false)} />
     </div>
   );
 }
@@ -133,17 +125,4 @@ function useTab(tab: PageState["tab"]): PageState["tab"] {
   return tab === "both" && alone ? "flamegraph" : tab;
 }
 
-/** "/" and "?" work wherever nothing is being typed. */
-function usePageKeys(onHelp: () => void): void {
-  useEffect(() => {
-    const hear = (event: KeyboardEvent) => {
-      if ((event.target as Element).closest?.("input, select, textarea, dialog[open]")) return;
-      if (event.key === "?") onHelp();
-      else if (event.key === "/") document.getElementById("search")?.focus();
-      else return;
-      event.preventDefault();
-    };
-    addEventListener("keydown", hear);
-    return () => removeEventListener("keydown", hear);
-  }, []);
 }

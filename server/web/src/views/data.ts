@@ -55,14 +55,23 @@ function useWhole(subject: string): [boolean, () => void] {
   return [whole === subject, ask];
 }
 
+/** The range that times as typed mean now, and again with every tick of a page that is live. */
+export function useRange(
+  { from, to, live }: Pick<PageState, "from" | "to" | "live">,
+  empty: boolean,
+) {
+  const [tick, retry] = useTicks(live ? LIVE_MS : empty ? FIRST_MS : 0);
+  // A tick moves what "now" means, and so does the first answer where the clocks differ.
+  const { range, error } = useMemo(() => resolve(from, to), [from, to, tick, serverOffset()]);
+  return { range, error, tick, retry };
+}
+
 /** `table`: whether the table is in view; its numbers are of the whole profile and cost time. */
 export function useData(state: PageState, table: boolean) {
   const { query, from, to, live, search } = state;
   const [empty, setEmpty] = useState(false);
-  const [tick, retry] = useTicks(live ? LIVE_MS : empty ? FIRST_MS : 0);
+  const { range, error, tick, retry } = useRange({ from, to, live }, empty);
   const types = useAnswer(String(tick), getProfileTypes);
-  // A tick moves what "now" means, and so does the first answer where the clocks differ.
-  const { range, error } = useMemo(() => resolve(from, to), [from, to, tick, serverOffset()]);
   const selection = useMemo<Selection | null>(() => range && { query, ...range }, [query, range]);
   const key = selection && `${query} ${selection.from} ${selection.to} ${tick}`;
   const about = selection as Selection;

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { ApiError, UnreachableError } from "../api";
 import { TimeError } from "../lib/time";
-import { DEFAULTS } from "../lib/url";
+import { DEFAULTS, EVERYTHING } from "../lib/url";
 import { Icon } from "./icons";
 import type { Navigate } from "./page_state";
 
@@ -44,7 +44,7 @@ export function NothingSelected({ navigate }: { navigate: Navigate }) {
         <button type="button" onClick={() => navigate({ from: "now-24h", to: "now" })}>
           Last 24 hours
         </button>
-        <button type="button" onClick={() => navigate({ query: DEFAULTS.query, zoom: "" })}>
+        <button type="button" onClick={() => navigate({ query: EVERYTHING, zoom: "" })}>
           Without filters
         </button>
       </div>
@@ -71,11 +71,11 @@ export function Problem({ error, navigate, onRetry }: ProblemProps) {
       )}
       <div class="notice-actions">
         {mistake ? (
-          <button type="button" onClick={() => navigate({ query: DEFAULTS.query })}>
+          <button type="button" onClick={() => navigate({ query: EVERYTHING })}>
             Without filters
           </button>
         ) : error instanceof TimeError ? (
-          <button type="button" onClick={() => navigate({ from: DEFAULTS.from, to: DEFAULTS.to })}>
+          <button type="button" onClick={() => navigate({ from: "now-1h", to: DEFAULTS.to })}>
             Last hour
           </button>
         ) : (

@@ -8,7 +8,7 @@ import { Icon } from "./icons";
 import type { Navigate } from "./page_state";
 import { Popover } from "./popover";
 
-const QUICK = ["5m", "15m", "1h", "6h", "24h"];
+const QUICK = ["5m", "15m", "1h", "6h", "24h", "7d"];
 
 interface Props {
   readonly state: PageState;
