@@ -124,5 +124,3 @@ function useTab(tab: PageState["tab"]): PageState["tab"] {
   }, []);
   return tab === "both" && alone ? "flamegraph" : tab;
 }
-
-}
