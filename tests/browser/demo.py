@@ -7,6 +7,7 @@ before, a deploy in which one function grows. For the overview, for pictures, an
 import math
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,13 +29,14 @@ PERIOD_NS = 10_101_010
 FAULTS = ProfileType("page_faults", "count")
 
 GROWN = "json::Writer::escape(std::string_view)"
-"""The function that grows with checkout's new version, from 2 to 9 of 100."""
+"""The function that grows with checkout's new version, from 2 to 9 of some 100."""
+GROWTH = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Stacks as text, root first, each with its weight: `function|file|line`, of another binary
-    `function@binary`, `k:` of the kernel, `py:` of Python."""
+    """Stacks as an indented text, threads first, with weights where samples end:
+    `function|file|line`, of another binary `function@binary`, `k:` kernel, `py:` Python."""
 
     name: str
     hosts: tuple[str, ...]
@@ -42,47 +44,127 @@ class Service:
     binary: str
     stacks: str
     versions: tuple[str, str] = ("", "")
-    after: str = ""
-    """What comes with the second version."""
+    grows: str = ""
+    """What weighs more in the second version."""
 
 
 CHECKOUT = """
-checkout;main|main.cc|31;Server::run()|server.cc|88;Cart::total(Rates const&) const|cart.cc|142;Rates::lookup(Currency)|rates.cc|57 16
-checkout;main|main.cc|31;Server::run()|server.cc|88;Cart::total(Rates const&) const|cart.cc|142;Rates::lookup(Currency)|rates.cc|61;std::__hash_bytes@libstdc++.so.6 7
-checkout;main|main.cc|31;Server::run()|server.cc|88;Cart::total(Rates const&) const|cart.cc|149;Tax::of(Item const&)|tax.cc|23 9
-checkout;main|main.cc|31;Server::run()|server.cc|91;Reply::write(Cart const&)|reply.cc|64;json::Writer::object(Cart const&)|json.cc|210 8
-checkout;main|main.cc|31;Server::run()|server.cc|91;Reply::write(Cart const&)|reply.cc|64;json::Writer::object(Cart const&)|json.cc|214;json::Writer::escape(std::string_view)|json.cc|77 2
-checkout;main|main.cc|31;Server::run()|server.cc|91;Reply::write(Cart const&)|reply.cc|70;__GI___writev@libc.so.6;k:entry_SYSCALL_64;k:do_writev;k:sock_write_iter;k:tcp_sendmsg;k:tcp_write_xmit 9
-checkout;main|main.cc|31;Server::run()|server.cc|80;__GI___read@libc.so.6;k:entry_SYSCALL_64;k:ksys_read;k:sock_read_iter;k:tcp_recvmsg;k:copy_to_user 6
-checkout;main|main.cc|31;Server::run()|server.cc|84;Request::parse(Bytes)|request.cc|38;http::Headers::read(Bytes&)|headers.cc|112;memchr@libc.so.6 5
-checkout;main|main.cc|31;Server::run()|server.cc|84;Request::parse(Bytes)|request.cc|44;json::Reader::value()|json.cc|31;json::Reader::value()|json.cc|52;json::Reader::string()|json.cc|90 8
-stock-sync;main|main.cc|40;Stock::refresh()|stock.cc|18;pg::Connection::query(char const*)|pg.cc|75;PQexec@libpq.so.5;pqReadData@libpq.so.5;__GI___recv@libc.so.6;k:entry_SYSCALL_64;k:__sys_recvfrom;k:tcp_recvmsg 5
-stock-sync;main|main.cc|40;Stock::refresh()|stock.cc|25;operator new@libstdc++.so.6;malloc@libc.so.6;_int_malloc@libc.so.6 4
-stock-sync;[unknown] libpay.so+0x1a2c@libpay.so 2
-stock-sync;[truncated: no unwind row];crc32_fold@libz.so.1 1
+checkout
+ main|main.cc|31
+  Server::run()|server.cc|88
+   Cart::total(Rates const&) const|cart.cc|142
+    Rates::lookup(Currency)|rates.cc|57 16
+    Rates::lookup(Currency)|rates.cc|61
+     std::__hash_bytes@libstdc++.so.6 7
+   Cart::total(Rates const&) const|cart.cc|149
+    Tax::of(Item const&)|tax.cc|23 9
+  Server::run()|server.cc|91
+   Reply::write(Cart const&)|reply.cc|64
+    json::Writer::object(Cart const&)|json.cc|210 8
+    json::Writer::object(Cart const&)|json.cc|214
+     json::Writer::escape(std::string_view)|json.cc|77 2
+   Reply::write(Cart const&)|reply.cc|70
+    __GI___writev@libc.so.6
+     k:entry_SYSCALL_64
+      k:do_writev
+       k:sock_write_iter
+        k:tcp_sendmsg
+         k:tcp_write_xmit 9
+  Server::run()|server.cc|80
+   __GI___read@libc.so.6
+    k:entry_SYSCALL_64
+     k:ksys_read
+      k:sock_read_iter
+       k:tcp_recvmsg
+        k:copy_to_user 6
+  Server::run()|server.cc|84
+   Request::parse(Bytes)|request.cc|38
+    http::Headers::read(Bytes&)|headers.cc|112
+     memchr@libc.so.6 5
+   Request::parse(Bytes)|request.cc|44
+    json::Reader::value()|json.cc|31
+     json::Reader::value()|json.cc|52
+      json::Reader::string()|json.cc|90 8
+stock-sync
+ main|main.cc|40
+  Stock::refresh()|stock.cc|18
+   pg::Connection::query(char const*)|pg.cc|75
+    PQexec@libpq.so.5
+     pqReadData@libpq.so.5
+      __GI___recv@libc.so.6
+       k:entry_SYSCALL_64
+        k:__sys_recvfrom
+         k:tcp_recvmsg 5
+  Stock::refresh()|stock.cc|25
+   operator new@libstdc++.so.6
+    malloc@libc.so.6
+     _int_malloc@libc.so.6 4
+ [unknown] libpay.so+0x1a2c@libpay.so 2
+ [truncated: no unwind row]
+  crc32_fold@libz.so.1 1
 """
 
 CATALOG = """
-gunicorn;py:<module>|/srv/catalog/app.py|9;py:handle|/srv/catalog/server.py|51;py:list_products|/srv/catalog/views.py|24;py:render|/srv/catalog/templates.py|77;py:_escape|/srv/catalog/templates.py|19 18
-gunicorn;py:<module>|/srv/catalog/app.py|9;py:handle|/srv/catalog/server.py|51;py:list_products|/srv/catalog/views.py|24;py:render|/srv/catalog/templates.py|81;py:format_price|/srv/catalog/money.py|12 11
-gunicorn;py:<module>|/srv/catalog/app.py|9;py:handle|/srv/catalog/server.py|51;py:list_products|/srv/catalog/views.py|20;py:fetch_all|/srv/catalog/db.py|40;py:rows|/srv/catalog/db.py|63;_PyEval_EvalFrameDefault@python3.13;PyObject_GetAttr@python3.13 9
-gunicorn;py:<module>|/srv/catalog/app.py|9;py:handle|/srv/catalog/server.py|58;py:dumps|/usr/lib/python3.13/json/__init__.py|231;py:encode|/usr/lib/python3.13/json/encoder.py|200;py:iterencode|/usr/lib/python3.13/json/encoder.py|261 14
-gunicorn;py:<module>|/srv/catalog/app.py|9;py:handle|/srv/catalog/server.py|47;py:thumbnail|/srv/catalog/images.py|33;ImagingResample@_imaging.so;ImagingResampleHorizontal_8bpc@_imaging.so 12
-gunicorn;gc_collect_main@python3.13;deduce_unreachable@python3.13;visit_decref@python3.13 6
+gunicorn
+ py:<module>|/srv/catalog/app.py|9
+  py:handle|/srv/catalog/server.py|51
+   py:list_products|/srv/catalog/views.py|24
+    py:render|/srv/catalog/templates.py|77
+     py:_escape|/srv/catalog/templates.py|19 18
+    py:render|/srv/catalog/templates.py|81
+     py:format_price|/srv/catalog/money.py|12 11
+   py:list_products|/srv/catalog/views.py|20
+    py:fetch_all|/srv/catalog/db.py|40
+     py:rows|/srv/catalog/db.py|63
+      _PyEval_EvalFrameDefault@python3.13
+       PyObject_GetAttr@python3.13 9
+  py:handle|/srv/catalog/server.py|58
+   py:dumps|/usr/lib/python3.13/json/__init__.py|231
+    py:encode|/usr/lib/python3.13/json/encoder.py|200
+     py:iterencode|/usr/lib/python3.13/json/encoder.py|261 14
+  py:handle|/srv/catalog/server.py|47
+   py:thumbnail|/srv/catalog/images.py|33
+    ImagingResample@_imaging.so
+     ImagingResampleHorizontal_8bpc@_imaging.so 12
+ gc_collect_main@python3.13
+  deduce_unreachable@python3.13
+   visit_decref@python3.13 6
 """
 
 GATEWAY = """
-nginx;main|nginx.c|383;ngx_worker_process_cycle|ngx_process_cycle.c|742;ngx_epoll_process_events|ngx_epoll_module.c|802;k:entry_SYSCALL_64;k:do_epoll_wait;k:ep_poll;k:schedule 9
-nginx;main|nginx.c|383;ngx_worker_process_cycle|ngx_process_cycle.c|742;ngx_http_process_request_line|ngx_http_request.c|1104;ngx_http_parse_header_line|ngx_http_parse.c|961 7
-nginx;main|nginx.c|383;ngx_worker_process_cycle|ngx_process_cycle.c|742;ngx_http_upstream_send|ngx_http_upstream.c|2190;SSL_write@libssl.so.3;tls13_enc@libssl.so.3;aes_gcm_enc_512@libcrypto.so.3 13
-nginx;main|nginx.c|383;ngx_worker_process_cycle|ngx_process_cycle.c|742;ngx_http_gzip_body_filter|ngx_http_gzip_filter.c|395;deflate@libz.so.1;longest_match@libz.so.1 8
+nginx
+ main|nginx.c|383
+  ngx_worker_process_cycle|ngx_process_cycle.c|742
+   ngx_epoll_process_events|ngx_epoll_module.c|802
+    k:entry_SYSCALL_64
+     k:do_epoll_wait
+      k:ep_poll
+       k:schedule 9
+   ngx_http_process_request_line|ngx_http_request.c|1104
+    ngx_http_parse_header_line|ngx_http_parse.c|961 7
+   ngx_http_upstream_send|ngx_http_upstream.c|2190
+    SSL_write@libssl.so.3
+     tls13_enc@libssl.so.3
+      aes_gcm_enc_512@libcrypto.so.3 13
+   ngx_http_gzip_body_filter|ngx_http_gzip_filter.c|395
+    deflate@libz.so.1
+     longest_match@libz.so.1 8
 """
 
 SEARCH = """
-searchd;main|main.rs|12;search::serve|serve.rs|70;search::index::Segment::postings|segment.rs|210;search::codec::unpack_block|codec.rs|88 21
-searchd;main|main.rs|12;search::serve|serve.rs|70;search::rank::bm25|rank.rs|41 12
-searchd;main|main.rs|12;search::serve|serve.rs|76;search::rank::Heap::push|rank.rs|97;core::cmp::PartialOrd::lt|cmp.rs|1201 6
-merger;main|main.rs|20;search::merge::run|merge.rs|33;search::codec::pack_block|codec.rs|130 8
+searchd
+ main|main.rs|12
+  search::serve|serve.rs|70
+   search::index::Segment::postings|segment.rs|210
+    search::codec::unpack_block|codec.rs|88 21
+   search::rank::bm25|rank.rs|41 12
+  search::serve|serve.rs|76
+   search::rank::Heap::push|rank.rs|97
+    core::cmp::PartialOrd::lt|cmp.rs|1201 6
+merger
+ main|main.rs|20
+  search::merge::run|merge.rs|33
+   search::codec::pack_block|codec.rs|130 8
 """
 
 SERVICES = (
@@ -93,8 +175,7 @@ SERVICES = (
         "/usr/bin/checkout",
         CHECKOUT,
         ("1.3.9", "1.4.0"),
-        "checkout;main|main.cc|31;Server::run()|server.cc|91;Reply::write(Cart const&)|reply.cc|64;"
-        f"json::Writer::object(Cart const&)|json.cc|214;{GROWN}|json.cc|83 7",
+        GROWN,
     ),
     Service("catalog", ("shop-1", "shop-2"), 3.1, "/usr/bin/python3.13", CATALOG),
     Service("search", ("find-1",), 2.4, "/usr/bin/searchd", SEARCH, ("0.18", "0.19")),
@@ -102,14 +183,41 @@ SERVICES = (
 )
 
 WAITS = """
-checkout;main|main.cc|31;Server::run()|server.cc|80;epoll_wait@libc.so.6;k:do_epoll_wait;k:ep_poll;k:schedule 60
-stock-sync;main|main.cc|40;Stock::refresh()|stock.cc|18;pg::Connection::query(char const*)|pg.cc|75;PQexec@libpq.so.5;__GI___poll@libc.so.6;k:do_sys_poll;k:schedule 25
-checkout;main|main.cc|31;Server::run()|server.cc|88;Rates::lookup(Currency)|rates.cc|50;pthread_mutex_lock@libc.so.6;k:futex_wait;k:schedule 7
+checkout
+ main|main.cc|31
+  Server::run()|server.cc|80
+   epoll_wait@libc.so.6
+    k:do_epoll_wait
+     k:ep_poll
+      k:schedule 60
+  Server::run()|server.cc|88
+   Rates::lookup(Currency)|rates.cc|50
+    pthread_mutex_lock@libc.so.6
+     k:futex_wait
+      k:schedule 7
+stock-sync
+ main|main.cc|40
+  Stock::refresh()|stock.cc|18
+   pg::Connection::query(char const*)|pg.cc|75
+    PQexec@libpq.so.5
+     __GI___poll@libc.so.6
+      k:do_sys_poll
+       k:schedule 25
 """
 
 TOUCHES = """
-checkout;main|main.cc|31;Server::run()|server.cc|84;Request::parse(Bytes)|request.cc|38;memmove@libc.so.6;k:asm_exc_page_fault 31
-stock-sync;main|main.cc|40;Stock::refresh()|stock.cc|25;operator new@libstdc++.so.6;malloc@libc.so.6;k:asm_exc_page_fault 12
+checkout
+ main|main.cc|31
+  Server::run()|server.cc|84
+   Request::parse(Bytes)|request.cc|38
+    memmove@libc.so.6
+     k:asm_exc_page_fault 31
+stock-sync
+ main|main.cc|40
+  Stock::refresh()|stock.cc|25
+   operator new@libstdc++.so.6
+    malloc@libc.so.6
+     k:asm_exc_page_fault 12
 """
 
 
@@ -130,9 +238,20 @@ def _frame(text: str, service: Service) -> Frame:
     return Frame(name, source, int(line or 0), binary, build, _address(name))
 
 
+def _stacks(text: str) -> Iterator[tuple[list[str], int]]:
+    path: list[str] = []
+    for line in text.strip().splitlines():
+        names = line.lstrip(" ")
+        name, _, weight = names.rpartition(" ")
+        ends = weight.isdecimal()
+        path[len(line) - len(names) :] = [name if ends else names]
+        if ends:
+            yield list(path), int(weight)
+
+
 def _address(name: str) -> int:
     """As if it lay somewhere: the same wherever it is named."""
-    return 0x1000 + 16 * (sum(ord(c) * 31**i for i, c in enumerate(name)) % 2**20)
+    return 0x1000 + 16 * (zlib.crc32(name.encode()) % 2**20)
 
 
 def _load(service: Service, start_ns: int) -> float:
@@ -151,14 +270,14 @@ def _profile(
     period: int = PERIOD_NS,
 ) -> Profile:
     busy = service.cores / len(service.hosts) * STEP / PERIOD_NS / 100
+    new = start_ns >= DEPLOYED
     builder = ProfileBuilder()
-    for line in stacks.strip().splitlines():
-        texts, _, weight = line.rpartition(" ")
-        thread, *rest = texts.split(";")
-        stack = (Frame(thread, kind=Kind.THREAD), *(_frame(text, service) for text in rest))
-        samples = round(int(weight) * busy * _load(service, start_ns))
+    for (thread, *names), weight in _stacks(stacks):
+        grown = new and names[-1].partition("|")[0] == service.grows
+        stack = (Frame(thread, kind=Kind.THREAD), *(_frame(name, service) for name in names))
+        samples = round((weight + GROWTH * grown) * busy * _load(service, start_ns))
         builder.add(stack, samples, samples * period)
-    version = service.versions[start_ns >= DEPLOYED]
+    version = service.versions[new]
     labels = {"host_name": host, "service_name": service.name, "service_version": version}
     kept = tuple((name, value) for name, value in labels.items() if value)
     return builder.build(type, period=period, labels=kept)
@@ -168,12 +287,7 @@ def _drains(start_ns: int) -> Iterator[Drain]:
     hosts = sorted({host for service in SERVICES for host in service.hosts})
     for host in hosts:
         profiles = [
-            _profile(
-                service,
-                host,
-                start_ns,
-                service.stacks + (service.after if start_ns >= DEPLOYED else ""),
-            )
+            _profile(service, host, start_ns, service.stacks)
             for service in SERVICES
             if host in service.hosts
         ]

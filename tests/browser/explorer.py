@@ -1,6 +1,7 @@
 """The page as its tests speak of it."""
 
 import urllib.parse
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,7 @@ class Box:
 
 
 class Explorer:
-    range = RANGE
+    range: Mapping[str, str] = RANGE
     query = 'cpu{service_name="checkout"}'
     """What is asked unless a test says otherwise."""
 
@@ -151,7 +152,7 @@ class Explorer:
 class Shop(Explorer):
     """The page over the day of `tests.browser.demo`."""
 
-    range = {"from": "2026-01-07T12:00:00Z", "to": "2026-01-08T12:00:00Z"}
+    range: Mapping[str, str] = {"from": "2026-01-07T12:00:00Z", "to": "2026-01-08T12:00:00Z"}
 
 
 def seconds(value_ns: int) -> str:
