@@ -61,6 +61,9 @@ bench-collector: packages-bench setup ## what profiling costs, beside bcc and pe
 bench-store: packages-bench setup ## the store beside naive layouts (ARGS='sqlite --hosts 20 --days 3')
 	$(BIN)/python -m tests.bench.store $(ARGS)
 
+bench-web: packages-test setup ## the page beside speedscope, in a browser (ARGS="million search")
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.bench.web $(ARGS)
+
 ##@ Build
 setup: packages-up $(VENV)/.installed proto bpf web ## everything `make up` needs
 
@@ -86,7 +89,7 @@ help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test check format bench bench-stacks bench-collector bench-store bench-crash bench-memory bench-faults setup bpf proto web wheel helm lock clean help packages-up packages-test packages-bench
+.PHONY: up test check format bench bench-stacks bench-collector bench-store bench-crash bench-memory bench-faults bench-web setup bpf proto web wheel helm lock clean help packages-up packages-test packages-bench
 
 # --- set-up ---------------------------------------------------------------------------------
 

@@ -2,8 +2,8 @@
 
     length of the JSON, 4 bytes, little-endian | the JSON | columns, one after the other
 
-A million nodes are 7.5 MB so and 24 MB as JSON alone; with gzip, 3.0 and 4.2 MB. A column is a run of
-varints (LEB128: 7 bits a byte, the lowest first), an entry a node in preorder, the root among them:
+A million nodes are 7.5 MB so and 24 MB as JSON alone; with gzip, 3.0 and 4.2 MB. A column is a run
+of varints (LEB128: 7 bits a byte, the lowest first), an entry a node in preorder:
 
     up       by how much less deep it is than a child of the node before it; 0 at the root
     frame    0: the next frame that no node had; else how far back from that one

@@ -102,6 +102,7 @@ export function layOut(
 /** One past the last of the siblings from `node` on whose totals are below `limit`. */
 function endOfThinRun(tree: FrameTree, node: number, limit: number): number {
   const last = tree.end[tree.parent[node]];
+  if (tree.falling[tree.parent[node]]) return last; // those behind it are no larger
   let at = node;
   while (at < last && tree.total[at] < limit) at = tree.end[at];
   return at;

@@ -73,22 +73,23 @@ export interface Found {
 
 /** Each frame is matched once, however many nodes show it. */
 export function find(tree: FrameTree, frames: Uint8Array): Found {
-  const before = new Int32Array(tree.count + 1);
+  const { count, frame, end, total } = tree;
+  const before = new Int32Array(count + 1);
+  for (let node = 1; node < count; node++) before[node + 1] = before[node] + frames[frame[node]];
   let [value, samples, unsearched] = [0, 0, 0];
-  let covered = 0; // nodes before this one lie below a match
-  for (let node = 0; node < tree.count; node++) {
-    const matches = node > 0 && frames[tree.frame[node]] === 1;
-    before[node + 1] = before[node] + (matches ? 1 : 0);
-    if (node < covered) continue;
-    if (matches) {
-      value += tree.total[node];
+  for (let node = 0; node < count; ) {
+    const below = end[node];
+    if (before[node + 1] > before[node]) {
+      value += total[node];
       samples += tree.samples[node];
-      covered = tree.end[node];
+      node = below;
     } else {
-      unsearched += unsent(tree, node);
+      if (!tree.whole) unsearched += unsent(tree, node);
+      // A subtree without matches in a whole tree adds nothing.
+      node = tree.whole && before[below] === before[node] ? below : node + 1;
     }
   }
-  return { frames, before, nodes: before[tree.count], value, samples, unsearched };
+  return { frames, before, nodes: before[count], value, samples, unsearched };
 }
 
 /** Whether a match stands among the nodes [from, to). */

@@ -44,6 +44,10 @@ export interface FrameTree {
   readonly samples: Float64Array;
   /** sum of the totals of the children; what lacks to total - self was not sent */
   readonly children: Float64Array;
+  /** 1 where no child is larger than the one before it */
+  readonly falling: Uint8Array;
+  /** whether nothing was left unsent */
+  readonly whole: boolean;
 }
 
 export interface NodeColumns {
@@ -61,30 +65,38 @@ export function buildTree(frames: readonly Frame[], nodes: NodeColumns): FrameTr
   const count = nodes.depth.length;
   const depth = integers(nodes.depth);
   const total = numbers(nodes.total);
+  const maxDepth = depth.reduce((most, level) => (level > most ? level : most), 0);
   const parent = new Int32Array(count).fill(NO_PARENT);
   const end = new Int32Array(count).fill(count);
   const start = new Float64Array(count);
   const children = new Float64Array(count);
-  const open: number[] = []; // the path from the root to the node before this one
-  let maxDepth = 0;
+  const falling = new Uint8Array(count).fill(1);
+  // The path to the node before this one, and the last child of each of its nodes. A typed array:
+  // setting the length of a list a million times takes half a second.
+  const open = new Int32Array(maxDepth + 1);
+  const smallest = new Float64Array(maxDepth + 2);
+  let height = 0;
   for (let node = 0; node < count; node++) {
     const level = depth[node];
-    for (let above = level; above < open.length; above++) end[open[above]] = node;
-    open.length = level;
+    for (let above = level; above < height; above++) end[open[above]] = node;
     if (level > 0) {
       const up = open[level - 1];
       parent[node] = up;
       start[node] = start[up] + children[up];
       children[up] += total[node];
+      if (total[node] > smallest[level]) falling[up] = 0;
+      smallest[level] = total[node];
     }
-    open.push(node);
-    maxDepth = Math.max(maxDepth, level);
+    smallest[level + 1] = Number.POSITIVE_INFINITY;
+    open[level] = node;
+    height = level + 1;
   }
+  const self = nodes.self ? numbers(nodes.self) : selves(total, children, nodes.unsent);
   return {
-    ...{ count, frames, depth, maxDepth, parent, end, start, total, children },
+    ...{ count, frames, depth, maxDepth, parent, end, start, total, children, falling, self },
     frame: integers(nodes.frame),
-    self: nodes.self ? numbers(nodes.self) : selves(total, children, nodes.unsent),
     samples: numbers(nodes.samples),
+    whole: total.every((value, node) => value <= self[node] + children[node]),
   };
 }
 
@@ -97,9 +109,13 @@ const numbers = (column: ArrayLike<number>): Float64Array =>
 function selves(
   total: Float64Array,
   children: Float64Array,
-  unsent: ArrayLike<number> = [],
+  unsent: ArrayLike<number> = new Float64Array(total.length),
 ): Float64Array {
-  return total.map((value, node) => value - children[node] - (unsent[node] ?? 0));
+  const self = new Float64Array(total.length);
+  for (let node = 0; node < self.length; node++) {
+    self[node] = total[node] - children[node] - unsent[node];
+  }
+  return self;
 }
 
 export function frameOf(tree: FrameTree, node: number): Frame | null {
