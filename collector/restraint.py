@@ -1,13 +1,13 @@
 """Holds the collector to what it may take of its node.
 
-CPU time is counted over a minute: a start, or a program with a large file, may take a minute's worth
+CPU time is counted over a minute: a start, or a program with a large file, may take one's worth
 at once, and little after it. Where a minute took more than that, the collector takes a step of
 STEPS, and another after each drain that still takes too much: fewer samples first, then no more
 files read for their symbols, at last no more looking at what processes do between drains. It takes
 a step back after a minute that took less than half of what is allowed.
 
 Memory beyond its ceiling makes the collector forget what it can find again, and read no more files
-until there is less.
+until there is less. Where it is too much after the next drain too, it is samples: a step is taken.
 """
 
 import logging
@@ -104,57 +104,65 @@ class Restraint:
     def look(self) -> None:
         """Takes a step where the collector took too much since the last time."""
         before = self.in_force
-        cost = self.read_cost()
-        if self._ceilings.cpu:
-            self._look_at_cpu(self._clock.monotonic_ns(), cost.cpu_ns)
-        if self._ceilings.memory_bytes:
-            self._look_at_memory(cost)
+        cost, now_ns = self.read_cost(), self._clock.monotonic_ns()
+        too_much = self._look_at_cpu(now_ns, cost.cpu_ns)
+        too_much = self._look_at_memory(cost.resident_bytes) or too_much
+        if self._stepped:
+            self._stepped = False  # the samples of this drain were still taken as before
+        elif too_much and not self._give_up():
+            self._take(min(self.step + 1, len(STEPS) - 1), too_much, now_ns)
+        elif not self._full and self._is_easy(now_ns):
+            self._take(max(self.step - 1, 0), "there is room again", now_ns)
         if before != self.in_force:
             self._source.restrain(self.in_force)
 
-    def _look_at_cpu(self, now_ns: int, taken_ns: int) -> None:
+    def _look_at_cpu(self, now_ns: int, taken_ns: int) -> str:
+        """What was too much, and still is; "" if nothing."""
         last_ns, last_taken_ns = self._looks[-1]
         self._looks.append((now_ns, taken_ns))
         while self._looks[1][0] <= now_ns - MINUTE_NS:
             self._looks.popleft()
-        first_ns, first_taken_ns = self._looks[0]
-        of_drain = (taken_ns - last_taken_ns) / max(now_ns - last_ns, 1)
-        # The first minute's is what it would be of a whole one.
-        of_minute = (taken_ns - first_taken_ns) / max(now_ns - first_ns, MINUTE_NS)
-        step, allowed = self.step, self._ceilings.cpu
-        if self._stepped:
-            pass  # the samples of this drain were still taken as before
-        elif of_minute > allowed:
-            if of_drain > allowed and not self._give_up():
-                step = min(step + 1, len(STEPS) - 1)
-        elif now_ns - self._stepped_ns >= MINUTE_NS and 2 * of_minute < allowed:
-            step = max(step - 1, 0)
+        allowed, minute = self._ceilings.cpu, self._share_of_minute()
+        if (
+            not allowed
+            or minute <= allowed
+            or taken_ns - last_taken_ns <= allowed * (now_ns - last_ns)
+        ):
+            return ""
+        return f"{minute:.1%} of a CPU in a minute, {allowed:.1%} are allowed (--max-cpu)"
+
+    def _share_of_minute(self) -> float:
+        """CPUs that were taken in the last minute; in the first one, as if it had passed."""
+        (first_ns, first_taken_ns), (last_ns, taken_ns) = self._looks[0], self._looks[-1]
+        return (taken_ns - first_taken_ns) / max(last_ns - first_ns, MINUTE_NS)
+
+    def _is_easy(self, now_ns: int) -> bool:
+        """Whether a step back would not be too much at once."""
+        enough = not self._ceilings.cpu or 2 * self._share_of_minute() < self._ceilings.cpu
+        return enough and now_ns - self._stepped_ns >= MINUTE_NS
+
+    def _look_at_memory(self, taken: int) -> str:
+        """As of CPU time: too much is what is left after the files have been forgotten."""
+        ceiling, was_full = self._ceilings.memory_bytes, self._full
+        if not ceiling or taken <= ceiling:
+            self._full &= taken >= ROOM * ceiling
+            return ""
+        if not was_full and self._give_up():
+            return ""
+        self._full = True
+        self.forgotten += 1
+        self._source.forget()
+        said = f"{taken >> 20} MiB resident, {ceiling >> 20} are allowed (--max-memory)"
+        if not was_full:
+            logger.warning("%s: no new symbols are read", said)
+        return said if was_full else ""
+
+    def _take(self, step: int, said: str, now_ns: int) -> None:
         self._stepped = step != self.step
         if self._stepped:
-            self._stepped_ns = now_ns
-            self._take(step, of_minute)
-
-    def _take(self, step: int, share: float) -> None:
-        self.step = step
-        logger.log(
-            logging.INFO if step == 0 else logging.WARNING,
-            "took %.1f %% of a CPU in a minute, %.1f %% are allowed (--max-cpu): %s",
-            100 * share,
-            100 * self._ceilings.cpu,
-            _said(STEPS[step]),
-        )
-
-    def _look_at_memory(self, cost: Cost) -> None:
-        ceiling, taken = self._ceilings.memory_bytes, cost.resident_bytes
-        if taken > ceiling and not self._give_up():
-            self.forgotten += 1
-            self._source.forget()
-            if not self._full:
-                said = "%d MiB resident, %d are allowed (--max-memory): no new symbols are read"
-                logger.warning(said, taken >> 20, ceiling >> 20)
-            self._full = True
-        elif taken < ROOM * ceiling:
-            self._full = False
+            self.step, self._stepped_ns = step, now_ns
+            level = logging.INFO if step == 0 else logging.WARNING
+            logger.log(level, "%s: %s", said, _said(STEPS[step]))
 
 
 def _said(step: Step) -> str:

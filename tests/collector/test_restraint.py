@@ -111,11 +111,9 @@ def test_a_step_is_judged_by_a_drain_that_it_was_in_force_for() -> None:
 
 
 def test_memory_is_given_back_and_no_more_symbols_are_read_until_there_is_less() -> None:
-    node = Node(memory=400 * MIB, resident=300 * MIB)
-    node.run(20)
-    node.resident = 401 * MIB
-    node.run(20)
-    assert node.forgotten == 2
+    node = Node(memory=400 * MIB, resident=401 * MIB)
+    node.run(INTERVAL)
+    assert node.forgotten == 1
     assert node.asked == [Step(1, symbols=False)]
     node.resident = 390 * MIB
     node.run(20)
@@ -123,7 +121,23 @@ def test_memory_is_given_back_and_no_more_symbols_are_read_until_there_is_less()
     node.resident = 300 * MIB
     node.run(20)
     assert node.asked == [Step(1, symbols=False), Step(1)]
-    assert node.forgotten == 2
+    assert node.forgotten == 1
+
+
+def test_memory_that_is_not_files_is_fewer_samples() -> None:
+    """Each step is judged by a drain of its own; below the ceiling it goes no further, and once
+    there is room again the steps are taken back, one a minute."""
+    node = Node(memory=400 * MIB, resident=500 * MIB)
+    node.run(2 * INTERVAL)
+    assert (node.forgotten, node.restraint.step) == (2, 1)
+    node.run(2 * INTERVAL)
+    assert node.restraint.step == 2
+    node.resident = 390 * MIB
+    node.run(120)
+    assert node.restraint.step == 2
+    node.resident = 300 * MIB
+    node.run(180)
+    assert node.asked[-1] == Step(1)
 
 
 def test_without_ceilings_nothing_is_held_back() -> None:

@@ -76,5 +76,5 @@ def test_a_ceiling_of_memory_gives_memory_back_and_reads_no_more_symbols(
     with started(split), running(*command, log=log):
         eventually(given_back, "memory was given back", 60, log)
         assert metric(address, "symbols_paused") == 1
-        assert metric(address, "restraint_step") == 0
+        assert metric(address, "restraint_step") > 0
     assert "20 are allowed (--max-memory)" in log.read_text()
