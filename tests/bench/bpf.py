@@ -8,14 +8,17 @@ with statistics():
 
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from collector.kernel import syscalls
 
-PERF_EVENT = 7  # BPF_PROG_TYPE_PERF_EVENT
+# BPF_PROG_TYPE_…
+KPROBE, TRACEPOINT, PERF_EVENT, TRACING = 2, 5, 7, 26
+SAMPLING = (KPROBE, TRACEPOINT, PERF_EVENT, TRACING)
+"""Those that run where others are interrupted, so that no process's time shows it."""
 BPF_ENABLE_STATS = 32  # enum bpf_cmd; counts while its descriptor is open
 
 
@@ -27,7 +30,7 @@ class Statistics(ctypes.Structure):
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Of a program for perf events; what it tail-calls is part of its time."""
+    """Of a program; what it tail-calls is part of its time."""
 
     number: int = 0
     ns: int = 0
@@ -43,16 +46,19 @@ def statistics() -> Iterator[None]:
         os.close(descriptor)
 
 
-def programs(process: int | str = "self") -> dict[int, Runs]:
-    """The programs for perf events that a process holds open, by their number."""
+def programs(
+    process: int | str = "self", types: Collection[int] = (PERF_EVENT,)
+) -> dict[int, Runs]:
+    """The programs of some types that a process holds open, by their number."""
     found = {}
+    named = tuple(f"\nprog_type:\t{type}\n" for type in types)
     for path in Path(f"/proc/{process}/fdinfo").iterdir():
         try:
             text = path.read_text()
         except OSError:  # closed by another thread
             continue
         # A map of programs has an owner_prog_type.
-        if f"\nprog_type:\t{PERF_EVENT}\n" in text:
+        if any(name in text for name in named):
             fields = dict(line.split(":", 1) for line in text.splitlines())
             number, ns = int(fields["run_cnt"]), int(fields["run_time_ns"])
             found[int(fields["prog_id"])] = Runs(number, ns)

@@ -76,7 +76,7 @@ class Turns:
             time=time.monotonic(),
             agent=proc.cpu_seconds(proc.tree(pid)),
             interrupts=self.interrupts.seconds(),
-            bpf=sum(runs.ns for runs in bpf.programs(pid).values()) / 1e9,
+            bpf=sum(runs.ns for runs in bpf.programs(pid, bpf.SAMPLING).values()) / 1e9,
             work=self.load.done(),
         )
 
