@@ -3,7 +3,6 @@
 import ctypes
 import errno
 import fcntl
-import logging
 import os
 import struct
 from collections.abc import Mapping, Sequence
@@ -25,8 +24,6 @@ _NO_SUCH_EVENT = (errno.ENOENT, errno.ENODEV, errno.EOPNOTSUPP, errno.EINVAL)
 _MAX_RATE = Path("/proc/sys/kernel/perf_event_max_sample_rate")
 TIME_ENABLED = 1 << 0
 _COUNT = struct.Struct("=QQ")
-
-logger = logging.getLogger(__name__)
 
 
 class Attributes(ctypes.Structure):
@@ -138,7 +135,6 @@ class Followed:
         ended = [cpu for cpu, fd in fds.items() if cpu not in online or self._stands_still(cpu, fd)]
         for cpu in ended:
             self._enabled_ns.pop(cpu, None)
-            logger.warning("CPU %d was offline; it is followed again once it is back", cpu)
         return ended, [cpu for cpu in online if cpu not in fds or cpu in ended]
 
     def _stands_still(self, cpu: int, fd: int) -> bool:

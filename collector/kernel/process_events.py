@@ -6,6 +6,7 @@ its mappings behind. It costs nothing between events and needs no BPF program.
 
 import ctypes
 import fcntl
+import logging
 import os
 import select
 import threading
@@ -32,6 +33,9 @@ waits for a ring when half of it is full."""
 
 MAX_KEPT = 200_000
 """Events between two calls of `read`: some 60 MB. Beyond it they are missed, and counted."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class ProcessEvents:
@@ -90,6 +94,8 @@ class ProcessEvents:
             if ended:
                 self._look()
             for cpu in ended:
+                # Said here alone: there is one of us, but an event a CPU of all that is sampled.
+                logger.warning("CPU %d was offline; it is followed again once it is back", cpu)
                 self._end(cpu)
             for cpu in lacking:
                 self.missed += 1

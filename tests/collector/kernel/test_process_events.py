@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from collector.events import parse
 from collector.kernel import cpus, perf_event
+from collector.kernel.perf_event import Events
 from collector.kernel.process_events import ProcessEvents
+from collector.kernel.sampling import sample
 from collector.processes.events import Event, Executed, Exited, Forked, Mapped
 
 pytestmark = pytest.mark.kernel
@@ -113,6 +116,24 @@ def test_a_cpu_that_was_away_between_two_looks_is_watched_again(tmp_path: Path) 
         assert events.missed == 1
         alone_on(cpu, tmp_path)
         assert executed_alone(events)
+
+
+def test_a_cpu_that_was_away_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    """However many events are sampled, each of which had one on that CPU."""
+    cpu, chosen = cpus.online()[-1], parse("cpu-clock,page-faults", frequency_hz=99)
+    with ProcessEvents() as events, sample(chosen) as sampling:
+
+        def look() -> None:
+            sampling.drain()
+            events.follow_cpus(cpus.online())
+
+        look()
+        for followed in (events, *(sampler._events for sampler in sampling.samplers)):
+            assert isinstance(followed, ProcessEvents | Events)
+            fcntl.ioctl(followed._fds[cpu], perf_event.DISABLE, 0)
+        for _ in range(3):
+            look()
+    assert caplog.text.count(f"CPU {cpu} was offline") == 1
 
 
 def alone_on(cpu: int, folder: Path) -> None:

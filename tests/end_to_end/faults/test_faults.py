@@ -41,6 +41,7 @@ def test_nothing_that_was_counted_is_lost(row: Row, said: str, split: Path, tmp_
     assert set(found.losses) <= {"excluded"}
     assert found.stored
     assert said in found.said
+    assert found.said.count("was offline") <= 1
 
 
 def test_a_full_disk_and_a_full_spool_lose_samples_by_name(split: Path, tmp_path: Path) -> None:
