@@ -254,9 +254,9 @@ def _address(name: str) -> int:
     return 0x1000 + 16 * (zlib.crc32(name.encode()) % 2**20)
 
 
-def _load(service: Service, start_ns: int) -> float:
+def _load(service: Service, host: str, start_ns: int) -> float:
     """Busier by day, a little of its own beside."""
-    hour = start_ns / HOUR
+    hour = start_ns / HOUR + ord(host[-1]) / 4
     daily = 1 + 0.45 * math.sin((hour - 9) / 24 * math.tau)
     return daily * (1 + 0.08 * math.sin(hour * (2 + len(service.name))))
 
@@ -275,7 +275,7 @@ def _profile(
     for (thread, *names), weight in _stacks(stacks):
         grown = new and names[-1].partition("|")[0] == service.grows
         stack = (Frame(thread, kind=Kind.THREAD), *(_frame(name, service) for name in names))
-        samples = round((weight + GROWTH * grown) * busy * _load(service, start_ns))
+        samples = round((weight + GROWTH * grown) * busy * _load(service, host, start_ns))
         builder.add(stack, samples, samples * period)
     version = service.versions[new]
     labels = {"host_name": host, "service_name": service.name, "service_version": version}

@@ -1,5 +1,6 @@
 /** The HTTP API: the only module that knows its URLs. Contract: docs/reference/http-api.md. */
 
+import { LINES } from "./lib/palette";
 import { decodePacked, type FlamegraphAnswer, PACKED } from "./lib/payload";
 import type { FunctionRow } from "./lib/table";
 import type { Kind } from "./lib/tree";
@@ -16,6 +17,11 @@ export interface ProfileType {
   readonly unit: string;
 }
 
+export interface TimelineLine {
+  readonly values: readonly number[];
+  readonly samples: readonly number[];
+}
+
 export interface TimelineAnswer {
   readonly unit: string;
   readonly from: number;
@@ -25,6 +31,10 @@ export interface TimelineAnswer {
   readonly times: readonly number[];
   readonly values: readonly number[];
   readonly samples: readonly number[];
+  /** where it is parted by a label: largest first, and the sum of all others */
+  readonly by?: string;
+  readonly groups?: readonly (TimelineLine & { readonly label_value: string })[];
+  readonly rest?: TimelineLine & { readonly groups: number };
 }
 
 export interface TopAnswer {
@@ -190,10 +200,24 @@ export const getLabelValues = async (
 const SHORTEST_STEP_MS = 10_000;
 const USUAL_BUCKETS = 200;
 
-export const getTimeline = (of: Selection, signal: AbortSignal): Promise<TimelineAnswer> => {
+/** `by`: a label, or "". */
+export const getTimeline = (
+  of: Selection,
+  by: string,
+  signal: AbortSignal,
+): Promise<TimelineAnswer> => {
   const short = of.to - of.from < SHORTEST_STEP_MS * USUAL_BUCKETS;
   const step = short ? { step: `${SHORTEST_STEP_MS / 1000}s` } : {};
-  return get(address("timeline", { ...parameters(of), ...step }), signal);
+  const parted = by ? { by, max_groups: LINES } : {};
+  return get(address("timeline", { ...parameters(of), ...step, ...parted }), signal);
+};
+
+/** More marks than this nobody reads. */
+const MARKS = 200;
+
+export const getDeploys = async (of: Selection, signal: AbortSignal): Promise<Deploy[]> => {
+  const url = address("deploys", { ...parameters(of), limit: MARKS });
+  return (await get<{ deploys: Deploy[] }>(url, signal)).deploys;
 };
 
 /** All of it that the server sends unless told otherwise, or so many nodes, those of a subtree. */

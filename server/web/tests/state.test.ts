@@ -26,6 +26,8 @@ test("every part of the state survives the URL", () => {
     from: "2026-01-31T12:00:00Z",
     to: "now-5m",
     live: true,
+    by: "k8s_pod_name",
+    stack: false,
     tab: "table",
     orientation: "flame",
     colour: "binary",

@@ -69,8 +69,13 @@ export function format({ type, matchers }: Selector): string {
   return inside ? `${type}{${inside}}` : type;
 }
 
+/** A matcher that says what another one said already changes nothing. */
 export function withMatcher(selector: Selector, matcher: Matcher): Selector {
-  return { ...selector, matchers: [...selector.matchers, matcher] };
+  const { name, op, value } = matcher;
+  const known = selector.matchers.some(
+    (one) => one.name === name && one.op === op && one.value === value,
+  );
+  return known ? selector : { ...selector, matchers: [...selector.matchers, matcher] };
 }
 
 export function withoutMatcher(selector: Selector, index: number): Selector {

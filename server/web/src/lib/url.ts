@@ -12,6 +12,10 @@ export interface PageState {
   readonly from: string;
   readonly to: string;
   readonly live: boolean;
+  /** the label by which the timeline is parted, "" for none */
+  readonly by: string;
+  /** whether its lines stand on each other */
+  readonly stack: boolean;
   readonly tab: (typeof TABS)[number];
   readonly orientation: (typeof ORIENTATIONS)[number];
   readonly colour: (typeof COLOURINGS)[number];
@@ -35,6 +39,8 @@ export const DEFAULTS: PageState = {
   from: "now-24h",
   to: "now",
   live: false,
+  by: "",
+  stack: true,
   tab: "both",
   orientation: "icicle",
   colour: "kind",
@@ -73,6 +79,8 @@ export function read(search: string): PageState {
     from: text("from", defaultsOf(query).from),
     to: text("to", DEFAULTS.to),
     live: flag("live", DEFAULTS.live),
+    by: text("by", DEFAULTS.by),
+    stack: flag("stack", DEFAULTS.stack),
     tab: one("tab", TABS, DEFAULTS.tab),
     orientation: one("orientation", ORIENTATIONS, DEFAULTS.orientation),
     colour: one("colour", COLOURINGS, DEFAULTS.colour),

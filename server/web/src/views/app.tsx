@@ -4,7 +4,6 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Scene } from "../flamegraph/scene";
 import type { Found } from "../lib/search";
-import { toText } from "../lib/time";
 import { ROOT } from "../lib/tree";
 import type { PageState } from "../lib/url";
 import { Brand } from "./brand";
@@ -55,11 +54,10 @@ export function Explorer({ state, navigate, theme, corner }: Props) {
         {data.range && (
           <Timeline
             answer={data.timeline.value}
+            labels={data.labels}
+            deploys={data.deploys}
             range={data.range}
-            theme={theme}
-            onRange={({ from, to }) =>
-              navigate({ from: toText(from), to: toText(to), live: false })
-            }
+            {...{ state, theme, navigate }}
           />
         )}
         <div class="toolbar">

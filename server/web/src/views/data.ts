@@ -3,7 +3,9 @@
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import {
   EVERY_NODE,
+  getDeploys,
   getFlamegraph,
+  getLabels,
   getProfileTypes,
   getTimeline,
   getTop,
@@ -68,14 +70,16 @@ export function useRange(
 
 /** `table`: whether the table is in view; its numbers are of the whole profile and cost time. */
 export function useData(state: PageState, table: boolean) {
-  const { query, from, to, live, search } = state;
+  const { query, from, to, live, search, by } = state;
   const [empty, setEmpty] = useState(false);
   const { range, error, tick, retry } = useRange({ from, to, live }, empty);
   const types = useAnswer(String(tick), getProfileTypes);
   const selection = useMemo<Selection | null>(() => range && { query, ...range }, [query, range]);
   const key = selection && `${query} ${selection.from} ${selection.to} ${tick}`;
   const about = selection as Selection;
-  const timeline = useAnswer(key, (signal) => getTimeline(about, signal));
+  const timeline = useAnswer(key && `${key} ${by}`, (signal) => getTimeline(about, by, signal));
+  const deploys = useAnswer(key, (signal) => getDeploys(about, signal));
+  const labels = useAnswer(key, (signal) => getLabels(about, signal));
   const [all, askForAll] = useWhole(`${query} ${from} ${to}`);
   const flamegraph = useAnswer(key && `${key} ${all}`, (signal) =>
     getFlamegraph(about, all ? EVERY_NODE : null, signal),
@@ -90,6 +94,7 @@ export function useData(state: PageState, table: boolean) {
   const nothing = types.value?.length === 0;
   useEffect(() => setEmpty(nothing), [nothing]);
   return {
+    ...{ labels: labels.value ?? [], deploys: deploys.value ?? [] },
     ...{ types: types.value ?? [], nothing, range, selection, timeline, top, retry },
     flamegraph: { ...flamegraph, value: details.answer },
     error: error ?? flamegraph.error ?? details.error ?? timeline.error ?? top.error,
