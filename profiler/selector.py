@@ -52,7 +52,7 @@ class Matcher:
         """Whether a label of this value ("" where a series has no such label) fits."""
         if self.op in ("=", "!="):
             return (value == self.value) == (self.op == "=")
-        return (_compiled(self.value).fullmatch(value) is not None) == (self.op == "=~")
+        return (compiled(self.value).fullmatch(value) is not None) == (self.op == "=~")
 
     def __str__(self) -> str:
         return f"{self.name}{self.op}{_quoted(self.value)}"
@@ -112,7 +112,7 @@ def _matcher(scanner: "_Scanner", wanted: str) -> Matcher:
     value, start = scanner.string(f"a quoted value after {name}{operator}")
     if operator in ("=~", "!~"):
         try:
-            _compiled(value)
+            compiled(value)
         except re2.error as error:
             reason = error.args[0].decode("utf-8", "replace")
             raise SelectorError(f"not a regular expression (RE2): {reason}", start) from None
@@ -189,7 +189,8 @@ def _quoted(text: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> "re2._Regexp":
+def compiled(pattern: str) -> "re2._Regexp":
+    """Of RE2, which takes time in proportion to the text; raises re2.error."""
     options = re2.Options()
     options.max_mem = REGEX_MEMORY
     options.dot_nl = True

@@ -4,9 +4,9 @@
 
     first view   of 24 hours of one service on a server that has answered before: from the click to
                  the frame that shows it, and what came over the wire
-    million      a profile of 1,000,000 nodes as our HTML file, and as a file of speedscope's: until
-                 it is first drawn (speedscope draws by time, and then left heavy), and the work of a
-                 frame while a wheel zooms and pans
+    million      a profile of 1,000,000 nodes as our HTML file, and as a file for speedscope: until
+                 it is first drawn (speedscope by time, then left heavy), and the work of a frame
+                 while a wheel zooms and pans
     search       by regular expressions over the million: from question to frame
     page         every node of columns of long stacks, so that as many boxes as can be are in view
 

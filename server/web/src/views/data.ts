@@ -90,7 +90,9 @@ export function useData(state: PageState, table: boolean) {
   useEffect(() => {
     if (lacking) askForAll();
   }, [lacking, askForAll]);
-  const top = useAnswer(table ? key : null, (signal) => getTop(about, signal));
+  // The server has one answer's worth of time: the picture comes before its table.
+  const drawn = !flamegraph.waiting && flamegraph.value !== null;
+  const top = useAnswer(table && drawn ? key : null, (signal) => getTop(about, signal));
   const nothing = types.value?.length === 0;
   useEffect(() => setEmpty(nothing), [nothing]);
   return {
