@@ -55,6 +55,9 @@ bench-memory: packages-bench setup ## is the memory of a busy server flat? (ARGS
 bench-faults: packages-test setup ## what does a fault lose, and cost? (ARGS="'network cut' --cut 10m")
 	$(BIN)/python -m tests.bench.faults $(ARGS)
 
+bench-gate: setup ## does the gate alarm as rarely as it says, and find what it should?
+	$(BIN)/python -m tests.bench.gate $(ARGS)
+
 bench-collector: packages-bench setup ## what profiling costs, beside bcc and perf (ARGS='--rounds 1')
 	$(BIN)/python -m tests.bench.collector $(ARGS)
 
@@ -89,7 +92,7 @@ help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test check format bench bench-stacks bench-collector bench-store bench-crash bench-memory bench-faults bench-web setup bpf proto web wheel helm lock clean help packages-up packages-test packages-bench
+.PHONY: up test check format bench bench-stacks bench-collector bench-store bench-crash bench-memory bench-faults bench-web bench-gate setup bpf proto web wheel helm lock clean help packages-up packages-test packages-bench
 
 # --- set-up ---------------------------------------------------------------------------------
 

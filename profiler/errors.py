@@ -5,7 +5,8 @@
     │   └── SelectorError              carries the position of the mistake
     ├── FormatError           exit 2   a profile file or message that cannot be read
     ├── UnavailableError      exit 1   something that should answer does not: a server, a port
-    └── PrivilegeError        exit 1   the kernel refuses; names the capability
+    ├── PrivilegeError        exit 1   the kernel refuses; names the capability
+    └── NotComparable         exit 4   two sides of which no difference can be told
 
 A message names the thing, the value and the next step, on one line. The command line prints it
 on stderr and leaves with `exit_code`; a traceback means a bug.
@@ -44,3 +45,9 @@ class UnavailableError(ProfilerError):
 
 class PrivilegeError(ProfilerError):
     """The kernel refuses what profiling needs; the message names the capability."""
+
+
+class NotComparable(ProfilerError):
+    """Two sides of which no difference can be told; the message says what differs, and how much."""
+
+    exit_code = 4

@@ -1,0 +1,215 @@
+"""Two sides of a comparison in one tree, and what each function costs in each unit of either.
+
+A unit is what was sampled independently of the others: a host in a window, a run. How much units
+of one side differ is what a difference between the sides is measured with, so all that is
+summed here is summed a unit:
+
+>>> from profiler.formats import folded
+>>> both = of([folded.loads(b"main;f 3\\n")], [folded.loads(b"main;f 2\\nmain;g 2\\n")])
+>>> [key[0] for key in both.keys], both.sides[1].selves.tolist()
+(['main', 'f', 'g'], [[0.0, 2.0, 2.0]])
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from profiler.analysis import matching
+from profiler.analysis.forest import Shape, alphabet, below, shape
+from profiler.analysis.grouping import FunctionKey, by_function
+from profiler.analysis.tree import Column, fold
+from profiler.model import ROOT, Profile
+
+Matrix = NDArray[np.float64]
+"""A row a unit, a column a function."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counts:
+    """One side. `selves` and `totals` are values by unit and function; a total counts a stack
+    once, however often the function stands in it. `self_samples` and `total_samples` are sums over
+    the units, an entry a function.
+
+    `whole` and `samples` are what was sampled in each unit, in value and in samples, and
+    `durations` for how long, 0 where that is not known. `hosts` are their names, "" unknown.
+    """
+
+    selves: Matrix
+    totals: Matrix
+    self_samples: Column
+    total_samples: Column
+    whole: NDArray[np.float64]
+    samples: NDArray[np.float64]
+    durations: NDArray[np.float64]
+    hosts: tuple[str, ...]
+
+    @property
+    def units(self) -> int:
+        return len(self.whole)
+
+    def values_of(self, column: str) -> Matrix:
+        return self.selves if column == "self" else self.totals
+
+    def samples_of(self, column: str) -> Column:
+        return self.self_samples if column == "self" else self.total_samples
+
+    def ordered(self, units: Sequence[int]) -> "Counts":
+        """The same with its units in another order."""
+        rows = list(units)
+        return replace(
+            self,
+            selves=self.selves[rows],
+            totals=self.totals[rows],
+            whole=self.whole[rows],
+            samples=self.samples[rows],
+            durations=self.durations[rows],
+            hosts=tuple(self.hosts[row] for row in rows),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Leaves:
+    """A unit's own values where it has any: nodes of the union in order, and the sum up to each."""
+
+    nodes: NDArray[np.intp]
+    upto: Column
+
+    def below(self, nodes: NDArray[np.intp], shape: Shape) -> Column:
+        """The totals of some nodes."""
+        ends = np.searchsorted(self.nodes, shape.end[nodes])
+        totals: Column = self.upto[ends] - self.upto[np.searchsorted(self.nodes, nodes)]
+        return totals
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Union:
+    """The tree that holds every stack of both sides, `keys` the functions that stand in it.
+
+    `selves` and `self_samples` have a row a side and a column a node. `leaves` are those of each
+    unit of each side. `names` are, by function, the names that it has on either side where these
+    differ.
+    """
+
+    shape: Shape
+    keys: Sequence[FunctionKey]
+    selves: NDArray[np.int64]
+    self_samples: NDArray[np.int64]
+    sides: tuple[Counts, Counts]
+    leaves: tuple[tuple[Leaves, ...], tuple[Leaves, ...]]
+    names: Mapping[int, tuple[str, str]]
+
+    def totals(self, side: int) -> Column:
+        return below(self.shape, self.selves[side])
+
+
+def of(baseline: Sequence[Profile], candidate: Sequence[Profile]) -> Union:
+    """Both sides, a profile a unit; functions are matched by `matching`."""
+    units = [*baseline, *candidate]
+    functions = [by_function(unit.frames) for unit in units]
+    before = {key for keys, _ in functions[: len(baseline)] for key in keys}
+    after = {key for keys, _ in functions[len(baseline) :] for key in keys}
+    stands_for = matching.shared(before, after)
+    numbers: dict[FunctionKey, int] = {}
+    node_functions = []
+    for unit, (keys, function_of) in zip(units, functions, strict=True):
+        number = [numbers.setdefault(stands_for[key], len(numbers)) for key in keys]
+        node_functions.append(np.array(number, np.int32)[function_of[unit.node_frames[1:]]])
+    made, places = _tree(units, node_functions, tuple(numbers))
+    parts = (slice(0, len(baseline)), slice(len(baseline), None))
+    sides = [_side(made, len(numbers), units[part], places[part]) for part in parts]
+    return Union(
+        made,
+        tuple(numbers),
+        np.array([side.selves for side in sides]),
+        np.array([side.self_samples for side in sides]),
+        (sides[0].counts, sides[1].counts),
+        (sides[0].leaves, sides[1].leaves),
+        _names(numbers, (before, after), stands_for),
+    )
+
+
+def _tree(
+    units: Sequence[Profile], functions: Sequence[NDArray[np.int32]], keys: Sequence[FunctionKey]
+) -> tuple[Shape, list[NDArray[np.intp]]]:
+    """One tree of all units, and for each of them the node of each of its nodes."""
+    parents, starts = [np.full(1, -1, np.int64)], [1]
+    for unit in units:
+        above = unit.parents[1:].astype(np.int64)
+        parents.append(np.where(above == ROOT, ROOT, above + starts[-1] - 1))
+        starts.append(starts[-1] + len(above))
+    folded = fold(np.concatenate(parents), np.concatenate([np.full(1, -1, np.int32), *functions]))
+    made, order = shape(folded.parents, folded.keys, alphabet(keys))
+    position = np.empty(len(order), np.intp)
+    position[order] = np.arange(len(order))
+    root = np.zeros(1, np.intp)
+    return made, [
+        np.concatenate([root, position[folded.node_of[start:end]]])
+        for start, end in pairwise(starts)
+    ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Side:
+    counts: Counts
+    leaves: tuple[Leaves, ...]
+    selves: Column
+    self_samples: Column
+
+
+def _side(
+    shape: Shape, functions: int, units: Sequence[Profile], places: Sequence[NDArray[np.intp]]
+) -> _Side:
+    """A unit at a time, since there may be hundreds of them, and a million nodes."""
+    selves, self_samples = np.zeros((2, len(shape)), np.int64)
+    self_rows, total_rows = np.zeros((2, len(units), functions))
+    leaves = []
+    for row, (unit, place) in enumerate(zip(units, places, strict=True)):
+        values = np.zeros(len(shape), np.int64)
+        np.add.at(values, place, unit.values)
+        np.add.at(self_samples, place, unit.samples)
+        selves += values
+        self_rows[row], total_rows[row] = _by_function(shape, values, functions)
+        nodes = np.flatnonzero(values)
+        leaves.append(Leaves(nodes, np.concatenate([[0], np.cumsum(values[nodes])])))
+    self_counts, total_counts = _by_function(shape, self_samples, functions)
+    counts = Counts(
+        self_rows,
+        total_rows,
+        self_counts,
+        total_counts,
+        np.array([unit.total_value for unit in units], np.float64),
+        np.array([unit.total_samples for unit in units], np.float64),
+        np.array([unit.duration_ns for unit in units], np.float64),
+        tuple(dict(unit.labels).get("host_name", "") for unit in units),
+    )
+    return _Side(counts, tuple(leaves), selves, self_samples)
+
+
+def _by_function(shape: Shape, column: Column, functions: int) -> tuple[Column, Column]:
+    """What each function has itself and in total."""
+    selves, totals = np.zeros((2, functions), np.int64)
+    np.add.at(selves, shape.functions[1:], column[1:])
+    outermost = shape.outermost
+    np.add.at(totals, shape.functions[outermost], below(shape, column)[outermost])
+    return selves, totals
+
+
+def _names(
+    numbers: Mapping[FunctionKey, int],
+    sides: tuple[set[FunctionKey], set[FunctionKey]],
+    stands_for: Mapping[FunctionKey, FunctionKey],
+) -> dict[int, tuple[str, str]]:
+    """The names of functions that are called otherwise on the other side; several are joined."""
+    names: dict[int, tuple[set[str], set[str]]] = {}
+    for key, one in stands_for.items():
+        for side in (0, 1):
+            if key in sides[side]:
+                names.setdefault(numbers[one], (set(), set()))[side].add(key[0])
+    return {
+        number: (", ".join(sorted(before)), ", ".join(sorted(after)))
+        for number, (before, after) in names.items()
+        if before and after and before != after
+    }
