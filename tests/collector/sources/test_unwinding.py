@@ -150,6 +150,33 @@ def test_each_program_of_a_process_is_walked_and_named_by_its_own_code(
     assert source.incomplete.total() <= 0.05 * drain.taken
 
 
+def test_two_processes_with_one_number_are_named_by_their_own_programs(
+    folder: Path, build: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """One after the other in one drain, with the same addresses in their stacks."""
+    first, second = (named(name, tmp_path) for name in ("first_", "second"))
+    with Command([str(build("reuse")), str(first), "200", str(second), "600"]) as command:
+        sampler = Sampler(call_graph=DWARF, frequency_hz=999, target=[command.pid], on_exec=True)
+        with live(folder, sampler) as source:
+            command.resume()
+            assert command.wait() == 0, "the number could not be had again"
+            sampler.stop()
+            (drain,) = source.drain()
+    found = Counter[str]()
+    for stack, samples in of_program(drain).items():
+        found[stack[1] if stack[:1] == ("main",) and len(stack) > 1 else ""] += samples
+    assert found["first_"] + found["second"] > 0.9 * drain.taken > 100
+    assert 0.65 < found["second"] / (found["first_"] + found["second"]) < 0.85
+
+
+def named(name: str, folder: Path) -> Path:
+    """A program that works in a function of this name."""
+    binary = folder / name
+    flags = ("-O2", "-static", "-no-pie", f"-DNAME={name}", "-o", binary)
+    subprocess.run([compiler(), *flags, PROGRAMS / "named.c"], check=True)
+    return binary
+
+
 @pytest.mark.parametrize("sizes", [DWARF_SIZES, TINY], ids=["roomy maps", "tiny maps"])
 def test_every_sample_is_accounted_for_over_many_fast_drains(
     sizes: Sizes, folder: Path, running: Callable[[str], int]
