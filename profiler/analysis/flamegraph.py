@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profiler.analysis import forest
-from profiler.analysis.forest import Forest, Tree, largest
+from profiler.analysis.forest import Forest, Shape, Tree, largest
 from profiler.analysis.frames import FrameTable
 from profiler.analysis.tree import Column
 from profiler.errors import UsageError
@@ -62,7 +62,7 @@ def draw(trees: Forest, max_nodes: int = MAX_NODES) -> Flamegraph:
     if max_nodes < 1:
         raise UsageError(f"max_nodes is at least 1, got {max_nodes}")
     tree, count = largest(trees, max_nodes)
-    order = _by_total(tree)
+    order = by_total(tree.shape, tree.totals)
     functions, frame = _used(tree.shape.functions[order], len(trees.ranks))
     return Flamegraph(
         type=trees.type,
@@ -85,16 +85,16 @@ def _unsent(tree: Tree) -> Column:
     return rest
 
 
-def _by_total(tree: Tree) -> NDArray[np.intp]:
+def by_total(shape: Shape, totals: Column | NDArray[np.float64]) -> NDArray[np.intp]:
     """The nodes in another preorder: siblings by total, largest first, then as they stood.
 
     A node's position is the sum of what it and each of its callers are moved on from where their
     own parents stand. A sum over callers is a sum from the left, of what begins with a node and
     ends with its subtree.
     """
-    parents, end = tree.shape.parents, tree.shape.end
+    parents, end = shape.parents, shape.end
     sizes = end - np.arange(len(end))
-    siblings = np.lexsort((-tree.totals, parents))
+    siblings = np.lexsort((-totals, parents))
     family = parents[siblings]
     before = np.cumsum(sizes[siblings]) - sizes[siblings]
     moved = np.zeros(len(end) + 1, np.int64)

@@ -34,6 +34,14 @@ class Shape:
     def __len__(self) -> int:
         return len(self.parents)
 
+    def only(self, chosen: NDArray[np.bool_]) -> "Shape":
+        """Some of its nodes, the parent of each among them."""
+        nodes = np.flatnonzero(chosen)
+        number = np.concatenate([np.zeros(1, np.int32), np.cumsum(chosen, dtype=np.int32)])
+        parents = number[self.parents[nodes]]
+        parents[ROOT] = -1
+        return Shape(parents, self.functions[nodes], self.depth[nodes], number[self.end[nodes]])
+
     @cached_property
     def outermost(self) -> NDArray[np.intp]:
         """The nodes that have none of the same function above them, without the root.
@@ -74,14 +82,8 @@ class Tree:
 
     def only(self, chosen: NDArray[np.bool_]) -> "Tree":
         """A tree of some of its nodes, the parent of each among them."""
-        nodes = np.flatnonzero(chosen)
-        number = np.concatenate([np.zeros(1, np.int32), np.cumsum(chosen, dtype=np.int32)])
-        parents = number[self.shape.parents[nodes]]
-        parents[ROOT] = -1
-        end = number[self.shape.end[nodes]]
-        shape = Shape(parents, self.shape.functions[nodes], self.shape.depth[nodes], end)
         sums = (self.self_values, self.self_samples, self.totals, self.samples)
-        return Tree(shape, *(column[nodes] for column in sums))
+        return Tree(self.shape.only(chosen), *(column[chosen] for column in sums))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -48,19 +48,22 @@ class Arguments:
         self._given = request.args.to_dict()
         self._now_ns = backend().clock.now_ns()
 
-    def selector(self) -> Selector:
-        text = self._given.get("query", _DEFAULTS["query"])
+    def selector(self, name: str = "query") -> Selector:
+        text = self._given.get(name, _DEFAULTS["query"])
         try:
             return selector.parse(text)
         except SelectorError as error:
-            raise ParameterError("query", str(error), error.position) from None
+            raise ParameterError(name, str(error), error.position) from None
 
-    def within(self) -> TimeRange:
+    def within(self, start: str = "from", end: str = "to") -> TimeRange:
         """Raises ParameterError for a range that holds nothing."""
-        start, end = (self._time(name) for name in ("from", "to"))
-        if start >= end:
-            raise ParameterError("from", "the range is empty; choose a time before `to`")
-        return TimeRange(start, end)
+        start_ns, end_ns = self._time(start), self._time(end)
+        if start_ns >= end_ns:
+            raise ParameterError(start, f"the range is empty; choose a time before `{end}`")
+        return TimeRange(start_ns, end_ns)
+
+    def has(self, name: str) -> bool:
+        return name in self._given
 
     def duration(self, name: str) -> int | None:
         """Nanoseconds."""

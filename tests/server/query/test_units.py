@@ -15,10 +15,10 @@ from tests.server.drains import drain, send_all, series
 from tests.server.reading import DAY
 
 
-def by_host(database: Database, query: str = "cpu") -> tuple[Profile, ...]:
+def units_of(database: Database, query: str = "cpu") -> tuple[Profile, ...]:
     with database.read() as transaction:
         found = selection.select(transaction, TENANT, selector.parse(query), DAY)
-        return units.by_host(transaction, FunctionTrees(SymbolReader()), found)
+        return units.of(transaction, FunctionTrees(SymbolReader()), found)
 
 
 def fill(database: Database) -> None:
@@ -33,27 +33,50 @@ def fill(database: Database) -> None:
         send_all(ingester, [one], collector)
 
 
-def test_each_host_is_a_profile_of_its_samples(database: Database) -> None:
+def by_host(database: Database, query: str = "cpu") -> dict[str, Profile]:
+    """The windows of each host, merged."""
+    found: dict[str, list[Profile]] = {}
+    for unit in units_of(database, query):
+        found.setdefault(dict(unit.labels)["host_name"], []).append(unit)
+    return {host: tree.merge(units) for host, units in found.items()}
+
+
+def test_each_host_has_its_samples(database: Database) -> None:
     fill(database)
-    a, b = by_host(database)
-    assert (a.labels, b.labels) == ((("host_name", "a"),), (("host_name", "b"),))
-    assert stacks(a) == {("main", "f"): 3, ("main",): 1, ("main", "g"): 2}
-    assert stacks(b) == {("main", "f"): 4, ("other", "f"): 5}
-    assert a.parents is b.parents and a.frames is b.frames
-    (alone,) = by_host(database, 'cpu{host_name="a",service_name="search"}')
-    assert stacks(alone) == {("main", "g"): 2}
+    found = by_host(database)
+    assert {host: stacks(unit) for host, unit in found.items()} == {
+        "a": {("main", "f"): 3, ("main",): 1, ("main", "g"): 2},
+        "b": {("main", "f"): 4, ("other", "f"): 5},
+    }
+    only = by_host(database, 'cpu{host_name="a",service_name="search"}')
+    assert stacks(only["a"]) == {("main", "g"): 2}
+    assert {frame.function for frame in only["a"].frames} == {"main", "g"}
 
 
-def test_the_hosts_add_up_to_the_whole(database: Database) -> None:
+def test_the_units_add_up_to_the_whole(database: Database) -> None:
     fill(database)
     with database.read() as transaction:
         found = selection.select(transaction, TENANT, selector.parse("cpu"), DAY)
         whole = merged_profile(transaction, SymbolReader(), found)
-    together = tree.merge(by_host(database))
+    together = tree.merge(units_of(database))
     assert stacks(together) == stacks(whole)
     assert (together.total_value, together.type) == (whole.total_value, whole.type)
     assert (together.start_ns, together.duration_ns) == (whole.start_ns, whole.duration_ns)
 
 
-def test_nothing_has_no_hosts(database: Database) -> None:
-    assert by_host(database) == ()
+def test_few_hosts_are_units_by_windows(database: Database) -> None:
+    fill(database)
+    two = units_of(database)
+    assert len(two) == 6
+    assert {unit.duration_ns for unit in two} == {8 * 3600 * 10**9}
+    assert len({id(unit.parents) for unit in two}) == 1
+    (one, *_), (other, *_) = two[:3], two[3:]
+    assert one.labels != other.labels
+    ingester = Ingester(database, TENANT)
+    for number, host in enumerate("cd", 2):
+        send_all(ingester, [drain(series("main 1", host=host), host=host)], number)
+    assert [unit.duration_ns for unit in units_of(database)] == [24 * 3600 * 10**9] * 4
+
+
+def test_nothing_has_no_units(database: Database) -> None:
+    assert units_of(database) == ()
