@@ -7,6 +7,7 @@ from server.api import (
     catalog,
     deploys,
     flamegraph,
+    function,
     health,
     history,
     openapi,
@@ -22,8 +23,8 @@ from server.api import (
 from server.api.backend import Backend, attach
 
 _NOUNS = (
-    *(catalog, overview, timeline, flamegraph, top, callers, history, deploys, profiles, sessions),
-    *(openapi, health, pages),
+    *(catalog, overview, timeline, flamegraph, top, callers, function, history),
+    *(deploys, profiles, sessions, openapi, health, pages),
 )
 
 

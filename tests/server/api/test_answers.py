@@ -46,6 +46,11 @@ REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
         {"from": "2026-01-01T00:00:10Z", "to": "2026-01-01T00:00:20Z", "since": "10s"},
     ),
     "overview-nothing-before": ("/overview", {**MINUTE, "limit": "1"}),
+    "function": (
+        "/function",
+        {**MINUTE, "function": "recurse", "by": "host_name", "step": "30s"},
+    ),
+    "function-none": ("/function", {**HOST_A, "function": "nobody"}),
     "history": ("/history", {**HOST_A, "function": "recurse"}),
     "deploys": ("/deploys", MINUTE),
     "deploys-none": ("/deploys", {**MINUTE, "service": "nobody"}),
