@@ -153,10 +153,10 @@ def _known(frames: Sequence[Frame], transform: Transform) -> _Known:
     threads = [frame.kind is Kind.THREAD for frame in frames]
     gathers = transform.group in ("file", "binary", "kind")
     return _Known(
-        focus=_flags(_matching(frames, "focus", transform.focus)),
-        hide=_flags(_matching(frames, "hide", transform.hide))
+        focus=_flags(_matching(frames, transform.focus)),
+        hide=_flags(_matching(frames, transform.hide))
         | _flags(np.array(threads, bool) & transform.threads),
-        fold=_flags(_matching(frames, "fold", transform.fold)),
+        fold=_flags(_matching(frames, transform.fold)),
         functions=np.append(by_function(frames)[1], np.int32(-1)),
         gathers=_flags([gathers and frame.kind not in _NO_CODE for frame in frames]),
         grouped=[_stands_for(frame, transform.group) for frame in frames],
@@ -195,11 +195,11 @@ def _stands_for(frame: Frame, group: str) -> Frame:
     return Frame(name or f"[no {group}]", kind=frame.kind)
 
 
-def _matching(frames: Sequence[Frame], name: str, expression: str) -> list[bool]:
+def _matching(frames: Sequence[Frame], expression: str) -> list[bool]:
     """Each distinct text is matched once."""
     if not expression:
         return [False] * len(frames)
-    field, pattern = _parsed(name, expression)
+    field, pattern = _parsed(expression)
     texts = [
         frame.kind.name.lower() if field == "kind" else str(getattr(frame, field))
         for frame in frames
@@ -213,21 +213,21 @@ def _utf8(text: str) -> str:
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
-def check(name: str, expression: str) -> None:
-    """Raises UsageError for an expression with a mistake."""
+def check(expression: str) -> None:
+    """Raises UsageError for one with a mistake."""
     if expression:
-        _parsed(name, expression)
+        _parsed(expression)
 
 
-def _parsed(name: str, expression: str) -> tuple[str, "re2._Regexp"]:
+def _parsed(expression: str) -> tuple[str, "re2._Regexp"]:
     if len(expression.encode(errors="replace")) > MOST_BYTES:
-        raise UsageError(f"{name}: an expression of more than {MOST_BYTES} bytes")
+        raise UsageError(f"an expression of more than {MOST_BYTES} bytes")
     match = _FIELD.match(expression)
     try:
         pattern = selector.compiled(expression[match.end() if match else 0 :])
     except re2.error as error:
         reason = error.args[0].decode("utf-8", "replace")
-        raise UsageError(f"{name}: not a regular expression (RE2): {reason}") from None
+        raise UsageError(f"not a regular expression (RE2): {reason}") from None
     return match[1] if match else "function", pattern
 
 

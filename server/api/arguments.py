@@ -5,21 +5,29 @@ answer with the numbers of everything.
 """
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import TypeVar
 
 from flask import request
 
 from profiler import selector, timerange
-from profiler.analysis import path
+from profiler.analysis import path, transform
+from profiler.analysis.transform import GROUPS, Transform
 from profiler.errors import SelectorError, UsageError
 from profiler.selector import Selector
 from server.api.backend import backend
+from server.query.shown import Shown
 from server.store.hours import TimeRange
 
 T = TypeVar("T")
 
 SELECTION = ("query", "from", "to")
 """What chooses samples, on every path that answers with some."""
+
+SHOWN = ("focus", "hide", "fold", "threads", "recursion", "group")
+"""What is done with the stacks, on every path that answers with some."""
+
+_LABEL = "label:"
 
 _DIGITS = 20  # int() of thousands of them takes its time, and then raises
 
@@ -96,6 +104,24 @@ class Arguments:
         text = self._given.get(name, "")
         if text:
             self._parsed(name, path.parsed)
+        return text
+
+    def shown(self) -> Shown:
+        threads = self.choice("threads", ("keep", "merge")) == "merge"
+        recursion = self.choice("recursion", ("keep", "collapse")) == "collapse"
+        focus, hide, fold = (self._expression(name) for name in ("focus", "hide", "fold"))
+        wanted = Transform(focus, hide, fold, threads, recursion)
+        group = self._given.get("group", "function")
+        if group.startswith(_LABEL) and group != _LABEL:
+            return Shown(wanted, group.removeprefix(_LABEL))
+        if group not in GROUPS:
+            choices = f"{', '.join(GROUPS)}, {_LABEL}NAME"
+            raise ParameterError("group", f"{group[:64]!r}, choose from {choices}")
+        return Shown(replace(wanted, group=group))
+
+    def _expression(self, name: str) -> str:
+        text = self._given.get(name, "")
+        self._parsed(name, transform.check)
         return text
 
     def _time(self, name: str) -> int:

@@ -7,12 +7,12 @@ from profiler.analysis.flamegraph import MAX_NODES, Flamegraph
 from profiler.analysis.path import Part
 from profiler.model import ROOT
 from server.api import urls
-from server.api.arguments import SELECTION, Arguments
+from server.api.arguments import SELECTION, SHOWN, Arguments
 from server.api.backend import backend
 from server.api.context import context
 from server.api.responses import answer, as_json
 from server.query import selection
-from server.query.forest import forest
+from server.query.shown import forest
 
 MOST_NODES = 1_000_000
 
@@ -26,12 +26,13 @@ blueprint = Blueprint("flamegraph", __name__)
 
 @blueprint.get(urls.FLAMEGRAPH)
 def show() -> Response:
-    given = Arguments(*SELECTION, "max_nodes", "zoom")
+    given = Arguments(*SELECTION, *SHOWN, "max_nodes", "zoom")
     selector, within, zoom = given.selector(), given.within(), given.path("zoom")
     max_nodes = given.integer("max_nodes", MAX_NODES, 1, MOST_NODES)
+    shown = given.shown()
     with backend().database.read() as transaction:
         chosen = selection.select(transaction, backend().tenant, selector, within)
-        trees = forest(transaction, backend().functions, chosen)
+        trees = forest(transaction, backend().symbols, backend().functions, chosen, shown)
         coverage = selection.coverage(chosen)
         accounts = selection.account(transaction, chosen)
     found = path.part(trees, zoom) if zoom else Part(trees, ROOT)

@@ -35,6 +35,12 @@ REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "flamegraph": ("/flamegraph", MINUTE),
     "flamegraph-cut": ("/flamegraph", {**HOST_A, "max_nodes": "3"}),
+    "flamegraph-shown": (
+        "/flamegraph",
+        {**MINUTE, "focus": "^re", "hide": "kind:marker", "recursion": "collapse", "group": "kind"},
+    ),
+    "flamegraph-label": ("/flamegraph", {**MINUTE, "group": "label:host_name", "threads": "merge"}),
+    "top-line": ("/top", {**HOST_A, "group": "line"}),
     "flamegraph-zoom": ("/flamegraph", {**MINUTE, "zoom": RECURSE, "max_nodes": "4"}),
     "flamegraph-zoom-nowhere": ("/flamegraph", {**HOST_A, "zoom": "0" * 14}),
     "flamegraph-empty": ("/flamegraph", {"query": 'cpu{host_name="z"}', **MINUTE}),
