@@ -12,6 +12,11 @@ export interface Selection {
   readonly to: number;
 }
 
+/** A selection, and what is done with its stacks: more parameters of the same name. */
+export interface Shown extends Selection {
+  readonly shown: Readonly<Record<string, string>>;
+}
+
 export interface ProfileType {
   readonly name: string;
   readonly unit: string;
@@ -139,6 +144,8 @@ const address = (path: string, parameters: Record<string, string | number>): URL
 
 const parameters = ({ query, from, to }: Selection) => ({ query, from, to });
 
+const shownParameters = (of: Shown) => ({ ...parameters(of), ...of.shown });
+
 const get = <T>(url: URL, signal: AbortSignal): Promise<T> => ask(url, { signal });
 
 async function ask<T>(url: URL, request: RequestInit): Promise<T> {
@@ -231,21 +238,21 @@ export interface Part {
 export const EVERY_NODE: Part = { zoom: "", nodes: 1_000_000 };
 
 export const getFlamegraph = async (
-  of: Selection,
+  of: Shown,
   part: Part | null,
   signal: AbortSignal,
 ): Promise<FlamegraphAnswer> => {
   const limits = part && { max_nodes: part.nodes, ...(part.zoom && { zoom: part.zoom }) };
-  const url = address("flamegraph", { ...parameters(of), ...limits });
+  const url = address("flamegraph", { ...shownParameters(of), ...limits });
   const response = await respond(url, { signal, headers: { Accept: PACKED } });
   return decodePacked(new Uint8Array(await response.arrayBuffer()));
 };
 
-export const getTop = (of: Selection, signal: AbortSignal): Promise<TopAnswer> =>
-  get(address("top", parameters(of)), signal);
+export const getTop = (of: Shown, signal: AbortSignal): Promise<TopAnswer> =>
+  get(address("top", shownParameters(of)), signal);
 
-export const exportAddress = (of: Selection, format: (typeof EXPORT_FORMATS)[number]): string =>
-  address("profiles", { ...parameters(of), format }).href;
+export const exportAddress = (of: Shown, format: (typeof EXPORT_FORMATS)[number]): string =>
+  address("profiles", { ...shownParameters(of), format }).href;
 
 export const askForSession = (wanted: Wanted): Promise<Session> =>
   ask(address("sessions", {}), {

@@ -55,7 +55,9 @@ def test_a_label_stands_at_the_root_with_the_sums_of_its_values(address: str) ->
     nodes = answer["nodes"]
     totals = {
         names[frame]: samples
-        for depth, frame, samples in zip(*(nodes[c] for c in ("depth", "frame", "samples")))
+        for depth, frame, samples in zip(
+            *(nodes[c] for c in ("depth", "frame", "samples")), strict=True
+        )
         if depth == 1
     }
     assert len(totals) > 1

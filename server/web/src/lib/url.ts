@@ -3,6 +3,8 @@
 export const TABS = ["both", "flamegraph", "table"] as const;
 export const ORIENTATIONS = ["icicle", "flame"] as const;
 export const COLOURINGS = ["kind", "binary"] as const;
+export const THREADS = ["keep", "merge"] as const;
+export const RECURSIONS = ["keep", "collapse"] as const;
 export const SORTS = ["self", "total", "name"] as const;
 
 export interface PageState {
@@ -19,6 +21,13 @@ export interface PageState {
   readonly tab: (typeof TABS)[number];
   readonly orientation: (typeof ORIENTATIONS)[number];
   readonly colour: (typeof COLOURINGS)[number];
+  /** what the server does with the stacks; expressions as typed, see docs/reference/http-api.md */
+  readonly focus: string;
+  readonly hide: string;
+  readonly fold: string;
+  readonly threads: (typeof THREADS)[number];
+  readonly recursion: (typeof RECURSIONS)[number];
+  readonly group: string;
   /** see path.ts */
   readonly zoom: string;
   /** see view.ts */
@@ -44,6 +53,12 @@ export const DEFAULTS: PageState = {
   tab: "both",
   orientation: "icicle",
   colour: "kind",
+  focus: "",
+  hide: "",
+  fold: "",
+  threads: "keep",
+  recursion: "keep",
+  group: "function",
   zoom: "",
   view: "",
   search: "",
@@ -84,6 +99,12 @@ export function read(search: string): PageState {
     tab: one("tab", TABS, DEFAULTS.tab),
     orientation: one("orientation", ORIENTATIONS, DEFAULTS.orientation),
     colour: one("colour", COLOURINGS, DEFAULTS.colour),
+    focus: text("focus", DEFAULTS.focus),
+    hide: text("hide", DEFAULTS.hide),
+    fold: text("fold", DEFAULTS.fold),
+    threads: one("threads", THREADS, DEFAULTS.threads),
+    recursion: one("recursion", RECURSIONS, DEFAULTS.recursion),
+    group: text("group", DEFAULTS.group),
     zoom: text("zoom", DEFAULTS.zoom),
     view: text("view", DEFAULTS.view),
     search: text("search", DEFAULTS.search),
@@ -103,3 +124,16 @@ export function write(state: PageState): string {
   }
   return said.size > 0 ? `?${said}` : "";
 }
+
+const SHOWN = ["focus", "hide", "fold", "threads", "recursion", "group"] as const;
+
+/** A state that shows stacks as they are. */
+export const AS_THEY_ARE: Partial<PageState> = Object.fromEntries(
+  SHOWN.map((name) => [name, DEFAULTS[name]]),
+);
+
+/** What is done with the stacks, without what does nothing. */
+export const shownOf = (state: PageState): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    SHOWN.filter((name) => state[name] !== DEFAULTS[name]).map((name) => [name, state[name]]),
+  );

@@ -20,6 +20,7 @@ import { TimeRange } from "./time_range";
 import { Timeline } from "./timeline";
 import { Export, Look, Tabs } from "./toolbar";
 import { TopTable } from "./top_table";
+import { Transform } from "./transform";
 
 interface Props {
   readonly state: PageState;
@@ -70,8 +71,9 @@ export function Explorer({ state, navigate, theme, corner }: Props) {
             onSearch={(text) => navigate({ search: text }, "replace")}
           />
           {tab !== "table" && <Look {...{ state, tree, theme, navigate }} />}
+          <Transform {...{ state, navigate }} labels={data.labels} />
           <CloserLook query={state.query} navigate={navigate} />
-          <Export selection={data.selection} />
+          <Export shown={data.shown} />
         </div>
         <Answer {...{ data, state, tab, theme, navigate, found: search.found }} />
       </main>

@@ -10,11 +10,12 @@ import {
   getTimeline,
   getTop,
   type Selection,
+  type Shown,
   serverNow,
   serverOffset,
 } from "../api";
 import { parseRange, type Range } from "../lib/time";
-import type { PageState } from "../lib/url";
+import { type PageState, shownOf } from "../lib/url";
 import { useAnswer } from "./answer";
 import { useDetails } from "./details";
 
@@ -80,11 +81,16 @@ export function useData(state: PageState, table: boolean) {
   const timeline = useAnswer(key && `${key} ${by}`, (signal) => getTimeline(about, by, signal));
   const deploys = useAnswer(key, (signal) => getDeploys(about, signal));
   const labels = useAnswer(key, (signal) => getLabels(about, signal));
-  const [all, askForAll] = useWhole(`${query} ${from} ${to}`);
-  const flamegraph = useAnswer(key && `${key} ${all}`, (signal) =>
-    getFlamegraph(about, all ? EVERY_NODE : null, signal),
+  const how = JSON.stringify(shownOf(state));
+  const shown = useMemo<Shown | null>(
+    () => selection && { ...selection, shown: JSON.parse(how) },
+    [selection, how],
   );
-  const details = useDetails(selection, flamegraph.value, state);
+  const [all, askForAll] = useWhole(`${query} ${from} ${to} ${how}`);
+  const flamegraph = useAnswer(key && `${key} ${how} ${all}`, (signal) =>
+    getFlamegraph(shown as Shown, all ? EVERY_NODE : null, signal),
+  );
+  const details = useDetails(shown, flamegraph.value, state);
   // A share is exact only where no node was left out.
   const lacking = search !== "" && (flamegraph.value?.hidden ?? 0) > 0;
   useEffect(() => {
@@ -92,12 +98,14 @@ export function useData(state: PageState, table: boolean) {
   }, [lacking, askForAll]);
   // The server has one answer's worth of time: the picture comes before its table.
   const drawn = !flamegraph.waiting && flamegraph.value !== null;
-  const top = useAnswer(table && drawn ? key : null, (signal) => getTop(about, signal));
+  const top = useAnswer(table && drawn && key ? `${key} ${how}` : null, (signal) =>
+    getTop(shown as Shown, signal),
+  );
   const nothing = types.value?.length === 0;
   useEffect(() => setEmpty(nothing), [nothing]);
   return {
     ...{ labels: labels.value ?? [], deploys: deploys.value ?? [] },
-    ...{ types: types.value ?? [], nothing, range, selection, timeline, top, retry },
+    ...{ types: types.value ?? [], nothing, range, selection, shown, timeline, top, retry },
     flamegraph: { ...flamegraph, value: details.answer },
     error: error ?? flamegraph.error ?? details.error ?? timeline.error ?? top.error,
     waiting: timeline.waiting || flamegraph.waiting || details.waiting || top.waiting,

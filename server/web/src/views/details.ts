@@ -1,7 +1,7 @@
 /** The flamegraph that was sent, and grows by the parts that are zoomed to. */
 
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { getFlamegraph, type Part, type Selection } from "../api";
+import { getFlamegraph, type Part, type Shown } from "../api";
 import { graft, USUAL_NODES, wanted } from "../lib/detail";
 import { findPath, pathName } from "../lib/path";
 import type { FlamegraphAnswer } from "../lib/payload";
@@ -17,7 +17,7 @@ interface Grown {
 }
 
 export function useDetails(
-  of: Selection | null,
+  of: Shown | null,
   base: FlamegraphAnswer | null,
   { zoom, view }: PageState,
 ) {
@@ -25,12 +25,12 @@ export function useDetails(
   const current = grown?.base === base ? grown : null;
   const answer = current?.answer ?? base;
   const part = useMemo(() => answer && lacking(answer, zoom, view), [answer, zoom, view]);
-  const name = part && of && `${of.query} ${of.from} ${of.to} ${part.zoom} ${part.nodes}`;
+  const name = part && of && JSON.stringify([of, part]);
   const came = current ? name === current.last : part?.zoom === "" && part.nodes <= USUAL_NODES;
   const asked = came ? null : name;
   const detail = useAnswer(asked, async (signal) => ({
     name: name as string,
-    answer: await getFlamegraph(of as Selection, part, signal),
+    answer: await getFlamegraph(of as Shown, part, signal),
   }));
   const { value } = detail;
   useEffect(() => {

@@ -1,7 +1,7 @@
 /** What is shown of the selection, and how. */
 
 import { useMemo, useState } from "preact/hooks";
-import { EXPORT_FORMATS, exportAddress, type Selection } from "../api";
+import { EXPORT_FORMATS, exportAddress, type Shown } from "../api";
 import { group, groupColour, type Theme } from "../lib/colour";
 import type { FrameTree } from "../lib/tree";
 import { type PageState, TABS } from "../lib/url";
@@ -99,7 +99,7 @@ function groupsBySelf(tree: FrameTree, colour: PageState["colour"]): string[] {
   return [...sums].sort((a, b) => b[1] - a[1]).map(([name]) => name);
 }
 
-export function Export({ selection }: { selection: Selection | null }) {
+export function Export({ shown }: { shown: Shown | null }) {
   const [open, setOpen] = useState(false);
   return (
     <Popover
@@ -113,10 +113,10 @@ export function Export({ selection }: { selection: Selection | null }) {
       }
     >
       <ul class="menu">
-        {selection &&
+        {shown &&
           EXPORT_FORMATS.map((format) => (
             <li key={format}>
-              <a href={exportAddress(selection, format)} download onClick={() => setOpen(false)}>
+              <a href={exportAddress(shown, format)} download onClick={() => setOpen(false)}>
                 {format}
               </a>
             </li>
