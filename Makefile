@@ -56,7 +56,7 @@ bench-faults: packages-test setup ## what does a fault lose, and cost? (ARGS="'n
 	$(BIN)/python -m tests.bench.faults $(ARGS)
 
 bench-gate: setup ## does the gate alarm as rarely as it says, and find what it should?
-	$(BIN)/python -m tests.bench.gate $(ARGS)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench.gate $(ARGS)
 
 bench-collector: packages-bench setup ## what profiling costs, beside bcc and perf (ARGS='--rounds 1')
 	$(BIN)/python -m tests.bench.collector $(ARGS)

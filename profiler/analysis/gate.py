@@ -5,8 +5,8 @@ margin of its rule, by `estimate` over hosts or runs. `correction` holds the pro
 anything is found where nothing changed to `alpha`; docs/guide/statistics.md has it measured.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -68,6 +68,8 @@ class Finding:
     detectable: float
     samples: tuple[int, int]
     failed: bool
+    excuse: str = ""
+    """Why it does not count: that it only moved, or is to be ignored."""
 
     @property
     def difference(self) -> float:
@@ -94,7 +96,11 @@ class Verdict:
 
     @property
     def failures(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if finding.failed)
+        return tuple(found for found in self.findings if found.failed and not found.excuse)
+
+    @property
+    def excused(self) -> tuple[Finding, ...]:
+        return tuple(found for found in self.findings if found.failed and found.excuse)
 
     @property
     def tested(self) -> int:
@@ -121,6 +127,18 @@ def judge(sides: tuple[Counts, Counts], keys: Sequence[FunctionKey], terms: Term
     if rejected.any():
         outcome = Outcome.FAIL
     return Verdict(outcome, tuple(findings), terms, units, paired, len(keys), doubts)
+
+
+def excuse(verdict: Verdict, reason: Callable[[Finding], str]) -> Verdict:
+    """The verdict without the failures for which there is a reason not to count them."""
+    findings = tuple(
+        replace(found, excuse=reason(found)) if found.failed else found
+        for found in verdict.findings
+    )
+    excused = replace(verdict, findings=findings)
+    if verdict.outcome is not Outcome.FAIL or excused.failures:
+        return excused
+    return replace(excused, outcome=Outcome.INCONCLUSIVE if verdict.reasons else Outcome.PASS)
 
 
 def pair(baseline: Counts, candidate: Counts) -> tuple[Counts, Counts, bool]:

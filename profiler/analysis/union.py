@@ -29,9 +29,9 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counts:
-    """One side. `selves` and `totals` are values by unit and function; a total counts a stack
-    once, however often the function stands in it. `self_samples` and `total_samples` are sums over
-    the units, an entry a function.
+    """One side. `selves` and `totals` are values by unit and function, `self_samples` and
+    `total_samples` the same in samples; a total counts a stack once, however often the function
+    stands in it.
 
     `whole` and `samples` are what was sampled in each unit, in value and in samples, and
     `durations` for how long, 0 where that is not known. `hosts` are their names, "" unknown.
@@ -39,8 +39,8 @@ class Counts:
 
     selves: Matrix
     totals: Matrix
-    self_samples: Column
-    total_samples: Column
+    self_samples: Matrix
+    total_samples: Matrix
     whole: NDArray[np.float64]
     samples: NDArray[np.float64]
     durations: NDArray[np.float64]
@@ -54,7 +54,9 @@ class Counts:
         return self.selves if column == "self" else self.totals
 
     def samples_of(self, column: str) -> Column:
-        return self.self_samples if column == "self" else self.total_samples
+        """Of all units together, an entry a function."""
+        rows = self.self_samples if column == "self" else self.total_samples
+        return np.asarray(rows.sum(axis=0), np.int64)
 
     def ordered(self, units: Sequence[int]) -> "Counts":
         """The same with its units in another order."""
@@ -63,6 +65,8 @@ class Counts:
             self,
             selves=self.selves[rows],
             totals=self.totals[rows],
+            self_samples=self.self_samples[rows],
+            total_samples=self.total_samples[rows],
             whole=self.whole[rows],
             samples=self.samples[rows],
             durations=self.durations[rows],
@@ -82,6 +86,12 @@ class Leaves:
         ends = np.searchsorted(self.nodes, shape.end[nodes])
         totals: Column = self.upto[ends] - self.upto[np.searchsorted(self.nodes, nodes)]
         return totals
+
+    def own(self, nodes: NDArray[np.intp]) -> Column:
+        """The same without what is below the nodes."""
+        ends = np.searchsorted(self.nodes, nodes + 1)
+        selves: Column = self.upto[ends] - self.upto[np.searchsorted(self.nodes, nodes)]
+        return selves
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,13 +115,19 @@ class Union:
         return below(self.shape, self.selves[side])
 
 
-def of(baseline: Sequence[Profile], candidate: Sequence[Profile]) -> Union:
-    """Both sides, a profile a unit; functions are matched by `matching`."""
+def of(
+    baseline: Sequence[Profile],
+    candidate: Sequence[Profile],
+    same: Mapping[FunctionKey, FunctionKey] | None = None,
+) -> Union:
+    """Both sides, a profile a unit; functions are matched by `matching`, and those of the union
+    that `same` has stand for others of it."""
     units = [*baseline, *candidate]
     functions = [by_function(unit.frames) for unit in units]
     before = {key for keys, _ in functions[: len(baseline)] for key in keys}
     after = {key for keys, _ in functions[len(baseline) :] for key in keys}
-    stands_for = matching.shared(before, after)
+    matched = matching.shared(before, after)
+    stands_for = {key: (same or {}).get(one, one) for key, one in matched.items()}
     numbers: dict[FunctionKey, int] = {}
     node_functions = []
     for unit, (keys, function_of) in zip(units, functions, strict=True):
@@ -164,20 +180,22 @@ def _side(
 ) -> _Side:
     """A unit at a time, since there may be hundreds of them, and a million nodes."""
     selves, self_samples = np.zeros((2, len(shape)), np.int64)
-    self_rows, total_rows = np.zeros((2, len(units), functions))
+    rows = np.zeros((4, len(units), functions))
     leaves = []
-    for row, (unit, place) in enumerate(zip(units, places, strict=True)):
-        values = np.zeros(len(shape), np.int64)
+    for unit_rows, unit, place in zip(rows.swapaxes(0, 1), units, places, strict=True):
+        values, samples = np.zeros((2, len(shape)), np.int64)
         np.add.at(values, place, unit.values)
-        np.add.at(self_samples, place, unit.samples)
+        np.add.at(samples, place, unit.samples)
         selves += values
-        self_rows[row], total_rows[row] = _by_function(shape, values, functions)
+        self_samples += samples
+        unit_rows[:2] = _by_function(shape, values, functions)
+        unit_rows[2:] = _by_function(shape, samples, functions)
         nodes = np.flatnonzero(values)
         leaves.append(Leaves(nodes, np.concatenate([[0], np.cumsum(values[nodes])])))
-    self_counts, total_counts = _by_function(shape, self_samples, functions)
+    self_values, total_values, self_counts, total_counts = rows
     counts = Counts(
-        self_rows,
-        total_rows,
+        self_values,
+        total_values,
         self_counts,
         total_counts,
         np.array([unit.total_value for unit in units], np.float64),

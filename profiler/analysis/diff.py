@@ -1,0 +1,190 @@
+"""How the cost of each function differs between two sides, and whether that is more than noise.
+
+>>> from profiler.analysis import union
+>>> from profiler.formats import folded
+>>> before = [folded.loads(b"main;f %d\\nmain;g 100\\n" % n) for n in (98, 102, 100)]
+>>> after = [folded.loads(b"main;f %d\\nmain;h 300\\n" % n) for n in (99, 101, 100)]
+>>> [(row.key[0], str(row.selves.change)) for row in functions(union.of(before, after)).rows]
+[('h', 'new'), ('g', 'vanished'), ('f', 'shrunk'), ('main', 'noise')]
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from profiler.analysis import moved
+from profiler.analysis.correction import benjamini_hochberg
+from profiler.analysis.estimate import MIN_UNITS, compare
+from profiler.analysis.gate import Terms, code, cost, denominator, pair, spread
+from profiler.analysis.grouping import FunctionKey
+from profiler.analysis.moderation import moderate
+from profiler.analysis.rules import Column
+from profiler.analysis.union import Counts, Union
+
+DESIGN_EFFECT = 3.1
+"""How much more windows of one unchanged host differ than independent samples would: of 9 in 10
+functions of a Kafka broker, at most so many times (variances). Where a side has too few units to
+tell, this stands in."""
+
+
+class Change(StrEnum):
+    """What became of a function."""
+
+    NEW = "new"
+    VANISHED = "vanished"
+    GROWN = "grown"
+    SHRUNK = "shrunk"
+    MOVED = "moved"
+    NOISE = "noise"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A function's cost, self or total, in the unit of the denominator: a part of all, CPUs, or
+    nanoseconds a request. The difference lies between `low` and `high` with the confidence asked.
+    """
+
+    before: float
+    after: float
+    low: float
+    high: float
+    samples: tuple[int, int]
+    change: Change
+
+    @property
+    def difference(self) -> float:
+        return self.after - self.before
+
+    @property
+    def relative(self) -> float | None:
+        """-1 for what vanished, None for what is new."""
+        return self.difference / self.before if self.before else None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionDifference:
+    """`names` are those of both sides where they differ; `moved_in` is the function inside of which
+    the cost only moved."""
+
+    key: FunctionKey
+    selves: Cost
+    totals: Cost
+    names: tuple[str, str] | None = None
+    moved_in: FunctionKey | None = None
+
+    def of(self, column: Column) -> Cost:
+        return self.selves if column == "self" else self.totals
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """All functions with samples on either side, those that differ most first."""
+
+    rows: tuple[FunctionDifference, ...]
+    terms: Terms
+    units: tuple[int, int]
+    paired: bool
+    clustered: bool
+    """Whether intervals are from what units of a side differ by, or from sampling alone."""
+
+    def changed(self) -> tuple[FunctionDifference, ...]:
+        noise = {Change.NOISE}
+        return tuple(row for row in self.rows if {row.selves.change, row.totals.change} - noise)
+
+
+def functions(union: Union, terms: Terms | None = None) -> Diff:
+    """Of all functions, without threads and markers; `terms.rules` are not looked at."""
+    terms = terms or Terms()
+    baseline, candidate, paired = pair(*union.sides)
+    sides = (baseline, candidate)
+    clustered = min(baseline.units, candidate.units) >= MIN_UNITS
+    held = sum(side.samples_of("total") for side in sides) > 0
+    held &= code(union.keys)
+    numbers = np.flatnonzero(held)
+    selves, totals = (
+        _costs(sides, column, numbers, terms, paired=paired, clustered=clustered)
+        for column in _COLUMNS
+    )
+    rows = [
+        _placed(union, number, FunctionDifference(union.keys[number], own, total))
+        for number, own, total in zip(numbers.tolist(), selves, totals, strict=True)
+    ]
+    rows.sort(key=_weight)
+    units = (baseline.units, candidate.units)
+    return Diff(tuple(rows), terms, units, paired, clustered)
+
+
+_COLUMNS: tuple[Column, Column] = ("self", "total")
+
+
+def _weight(row: FunctionDifference) -> tuple[bool, float, float]:
+    """Noise last; the largest difference of its own first, then the largest with what it calls."""
+    noise = row.selves.change is row.totals.change is Change.NOISE
+    return noise, -abs(row.selves.difference), -abs(row.totals.difference)
+
+
+def _costs(
+    sides: tuple[Counts, Counts],
+    column: Column,
+    functions: NDArray[np.intp],
+    terms: Terms,
+    *,
+    paired: bool,
+    clustered: bool,
+) -> list[Cost]:
+    before, after = (
+        cost(side, denominator(side, which, terms), column, terms.per, functions)
+        for which, side in enumerate(sides)
+    )
+    difference = compare(before, after, paired=paired)
+    samples = np.array([side.samples_of(column)[functions] for side in sides])
+    enough = samples.sum(axis=0) >= terms.min_samples
+    if clustered:
+        # Variances of few samples say little about those of others.
+        steady = moderate(difference.chosen(enough), spread(before, after, terms.per)[enough])
+        variance = np.maximum(difference.variance, difference.floor)
+        freedom = difference.freedom.copy()
+        variance[enough], freedom[enough] = steady.variance, steady.freedom
+    else:
+        variance = difference.floor * DESIGN_EFFECT
+        freedom = np.full(len(functions), np.inf)
+    difference = difference.with_variance(variance, freedom)
+    differs = np.zeros(len(functions), bool)
+    differs[enough] = benjamini_hochberg(difference.differs()[enough], terms.alpha)
+    half = difference.half_width(1 - terms.alpha)
+    estimate = difference.estimate
+    columns = (before.value, after.value, estimate - half, estimate + half)
+    rows = zip(*(each.tolist() for each in (*columns, *samples, differs)), strict=True)
+    return [
+        Cost(was, now, low, high, (first, second), _change(was, now, differs))
+        for was, now, low, high, first, second, differs in rows
+    ]
+
+
+def _change(before: float, after: float, differs: bool) -> Change:
+    if not differs:
+        return Change.NOISE
+    if not before:
+        return Change.NEW
+    if not after:
+        return Change.VANISHED
+    return Change.GROWN if after > before else Change.SHRUNK
+
+
+def _placed(union: Union, number: int, row: FunctionDifference) -> FunctionDifference:
+    """With its names, and as moved what only moved."""
+    row = replace(row, names=union.names.get(number))
+    for column in _COLUMNS:
+        found = row.of(column)
+        if found.change is Change.NOISE:
+            continue
+        inside = moved.within(union, number, column, shrunk=found.difference < 0)
+        if inside is None:
+            continue
+        row = replace(row, moved_in=union.keys[inside])
+        if found.change in (Change.GROWN, Change.SHRUNK):
+            cost = replace(found, change=Change.MOVED)
+            row = replace(row, selves=cost) if column == "self" else replace(row, totals=cost)
+    return row
