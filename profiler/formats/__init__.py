@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from profiler.errors import UsageError
-from profiler.formats import folded, pprof, recording, speedscope
+from profiler.formats import folded, html, pprof, recording, speedscope, svg
 from profiler.model import Profile
 
 
@@ -43,6 +43,25 @@ FORMATS = {
             *(recording.dumps, recording.loads, recording.dumps_all),
         ),
         Format("speedscope", ".speedscope.json", _JSON, False, speedscope.dumps, speedscope.loads),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A flamegraph to look at, which nobody reads back."""
+
+    name: str
+    suffix: str
+    content_type: str
+    dumps: Callable[[Profile], bytes]
+
+
+PICTURES = {
+    picture.name: picture
+    for picture in (
+        Picture("html", ".html", "text/html; charset=utf-8", html.dumps),
+        Picture("svg", ".svg", "image/svg+xml", svg.dumps),
     )
 }
 

@@ -4,7 +4,7 @@ from typing import Literal, cast
 
 from flask import Blueprint, Response
 
-from profiler.formats import FORMATS, folded
+from profiler.formats import FORMATS, PICTURES, folded
 from server.api import urls
 from server.api.arguments import SELECTION, SHOWN, Arguments, ParameterError
 from server.api.backend import backend
@@ -17,7 +17,8 @@ blueprint = Blueprint("profiles", __name__)
 def download() -> Response:
     given = Arguments(*SELECTION, *SHOWN, "format", "value")
     selector, within, wanted = given.selector(), given.within(), given.shown()
-    format = FORMATS[given.choice("format", tuple(FORMATS))]
+    formats = FORMATS | PICTURES
+    format = formats[given.choice("format", tuple(formats))]
     column = cast(Literal["samples", "value"], given.choice("value", ("samples", "value")))
     if column == "value" and format.name != "folded":
         raise ParameterError("value", "only folded has the choice")

@@ -75,6 +75,22 @@ async function exported({ text: worker }) {
   writeFileSync(`${STATIC}/export.html`, html);
 }
 
+/** export.svg with script and style in it. */
+async function exportedSvg({ text: worker }) {
+  const define = definition({ text: worker });
+  const [{ text: script }] = await text({
+    entryPoints: ["src/export/svg.ts"],
+    format: "iife",
+    define,
+  });
+  const [{ text: style }] = await text({ entryPoints: ["src/styles/svg.css"] });
+  if (`${script}${style}`.includes("]]>")) throw new Error("script would end its section");
+  const svg = readFileSync("export.svg", "utf8")
+    .replace("/* style */", () => style.replaceAll("&", "&amp;").replaceAll("<", "&lt;"))
+    .replace("/* script */", () => script);
+  writeFileSync(`${STATIC}/export.svg`, svg);
+}
+
 const bundled = (matcher) => ({
   ...BUNDLED,
   entryPoints: ["src/main.tsx", "src/icon.svg"],
@@ -107,6 +123,7 @@ if (process.argv.includes("--tests")) {
   rmSync(STATIC, { recursive: true, force: true });
   const worker = await matcher();
   await exported(worker);
+  await exportedSvg(worker);
   if (process.argv.includes("--watch")) await (await context(bundled(worker))).watch();
   else await build(bundled(worker));
 }
