@@ -54,7 +54,8 @@ class _Slice:
 
 
 class Processes:
-    """Fills the maps `unwind_processes` and `unwind_mappings`, given by descriptor."""
+    """Fills the maps `unwind_processes` and `unwind_mappings`, given by descriptor. `capacity` is
+    that of mappings, of all processes together."""
 
     def __init__(
         self, processes_fd: int, mappings_fd: int, release: Callable[[Sequence[int]], None]
@@ -63,7 +64,7 @@ class Processes:
         self._release = release
         self._fd = processes_fd
         self._map = maps.Map(processes_fd)
-        capacity = maps.shape_of(mappings_fd).max_entries
+        self.capacity = capacity = maps.shape_of(mappings_fd).max_entries
         size = -(-capacity * abi.MAPPING.itemsize // mmap.PAGESIZE) * mmap.PAGESIZE
         self._memory = mmap.mmap(mappings_fd, size)
         self._entries = np.frombuffer(self._memory, abi.MAPPING, capacity)

@@ -140,6 +140,13 @@ class Unwinder:
 
     def add_process(self, pid: int, mappings: Sequence[Mapping]) -> None:
         """Tells the kernel the executable mappings of a process, or that they have changed."""
+        if self._tell(pid, mappings) or (self._make_room(mappings) and self._tell(pid, mappings)):
+            self._mappings.pop(pid, None)  # to its end
+            self._mappings[pid] = mappings
+        else:
+            self._no_room += 1
+
+    def _tell(self, pid: int, mappings: Sequence[Mapping]) -> bool:
         known = []
         for mapping in mappings:
             file = self._files.of(pid, mapping)
@@ -149,10 +156,17 @@ class Unwinder:
                     known.append((part, number))
                 else:
                     self._no_room += 1
-        if self._processes.set(pid, entries(known)):
-            self._mappings[pid] = mappings
-        else:
-            self._no_room += 1
+        return self._processes.set(pid, entries(known))
+
+    def _make_room(self, mappings: Sequence[Mapping]) -> bool:
+        """Forgets the quarter of the processes that was told first: most of thousands do nothing,
+        and one that does asks again. Not for one process as large as a quarter of all."""
+        if len(mappings) > self._processes.capacity // 4:
+            return False
+        first = list(self._mappings)[: len(self._mappings) // 4 + 1]
+        for pid in first:
+            self.remove_process(pid)
+        return bool(first)
 
     def copy_process(self, pid: int, parent: int) -> None:
         """A process was forked and has the mappings of its parent until it executes another."""

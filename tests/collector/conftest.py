@@ -25,6 +25,26 @@ def server() -> Iterator[Server]:
     server.stop()
 
 
+@pytest.fixture
+def slice_() -> Iterator[Path]:
+    """A control group to make others in."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, where, kind, options, *_ = line.split()
+        if kind == "cgroup2" or "name=systemd" in options.split(","):
+            group = Path(where) / "profiler-test.slice"
+            break
+    else:
+        pytest.skip("no control groups are mounted")
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"control groups cannot be made: {error}")
+    yield group
+    for path in (*group.iterdir(), group):
+        if path.is_dir():
+            path.rmdir()
+
+
 @pytest.fixture(autouse=True)
 def tests_keep_their_privileges(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that runs in the tests' own process would give them up for those that follow."""

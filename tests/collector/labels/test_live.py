@@ -5,7 +5,7 @@ import shlex
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -66,26 +66,6 @@ def test_two_versions_are_two_and_programs_of_50_ms_are_of_their_parents_service
     # Of 199, 199 and 99; a busy machine gives them a tenth of a CPU.
     assert min(found["shop", "1"], found["shop", "2"], found["brief", "3"]) > 5
     assert {version for name, version in found if name in ("shop", "brief")} == {"1", "2", "3"}
-
-
-@pytest.fixture
-def slice_() -> Iterator[Path]:
-    """A control group to make others in."""
-    for line in Path("/proc/self/mounts").read_text().splitlines():
-        _, where, kind, options, *_ = line.split()
-        if kind == "cgroup2" or "name=systemd" in options.split(","):
-            group = Path(where) / "profiler-test.slice"
-            break
-    else:
-        pytest.skip("no control groups are mounted")
-    try:
-        group.mkdir()
-    except OSError as error:
-        pytest.skip(f"control groups cannot be made: {error}")
-    yield group
-    for path in (*group.iterdir(), group):
-        if path.is_dir():
-            path.rmdir()
 
 
 def test_versions_in_containers_and_a_unit_are_told_apart_by_their_control_groups(

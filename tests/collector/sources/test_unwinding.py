@@ -40,21 +40,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("unwind")
 
 
-@pytest.fixture(scope="session")
-def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Compiles a program as distributions do: optimised, without frame pointers."""
-    programs = tmp_path_factory.mktemp("programs")
-
-    def compiled(name: str) -> Path:
-        flags = ("-O2", "-fomit-frame-pointer", "-fno-optimize-sibling-calls")
-        source, binary = PROGRAMS / f"{name}.c", programs / name
-        if not binary.exists():
-            subprocess.run([compiler(), *flags, "-o", binary, source], check=True)
-        return binary
-
-    return compiled
-
-
 @pytest.fixture
 def running(build: Callable[[str], Path]) -> Iterator[Callable[[str], int]]:
     processes = []
