@@ -25,6 +25,7 @@ class Child:
         self._command = [sys.executable, "-P", "-m", module, *arguments]
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
+        self._killed: list[subprocess.Popen[bytes]] = []
 
     @property
     def pid(self) -> int | None:
@@ -72,11 +73,13 @@ class Child:
         return self._socket
 
     def close(self) -> None:
-        """Ends the child."""
+        """Ends the child. One that takes its time to end is looked for again at the next call."""
         if self._socket is not None:
             self._socket.close()
         if self._process is not None:
             self._process.kill()
             with suppress(subprocess.TimeoutExpired):  # it may wait for a disk that is away
                 self._process.wait(timeout=1)
+            self._killed.append(self._process)
         self._socket = self._process = None
+        self._killed = [process for process in self._killed if process.poll() is None]
