@@ -97,23 +97,18 @@ class Diff:
 def functions(union: Union, terms: Terms | None = None) -> Diff:
     """Of all functions, without threads and markers; `terms.rules` are not looked at."""
     terms = terms or Terms()
-    baseline, candidate, paired = pair(*union.sides)
-    sides = (baseline, candidate)
-    clustered = min(baseline.units, candidate.units) >= MIN_UNITS
-    held = sum(side.samples_of("total") for side in sides) > 0
+    held = sum(side.samples_of("total") for side in union.sides) > 0
     held &= code(union.keys)
     numbers = np.flatnonzero(held)
-    selves, totals = (
-        _costs(sides, column, numbers, terms, paired=paired, clustered=clustered)
-        for column in _COLUMNS
-    )
+    selves, totals = (costs(union.sides, column, numbers, terms) for column in _COLUMNS)
     rows = [
         _placed(union, number, FunctionDifference(union.keys[number], own, total))
         for number, own, total in zip(numbers.tolist(), selves, totals, strict=True)
     ]
     rows.sort(key=_weight)
-    units = (baseline.units, candidate.units)
-    return Diff(tuple(rows), terms, units, paired, clustered)
+    units = (union.sides[0].units, union.sides[1].units)
+    *_, paired = pair(*union.sides)
+    return Diff(tuple(rows), terms, units, paired, min(units) >= MIN_UNITS)
 
 
 _COLUMNS: tuple[Column, Column] = ("self", "total")
@@ -125,15 +120,13 @@ def _weight(row: FunctionDifference) -> tuple[bool, float, float]:
     return noise, -abs(row.selves.difference), -abs(row.totals.difference)
 
 
-def _costs(
-    sides: tuple[Counts, Counts],
-    column: Column,
-    functions: NDArray[np.intp],
-    terms: Terms,
-    *,
-    paired: bool,
-    clustered: bool,
+def costs(
+    sides: tuple[Counts, Counts], column: Column, functions: NDArray[np.intp], terms: Terms
 ) -> list[Cost]:
+    """What some columns of the sides cost, and which of them differ; `terms.alpha` is the part of
+    those that do so by chance."""
+    baseline, candidate, paired = pair(*sides)
+    sides = (baseline, candidate)
     before, after = (
         cost(side, denominator(side, which, terms), column, terms.per, functions)
         for which, side in enumerate(sides)
@@ -141,7 +134,7 @@ def _costs(
     difference = compare(before, after, paired=paired)
     samples = np.array([side.samples_of(column)[functions] for side in sides])
     enough = samples.sum(axis=0) >= terms.min_samples
-    if clustered:
+    if min(baseline.units, candidate.units) >= MIN_UNITS:
         # Variances of few samples say little about those of others.
         steady = moderate(difference.chosen(enough), spread(before, after, terms.per)[enough])
         variance = np.maximum(difference.variance, difference.floor)

@@ -10,9 +10,10 @@ summed here is summed a unit:
 (['main', 'f', 'g'], [[0.0, 2.0, 2.0]])
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from profiler.analysis.forest import Shape, alphabet, below, shape
 from profiler.analysis.grouping import FunctionKey, by_function
 from profiler.analysis.tree import Column, fold
 from profiler.model import ROOT, Profile
+
+_ROOT = np.full(1, -1, np.int64)
 
 Matrix = NDArray[np.float64]
 """A row a unit, a column a function."""
@@ -121,21 +124,21 @@ def of(
     same: Mapping[FunctionKey, FunctionKey] | None = None,
 ) -> Union:
     """Both sides, a profile a unit; functions are matched by `matching`, and those of the union
-    that `same` has stand for others of it."""
-    units = [*baseline, *candidate]
-    functions = [by_function(unit.frames) for unit in units]
-    before = {key for keys, _ in functions[: len(baseline)] for key in keys}
-    after = {key for keys, _ in functions[len(baseline) :] for key in keys}
+    that `same` has stand for others of it.
+
+    Units that share the columns of their tree, as those that a server makes of hosts, cost no more
+    than their numbers.
+    """
+    trees = _Trees.of([*baseline, *candidate])
+    before, after = trees.functions(baseline), trees.functions(candidate)
     matched = matching.shared(before, after)
     stands_for = {key: (same or {}).get(one, one) for key, one in matched.items()}
     numbers: dict[FunctionKey, int] = {}
-    node_functions = []
-    for unit, (keys, function_of) in zip(units, functions, strict=True):
-        number = [numbers.setdefault(stands_for[key], len(numbers)) for key in keys]
-        node_functions.append(np.array(number, np.int32)[function_of[unit.node_frames[1:]]])
-    made, places = _tree(units, node_functions, tuple(numbers))
-    parts = (slice(0, len(baseline)), slice(len(baseline), None))
-    sides = [_side(made, len(numbers), units[part], places[part]) for part in parts]
+    for keys, _ in trees.frames.values():
+        for key in keys:
+            numbers.setdefault(stands_for[key], len(numbers))
+    made, places = trees.joined(lambda key: numbers[stands_for[key]], tuple(numbers))
+    sides = [_side(made, len(numbers), units, places) for units in (baseline, candidate)]
     return Union(
         made,
         tuple(numbers),
@@ -147,24 +150,53 @@ def of(
     )
 
 
-def _tree(
-    units: Sequence[Profile], functions: Sequence[NDArray[np.int32]], keys: Sequence[FunctionKey]
-) -> tuple[Shape, list[NDArray[np.intp]]]:
-    """One tree of all units, and for each of them the node of each of its nodes."""
-    parents, starts = [np.full(1, -1, np.int64)], [1]
-    for unit in units:
-        above = unit.parents[1:].astype(np.int64)
-        parents.append(np.where(above == ROOT, ROOT, above + starts[-1] - 1))
-        starts.append(starts[-1] + len(above))
-    folded = fold(np.concatenate(parents), np.concatenate([np.full(1, -1, np.int32), *functions]))
-    made, order = shape(folded.parents, folded.keys, alphabet(keys))
-    position = np.empty(len(order), np.intp)
-    position[order] = np.arange(len(order))
-    root = np.zeros(1, np.intp)
-    return made, [
-        np.concatenate([root, position[folded.node_of[start:end]]])
-        for start, end in pairwise(starts)
-    ]
+_TreeId = tuple[int, int, int]
+
+
+def _tree_id(unit: Profile) -> _TreeId:
+    """The same for units that share the columns of their tree."""
+    return id(unit.parents), id(unit.node_frames), id(unit.frames)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trees:
+    """The different trees of some units, one of the units of each, and their functions."""
+
+    units: Mapping[_TreeId, Profile]
+    frames: Mapping[int, tuple[list[FunctionKey], NDArray[np.int32]]]
+
+    @classmethod
+    def of(cls, units: Sequence[Profile]) -> Self:
+        different = {_tree_id(unit): unit for unit in units}
+        frames = {id(unit.frames): unit.frames for unit in different.values()}
+        return cls(different, {number: by_function(one) for number, one in frames.items()})
+
+    def functions(self, units: Sequence[Profile]) -> set[FunctionKey]:
+        numbers = {id(unit.frames) for unit in units}
+        return {key for number in numbers for key in self.frames[number][0]}
+
+    def joined(
+        self, number: Callable[[FunctionKey], int], keys: Sequence[FunctionKey]
+    ) -> tuple[Shape, Mapping[_TreeId, NDArray[np.intp]]]:
+        """One tree, and for each of the trees the node of each of its nodes. `number` is that of
+        a function among `keys`."""
+        parents, functions, starts = [_ROOT], [_ROOT], [1]
+        for unit in self.units.values():
+            above = unit.parents[1:].astype(np.int64)
+            parents.append(np.where(above == ROOT, ROOT, above + starts[-1] - 1))
+            known, function_of = self.frames[id(unit.frames)]
+            numbers = np.array([number(key) for key in known], np.int64)
+            functions.append(numbers[function_of[unit.node_frames[1:]]])
+            starts.append(starts[-1] + len(above))
+        folded = fold(np.concatenate(parents), np.concatenate(functions))
+        made, order = shape(folded.parents, folded.keys, alphabet(keys))
+        position = np.empty(len(order), np.intp)
+        position[order] = np.arange(len(order))
+        root = np.zeros(1, np.intp)
+        return made, {
+            tree: np.concatenate([root, position[folded.node_of[start:end]]])
+            for tree, (start, end) in zip(self.units, pairwise(starts), strict=True)
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,13 +208,17 @@ class _Side:
 
 
 def _side(
-    shape: Shape, functions: int, units: Sequence[Profile], places: Sequence[NDArray[np.intp]]
+    shape: Shape,
+    functions: int,
+    units: Sequence[Profile],
+    places: Mapping[_TreeId, NDArray[np.intp]],
 ) -> _Side:
     """A unit at a time, since there may be hundreds of them, and a million nodes."""
     selves, self_samples = np.zeros((2, len(shape)), np.int64)
     rows = np.zeros((4, len(units), functions))
     leaves = []
-    for unit_rows, unit, place in zip(rows.swapaxes(0, 1), units, places, strict=True):
+    for unit_rows, unit in zip(rows.swapaxes(0, 1), units, strict=True):
+        place = places[_tree_id(unit)]
         values, samples = np.zeros((2, len(shape)), np.int64)
         np.add.at(values, place, unit.values)
         np.add.at(samples, place, unit.samples)
