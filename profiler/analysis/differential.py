@@ -82,10 +82,10 @@ def draw(
         numbers,
         union.shape.depth[nodes],
         changes,
-        totals[:, nodes],
-        union.selves[:, nodes],
+        totals.take(nodes, axis=1),
+        union.selves.take(nodes, axis=1),
         samples,
-        int(np.count_nonzero(width)) - len(nodes),
+        int(np.count_nonzero(width[1:])) + 1 - len(nodes),
     )
 
 

@@ -6,6 +6,7 @@ from server.api import (
     callers,
     catalog,
     deploys,
+    diff,
     flamegraph,
     function,
     health,
@@ -23,7 +24,7 @@ from server.api import (
 from server.api.backend import Backend, attach
 
 _NOUNS = (
-    *(catalog, overview, timeline, flamegraph, top, callers, function, history),
+    *(catalog, overview, timeline, flamegraph, top, callers, diff, function, history),
     *(deploys, profiles, sessions, openapi, health, pages),
 )
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from flask import Flask, Response, json
 from werkzeug.exceptions import HTTPException, NotFound, SecurityError
 
-from profiler.errors import UnavailableError, UsageError
+from profiler.errors import NotComparable, UnavailableError, UsageError
 from server.api import urls
 from server.api.arguments import ParameterError
 
@@ -16,6 +16,7 @@ _log = logging.getLogger(__name__)
 def install(app: Flask) -> None:
     """Every error of `app` becomes a problem; none shows a traceback."""
     app.register_error_handler(UsageError, _usage)
+    app.register_error_handler(NotComparable, _not_comparable)
     app.register_error_handler(UnavailableError, _unavailable)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _bug)
@@ -39,6 +40,10 @@ def _usage(error: UsageError) -> Response:
         if error.position is not None:
             members["position"] = error.position
     return problem(HTTPStatus.BAD_REQUEST, str(error), **members)
+
+
+def _not_comparable(error: NotComparable) -> Response:
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
 
 
 def _unavailable(error: UnavailableError) -> Response:

@@ -47,6 +47,17 @@ REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     "top": ("/top", HOST_A),
     "top-total": ("/top", {**HOST_A, "sort": "total", "limit": "2"}),
     "callers": ("/callers", {**HOST_A, "function": "main"}),
+    "diff": (
+        "/diff",
+        {
+            "query": 'cpu{host_name="b"}',
+            "baseline": 'cpu{host_name="a"}',
+            "baseline_from": MINUTE["from"],
+            "baseline_to": MINUTE["to"],
+            **MINUTE,
+        },
+    ),
+    "diff-nothing-before": ("/diff", {**MINUTE, "per": "cores"}),
     "overview": (
         "/overview",
         {"from": "2026-01-01T00:00:10Z", "to": "2026-01-01T00:00:20Z", "since": "10s"},
