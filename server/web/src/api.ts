@@ -1,9 +1,10 @@
 /** The HTTP API: the only module that knows its URLs. Contract: docs/reference/http-api.md. */
 
+import type { Chosen } from "./lib/chosen";
 import { LINES } from "./lib/palette";
-import { decodePacked, type FlamegraphAnswer, PACKED } from "./lib/payload";
+import { decode, decodePacked, type FlamegraphAnswer, PACKED } from "./lib/payload";
 import type { FunctionRow } from "./lib/table";
-import type { Kind } from "./lib/tree";
+import { type FrameTree, type Kind, ROOT } from "./lib/tree";
 
 /** What every question is about; times are Unix milliseconds. */
 export interface Selection {
@@ -94,6 +95,42 @@ export interface OverviewAnswer {
   readonly times: readonly number[];
   readonly services: readonly ServiceRow[];
   readonly services_total: number;
+}
+
+export interface FunctionCost {
+  readonly self: number;
+  readonly total: number;
+  readonly self_samples: number;
+  readonly total_samples: number;
+}
+
+/** One function, at its lines, for the values of a label, and in time. */
+export interface FunctionAnswer extends FunctionCost {
+  readonly unit: string;
+  readonly everything: Cost;
+  readonly lines: readonly (FunctionCost & { readonly file: string; readonly line: number })[];
+  readonly lines_total: number;
+  readonly groups?: readonly (FunctionCost & {
+    readonly label_value: string;
+    readonly everything: Cost;
+  })[];
+  readonly groups_total?: number;
+  readonly trend?: {
+    /** milliseconds of a bucket */
+    readonly step: number;
+    readonly times: readonly number[];
+    readonly total: readonly number[];
+  };
+}
+
+/** Who calls a function and what it calls; both trees begin with it. */
+export interface CallersAnswer {
+  readonly unit: string;
+  readonly everything: number;
+  readonly self: number;
+  readonly total: number;
+  readonly callers: FrameTree;
+  readonly callees: FrameTree;
 }
 
 export const EXPORT_FORMATS = ["pprof", "folded", "speedscope"] as const;
@@ -250,6 +287,68 @@ export const getFlamegraph = async (
 
 export const getTop = (of: Shown, signal: AbortSignal): Promise<TopAnswer> =>
   get(address("top", shownParameters(of)), signal);
+
+/** What is not said is not asked for: a link may name a function and nothing more. */
+const named = ({ function: name, file, binary }: Chosen) => ({
+  ...{ function: name, ...(file && { file }), ...(binary && { binary }) },
+});
+
+const HOUR_MS = 3_600_000;
+/** From here on, hours are fine enough, and the server has their sums. */
+const HALF_A_DAY_MS = 12 * HOUR_MS;
+const TREND_BUCKETS = 60;
+
+/** With the trend, in buckets of whole seconds up to half a day, and by the hour beyond. */
+export const getFunction = async (
+  of: Selection,
+  one: Chosen,
+  by: string,
+  signal: AbortSignal,
+): Promise<FunctionAnswer> => {
+  const length = of.to - of.from;
+  const about = { ...parameters(of), ...named(one) };
+  const seconds =
+    Math.max(SHORTEST_STEP_MS, Math.ceil(length / TREND_BUCKETS / 1000) * 1000) / 1000;
+  const short = length < HALF_A_DAY_MS;
+  const url = address("function", { ...about, by, ...(short ? { step: `${seconds}s` } : {}) });
+  if (short) return get(url, signal);
+  const [answer, history] = await Promise.all([
+    get<FunctionAnswer>(url, signal),
+    get<HistoryAnswer>(address("history", about), signal),
+  ]);
+  return { ...answer, trend: { ...history, step: HOUR_MS, total: summed(history) } };
+};
+
+interface HistoryAnswer {
+  readonly times: readonly number[];
+  readonly functions: readonly { readonly total: readonly number[] }[];
+}
+
+const summed = ({ times, functions }: HistoryAnswer): number[] =>
+  times.map((_, hour) => functions.reduce((sum, { total }) => sum + total[hour], 0));
+
+interface Callers {
+  readonly unit: string;
+  readonly total: Cost;
+  readonly functions: readonly FunctionCost[];
+  readonly callers: unknown;
+  readonly callees: unknown;
+}
+
+export const getCallers = async (
+  of: Shown,
+  one: Chosen,
+  signal: AbortSignal,
+): Promise<CallersAnswer> => {
+  const url = address("callers", { ...shownParameters(of), ...named(one) });
+  const { unit, total, functions, callers, callees } = await get<Callers>(url, signal);
+  const down = decode(callees).tree;
+  return {
+    ...{ unit, everything: total.value, callees: down, callers: decode(callers).tree },
+    self: functions.reduce((sum, { self }) => sum + self, 0),
+    total: down.total[ROOT],
+  };
+};
 
 export const exportAddress = (of: Shown, format: (typeof EXPORT_FORMATS)[number]): string =>
   address("profiles", { ...shownParameters(of), format }).href;

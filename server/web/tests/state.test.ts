@@ -43,6 +43,12 @@ test("every part of the state survives the URL", () => {
     sort: "name",
     descending: false,
     filter: "100% #1?",
+    side: "frame",
+    function: "operator<<(std::ostream&)",
+    file: "/src/a b.cc",
+    binary: "/usr/bin/é",
+    at: "00000000000002",
+    label: "pod",
   };
   assert.deepEqual(read(write(state)), state);
   for (const name of Object.keys(state) as (keyof PageState)[]) {

@@ -1,11 +1,14 @@
 /** The whole state of the page, and its URL: what is not said is the default. */
 
-export const TABS = ["both", "flamegraph", "table"] as const;
+export const TABS = ["both", "flamegraph", "table", "sandwich"] as const;
 export const ORIENTATIONS = ["icicle", "flame"] as const;
 export const COLOURINGS = ["kind", "binary"] as const;
 export const THREADS = ["keep", "merge"] as const;
 export const RECURSIONS = ["keep", "collapse"] as const;
 export const SORTS = ["self", "total", "name"] as const;
+
+/** What stands beside the flamegraph. */
+export const SIDES = ["functions", "frame"] as const;
 
 export interface PageState {
   /** selector, as typed; "" is the overview */
@@ -37,6 +40,15 @@ export interface PageState {
   readonly descending: boolean;
   /** rows of the table whose name holds this */
   readonly filter: string;
+  readonly side: (typeof SIDES)[number];
+  /** the function that is looked at, "" for none, and what tells it from others of its name */
+  readonly function: string;
+  readonly file: string;
+  readonly binary: string;
+  /** the frame that is selected, see path.ts; "" is that which is zoomed to */
+  readonly at: string;
+  /** by which the shares of a function are told */
+  readonly label: string;
 }
 
 /** What the explorer shows of everything. */
@@ -65,6 +77,12 @@ export const DEFAULTS: PageState = {
   sort: "self",
   descending: true,
   filter: "",
+  side: "functions",
+  function: "",
+  file: "",
+  binary: "",
+  at: "",
+  label: "host_name",
 };
 
 const EXPLORER: PageState = { ...DEFAULTS, query: EVERYTHING, from: "now-1h" };
@@ -111,6 +129,12 @@ export function read(search: string): PageState {
     sort: one("sort", SORTS, DEFAULTS.sort),
     descending: flag("descending", DEFAULTS.descending),
     filter: text("filter", DEFAULTS.filter),
+    side: one("side", SIDES, DEFAULTS.side),
+    function: text("function", DEFAULTS.function),
+    file: text("file", DEFAULTS.file),
+    binary: text("binary", DEFAULTS.binary),
+    at: text("at", DEFAULTS.at),
+    label: text("label", DEFAULTS.label),
   };
 }
 

@@ -13,13 +13,14 @@ import { Graph } from "./graph";
 import { NothingSelected, NothingYet, Problem, RecordedBanner, StaleBanner } from "./notices";
 import type { Navigate } from "./page_state";
 import { QueryBar } from "./query_bar";
+import { Sandwich } from "./sandwich";
 import { useSearch } from "./search";
 import { SearchBox } from "./search_box";
+import { Side } from "./side";
 import { Status } from "./status";
 import { TimeRange } from "./time_range";
 import { Timeline } from "./timeline";
 import { Export, Look, Tabs } from "./toolbar";
-import { TopTable } from "./top_table";
 import { Transform } from "./transform";
 
 interface Props {
@@ -105,8 +106,21 @@ function Answer({ data, state, tab, theme, navigate, found }: AnswerProps) {
     <>
       {data.error && <StaleBanner error={data.error} />}
       <div class={`views views-${tab}`}>
-        <Graph {...{ answer, state, theme, navigate, found }} />
-        {data.top.value && <TopTable {...{ answer: data.top.value, state, theme, navigate }} />}
+        {tab === "sandwich" ? (
+          <Sandwich answer={data.callers.value} {...{ state, theme, navigate }} />
+        ) : (
+          <Graph {...{ answer, state, theme, navigate, found }} />
+        )}
+        {data.selection && (
+          <Side
+            tree={answer.tree}
+            top={data.top.value}
+            function={data.one.value}
+            labels={data.labels}
+            selection={data.selection}
+            {...{ state, theme, navigate }}
+          />
+        )}
       </div>
     </>
   );

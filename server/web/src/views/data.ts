@@ -3,8 +3,10 @@
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import {
   EVERY_NODE,
+  getCallers,
   getDeploys,
   getFlamegraph,
+  getFunction,
   getLabels,
   getProfileTypes,
   getTimeline,
@@ -69,6 +71,9 @@ export function useRange(
   return { range, error, tick, retry };
 }
 
+const nameOf = ({ function: name, file, binary }: PageState): string =>
+  JSON.stringify([name, file, binary]);
+
 /** `table`: whether the table is in view; its numbers are of the whole profile and cost time. */
 export function useData(state: PageState, table: boolean) {
   const { query, from, to, live, search, by } = state;
@@ -101,13 +106,34 @@ export function useData(state: PageState, table: boolean) {
   const top = useAnswer(table && drawn && key ? `${key} ${how}` : null, (signal) =>
     getTop(shown as Shown, signal),
   );
+  const chosen = key && state.function ? `${key} ${nameOf(state)}` : null;
+  const sheet = chosen && table && state.side === "frame" ? `${chosen} ${state.label}` : null;
+  const one = useAnswer(sheet, (signal) => getFunction(about, state, state.label, signal));
+  const callers = useAnswer(
+    state.tab === "sandwich" && chosen ? `${chosen} ${how}` : null,
+    (signal) => getCallers(shown as Shown, state, signal),
+  );
   const nothing = types.value?.length === 0;
   useEffect(() => setEmpty(nothing), [nothing]);
   return {
     ...{ labels: labels.value ?? [], deploys: deploys.value ?? [] },
-    ...{ types: types.value ?? [], nothing, range, selection, shown, timeline, top, retry },
+    ...{ types: types.value ?? [], nothing, range, selection, shown, timeline, top, one, callers },
+    retry,
     flamegraph: { ...flamegraph, value: details.answer },
-    error: error ?? flamegraph.error ?? details.error ?? timeline.error ?? top.error,
-    waiting: timeline.waiting || flamegraph.waiting || details.waiting || top.waiting,
+    error:
+      error ??
+      flamegraph.error ??
+      details.error ??
+      timeline.error ??
+      top.error ??
+      one.error ??
+      callers.error,
+    waiting:
+      timeline.waiting ||
+      flamegraph.waiting ||
+      details.waiting ||
+      top.waiting ||
+      one.waiting ||
+      callers.waiting,
   };
 }

@@ -8,11 +8,13 @@ import { ancestors, ROOT } from "../lib/tree";
 import { nodeName } from "./breadcrumb";
 
 interface Props {
+  /** for screen readers, where there are several */
+  readonly name?: string;
   readonly scene: Scene;
   readonly listener: Listener;
 }
 
-export function FlamePanel({ scene, listener }: Props) {
+export function FlamePanel({ name = "Flamegraph", scene, listener }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const graph = useRef<Flamegraph | null>(null);
   const latest = useRef(listener);
@@ -29,7 +31,7 @@ export function FlamePanel({ scene, listener }: Props) {
   // Before the next event: fast keys must find the cursor where the last one put it.
   useLayoutEffect(() => graph.current?.show(scene), [scene]);
   return (
-    <section class="flame-panel" aria-label="Flamegraph">
+    <section class="flame-panel" aria-label={name}>
       <div class="flame-host" ref={host} />
       <SelectedLine scene={scene} />
     </section>

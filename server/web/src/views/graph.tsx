@@ -2,6 +2,7 @@
 
 import { useMemo, useState } from "preact/hooks";
 import type { Scene } from "../flamegraph/scene";
+import { chosenAt } from "../lib/chosen";
 import type { Theme } from "../lib/colour";
 import { findPath, pathName } from "../lib/path";
 import type { FlamegraphAnswer } from "../lib/payload";
@@ -11,6 +12,7 @@ import type { PageState } from "../lib/url";
 import { Breadcrumb } from "./breadcrumb";
 import { FlamePanel } from "./flame_panel";
 import type { Navigate } from "./page_state";
+import { usePause } from "./pause";
 
 interface Props {
   readonly answer: Pick<FlamegraphAnswer, "tree" | "unit">;
@@ -24,16 +26,27 @@ export function Graph({ answer: { tree, unit }, state, theme, navigate, found }:
   const { zoom, view, orientation, colour: colouring } = state;
   const path = useMemo(() => findPath(tree, zoom), [tree, zoom]);
   const focus = Math.max(path, ROOT);
-  const [cursor, setCursor] = useState({ tree, node: focus });
-  const selected = cursor.tree === tree ? cursor.node : focus;
+  const named = useMemo(() => findPath(tree, state.at || zoom), [tree, state.at, zoom]);
+  const [cursor, setCursor] = useState({ tree, node: Math.max(named, ROOT) });
+  const selected = cursor.tree === tree ? cursor.node : Math.max(named, ROOT);
   const scene = useMemo<Scene>(
     () => ({ tree, unit, focus, view, selected, found, orientation, colouring, theme }),
     [tree, unit, focus, view, selected, found, orientation, colouring, theme],
   );
-  const select = (node: number) => setCursor({ tree, node });
+  const remember = usePause((node: number) =>
+    navigate(
+      { ...chosenAt(tree, node), at: node === focus ? "" : pathName(tree, node) },
+      "replace",
+    ),
+  );
+  const select = (node: number) => {
+    setCursor({ tree, node });
+    remember(node);
+  };
   const zoomTo = (node: number) => {
-    select(node);
-    navigate({ zoom: pathName(tree, node), view: "" });
+    setCursor({ tree, node });
+    remember.cancel();
+    navigate({ ...chosenAt(tree, node), zoom: pathName(tree, node), at: "", view: "" });
   };
   const look = (view: string) => navigate({ view }, "replace");
   return (

@@ -1,7 +1,7 @@
 /** Where every sample went: always in view, and 0 lost is said too. */
 
 import type { ComponentChildren } from "preact";
-import { count, counted, share, value } from "../lib/format";
+import { count, counted, digits, share, value } from "../lib/format";
 import type { FlamegraphAnswer, Loss } from "../lib/payload";
 import { ROOT } from "../lib/tree";
 import { Icon } from "./icons";
@@ -63,12 +63,25 @@ function Figures({ answer }: { answer: FlamegraphAnswer }) {
         </Figure>
       )}
       <span class="status-coverage">
+        {samplingRate(answer)}
         {counted(coverage.hosts, "host")} · {counted(coverage.series, "series", "series")} ·{" "}
         {counted(coverage.profiles, "profile")}
       </span>
     </>
   );
 }
+
+/** How often each CPU is looked at; where rates are mixed, on average. */
+function samplingRate({ profileType, unit, samples, tree }: FlamegraphAnswer): string {
+  const sampled = unit === "nanoseconds" && profileType.startsWith("cpu");
+  if (!sampled || samples === 0) return "";
+  const hertz = (1e9 * samples) / tree.total[ROOT];
+  const whole = Math.abs(hertz - Math.round(hertz)) < WHOLE_HZ;
+  return `${whole ? Math.round(hertz) : `about ${digits(hertz)}`} Hz · `;
+}
+
+/** A period is in whole nanoseconds, so 99 Hz comes out as 99.00000010. */
+const WHOLE_HZ = 1e-3;
 
 const sum = (parts: readonly Loss[]): number =>
   parts.reduce((total, { samples }) => total + samples, 0);

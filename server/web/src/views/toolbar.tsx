@@ -9,7 +9,7 @@ import { Icon } from "./icons";
 import type { Navigate } from "./page_state";
 import { Popover } from "./popover";
 
-const TAB_NAMES = { both: "Both", flamegraph: "Flamegraph", table: "Table" };
+const TAB_NAMES = { both: "Both", flamegraph: "Flamegraph", table: "Table", sandwich: "Sandwich" };
 
 export function Tabs({ tab, navigate }: { tab: PageState["tab"]; navigate: Navigate }) {
   return (

@@ -2,9 +2,12 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { TopAnswer } from "../api";
+import { isChosen, NOBODY } from "../lib/chosen";
 import { groupColour, type Theme } from "../lib/colour";
-import { basename, count, counted, share, value } from "../lib/format";
+import { basename, count, counted, digits, share, value } from "../lib/format";
+import { rate, rateOf } from "../lib/rate";
 import { exactly } from "../lib/search";
+import { parse } from "../lib/selector";
 import { type FunctionRow, filterRows, sortRows } from "../lib/table";
 import type { PageState } from "../lib/url";
 import { Icon } from "./icons";
@@ -16,13 +19,16 @@ const SPARE = 8;
 
 interface Props {
   readonly answer: TopAnswer;
+  /** of the range, for rates */
+  readonly ms: number;
   readonly state: PageState;
   readonly theme: Theme;
   readonly navigate: Navigate;
 }
 
-export function TopTable({ answer, state, theme, navigate }: Props) {
-  const { sort, descending, filter, search } = state;
+export function TopTable({ answer, ms, state, theme, navigate }: Props) {
+  const { sort, descending, filter } = state;
+  const per = rateOf(parse(state.query)?.type ?? "", answer.unit).unit;
   const rows = useMemo(
     () => sortRows(filterRows(answer.functions, filter), { sort, descending }),
     [answer, filter, sort, descending],
@@ -64,9 +70,10 @@ export function TopTable({ answer, state, theme, navigate }: Props) {
                 row={row}
                 index={first + i}
                 answer={answer}
+                rateOf={(amount) => `${digits(rate(amount, ms, answer.unit))} ${per}`}
                 theme={theme}
-                searched={search === exactly(row.function)}
-                onSearch={(text) => navigate({ search: text })}
+                chosen={isChosen(row, state)}
+                onChoose={(chosen) => navigate(chosen)}
               />
             ))}
             <Space rows={rows.length - first - shown.length} />
@@ -140,27 +147,36 @@ interface RowProps {
   readonly index: number;
   readonly answer: TopAnswer;
   readonly theme: Theme;
-  readonly searched: boolean;
-  onSearch(text: string): void;
+  readonly chosen: boolean;
+  rateOf(amount: number): string;
+  onChoose(change: Partial<PageState>): void;
 }
 
-function Row({ row, index, answer, theme, searched, onSearch }: RowProps) {
+/** What a click means: this function, here and in the flamegraph; a second one lets go of it. */
+function choice(row: FunctionRow, chosen: boolean): Partial<PageState> {
+  const { function: name, file, binary } = row;
+  if (chosen) return { ...NOBODY, search: "" };
+  return { ...{ function: name, file, binary }, at: "", search: exactly(name) };
+}
+
+function Row({ row, index, answer, theme, chosen, rateOf, onChoose }: RowProps) {
   const place = [basename(row.binary), row.file && basename(row.file)].filter(Boolean).join(" · ");
   return (
-    <tr class={searched ? "searched" : undefined} aria-rowindex={index + 2}>
+    <tr class={chosen ? "searched" : undefined} aria-rowindex={index + 2}>
       <td class="top-name">
         <button
           type="button"
           title={`${row.function}\n${row.file || row.binary}\nShow in the flamegraph`}
-          onClick={() => onSearch(searched ? "" : exactly(row.function))}
+          aria-pressed={chosen}
+          onClick={() => onChoose(choice(row, chosen))}
         >
           <span class="swatch" style={{ background: groupColour(row.kind, theme) }} />
           <span class="top-function">{row.function}</span>
           <span class="top-place">{place || row.kind}</span>
         </button>
       </td>
-      <Amount name="self" amount={row.self} answer={answer} />
-      <Amount name="total" amount={row.total} answer={answer} />
+      <Amount name="self" amount={row.self} rate={rateOf(row.self)} answer={answer} />
+      <Amount name="total" amount={row.total} rate={rateOf(row.total)} answer={answer} />
     </tr>
   );
 }
@@ -168,16 +184,18 @@ function Row({ row, index, answer, theme, searched, onSearch }: RowProps) {
 interface AmountProps {
   readonly name: "self" | "total";
   readonly amount: number;
+  readonly rate: string;
   readonly answer: TopAnswer;
 }
 
-function Amount({ name, amount, answer: { total, unit } }: AmountProps) {
+function Amount({ name, amount, rate, answer: { total, unit } }: AmountProps) {
   const width = `${total.value > 0 ? (100 * amount) / total.value : 0}%`;
   return (
     <td class={`top-${name}`}>
-      <div class="amount">
+      <div class="amount" title={rate}>
         <span class="amount-share">{share(amount, total.value)}</span>
         <span class="amount-value">{value(amount, unit)}</span>
+        <span class="amount-rate">{rate}</span>
         <span class="bar">
           <span style={{ width }} />
         </span>

@@ -1,0 +1,64 @@
+/** Beside the flamegraph: the table of functions, or what is known of the selected frame. */
+
+import { useMemo } from "preact/hooks";
+import type { FunctionAnswer, Selection, TopAnswer } from "../api";
+import type { Theme } from "../lib/colour";
+import { findPath } from "../lib/path";
+import type { FrameTree } from "../lib/tree";
+import { type PageState, SIDES } from "../lib/url";
+import { FrameSheet } from "./frame_sheet";
+import type { Navigate } from "./page_state";
+import { TopTable } from "./top_table";
+
+interface Props {
+  readonly tree: FrameTree;
+  readonly top: TopAnswer | null;
+  readonly function: FunctionAnswer | null;
+  readonly labels: readonly string[];
+  readonly selection: Selection;
+  readonly state: PageState;
+  readonly theme: Theme;
+  readonly navigate: Navigate;
+}
+
+const NAMES = { functions: "Functions", frame: "Frame" };
+
+export function Side(props: Props) {
+  const { tree, top, state, theme, navigate, selection } = props;
+  const node = useMemo(
+    () => Math.max(0, findPath(tree, state.at || state.zoom)),
+    [tree, state.at, state.zoom],
+  );
+  return (
+    <aside class="side" aria-label="Beside the flamegraph">
+      <fieldset class="side-tabs" aria-label="Beside the flamegraph">
+        {SIDES.map((each) => (
+          <button
+            key={each}
+            type="button"
+            aria-pressed={state.side === each}
+            onClick={() => navigate({ side: each }, "replace")}
+          >
+            {NAMES[each]}
+          </button>
+        ))}
+      </fieldset>
+      {state.side === "frame" ? (
+        <FrameSheet
+          {...{ tree, state, theme, navigate, selection }}
+          node={node}
+          answer={props.function}
+          labels={props.labels}
+        />
+      ) : (
+        top && (
+          <TopTable
+            answer={top}
+            ms={selection.to - selection.from}
+            {...{ state, theme, navigate }}
+          />
+        )
+      )}
+    </aside>
+  );
+}
