@@ -31,6 +31,8 @@ test("every part of the state survives the URL", () => {
     tab: "table",
     orientation: "flame",
     colour: "binary",
+    palette: "safe",
+    order: "name",
     focus: "^main$",
     hide: "binary:libc",
     fold: "tokio|std::",

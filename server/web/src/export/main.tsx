@@ -4,6 +4,7 @@ import { render } from "preact";
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import "../styles/export.css";
 import { counted, value } from "../lib/format";
+import { ordered } from "../lib/order";
 import type { FlamegraphAnswer } from "../lib/payload";
 import { ROOT } from "../lib/tree";
 import { type PageState, read, write } from "../lib/url";
@@ -18,7 +19,8 @@ import { embedded } from "./embedded";
 function Export({ answer }: { answer: FlamegraphAnswer }) {
   const [state, navigate] = useHash();
   const [theme] = useTheme();
-  const { tree, unit, samples, hidden } = answer;
+  const { unit, samples, hidden } = answer;
+  const tree = useMemo(() => ordered(answer.tree, state.order), [answer, state.order]);
   const search = useSearch(tree, state.search);
   return (
     <div class="export">
@@ -37,7 +39,7 @@ function Export({ answer }: { answer: FlamegraphAnswer }) {
         />
         <Look {...{ state, tree, theme, navigate }} />
       </header>
-      <Graph {...{ answer, state, theme, navigate, found: search.found }} />
+      <Graph {...{ answer: { tree, unit }, state, theme, navigate, found: search.found }} />
     </div>
   );
 }

@@ -4,7 +4,7 @@
  * as many rectangles would take it longer than a frame lasts.
  */
 
-import { frameColour, oklch, type Theme } from "../lib/colour";
+import { frameColour, oklch, shareColours, shareStep, type Theme } from "../lib/colour";
 import { type Boxes, FRAME, UNSENT } from "../lib/layout";
 import { foundWithin } from "../lib/search";
 import type { Scene } from "./scene";
@@ -51,21 +51,25 @@ const INKS: Record<Theme, Inks> = {
 };
 
 /** The first colours of every palette; those of frames follow. */
-const [FOUND, REST, ROOT_COLOUR, THIN_COLOUR] = [0, 1, 2, 3];
+const [FOUND, REST, ROOT_COLOUR, THIN_COLOUR, FIRST] = [0, 1, 2, 3, 4];
 
 /** A colour for every frame of a tree, as indexes into a list of few. */
-interface Palette {
+interface Colours {
   /** pixels as ImageData holds them */
   readonly colours: Uint32Array;
   readonly ofFrame: Uint16Array;
 }
 
-function buildPalette({ tree, colouring, theme }: Scene): Palette {
+function buildColours({ tree, colouring, palette, theme }: Scene): Colours {
   const { found, rest, root, thin } = INKS[theme];
   const colours = [found, rest, root, thin];
+  if (colouring === "share") {
+    const all = [...colours, ...shareColours(theme)];
+    return { colours: Uint32Array.from(all, pixel), ofFrame: new Uint16Array() };
+  }
   const numbers = new Map<string, number>();
   const ofFrame = Uint16Array.from(tree.frames, (frame) => {
-    const colour = frameColour(frame, colouring, theme);
+    const colour = frameColour(frame, colouring, theme, palette);
     const number = numbers.get(colour) ?? colours.push(colour) - 1;
     numbers.set(colour, number);
     return number;
@@ -88,7 +92,7 @@ export interface View {
 }
 
 export class Painter {
-  private palette: Palette = { colours: new Uint32Array(), ofFrame: new Uint16Array() };
+  private colours: Colours = { colours: new Uint32Array(), ofFrame: new Uint16Array() };
   private painted: Scene | null = null;
   private measure: TextMeasure | null = null;
   /** Two lines a row: frames alone, and frames with the markers, which are half as high. */
@@ -119,14 +123,14 @@ export class Painter {
 
   private choosePalette(scene: Scene): void {
     const { painted } = this;
-    const same = (["tree", "colouring", "theme"] as const).every(
+    const same = (["tree", "colouring", "palette", "theme"] as const).every(
       (part) => painted?.[part] === scene[part],
     );
-    if (!same) this.palette = buildPalette(scene);
+    if (!same) this.colours = buildColours(scene);
     this.painted = scene;
   }
 
-  private colour({ tree, found }: Scene, boxes: Boxes, i: number): number {
+  private colour({ tree, found, colouring }: Scene, boxes: Boxes, i: number): number {
     const node = boxes.node[i];
     if (boxes.kind[i] === UNSENT) return THIN_COLOUR;
     if (boxes.kind[i] !== FRAME) {
@@ -134,7 +138,10 @@ export class Painter {
     }
     const frame = tree.frame[node];
     if (frame < 0) return ROOT_COLOUR;
-    if (!found) return this.palette.ofFrame[frame];
+    if (!found && colouring === "share") {
+      return FIRST + shareStep(tree.total[node] / tree.total[0]);
+    }
+    if (!found) return this.colours.ofFrame[frame];
     return found.frames[frame] ? FOUND : REST;
   }
 
@@ -146,7 +153,7 @@ export class Painter {
       const left = Math.round(boxes.left[i] * ratio);
       const room = Math.round(boxes.right[i] * ratio) - left;
       const right = left + (room > 2 * ratio ? room - 1 : Math.max(room, 1));
-      const colour = this.palette.colours[this.colour(scene, boxes, i)];
+      const colour = this.colours.colours[this.colour(scene, boxes, i)];
       const line = 2 * (boxes.depth[i] - first) * width;
       if (boxes.kind[i] === FRAME) pixels.fill(colour, line + left, line + right);
       pixels.fill(colour, line + width + left, line + width + right);

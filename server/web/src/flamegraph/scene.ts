@@ -1,6 +1,6 @@
 /** What a flamegraph shows and what it tells: its whole interface with the page around it. */
 
-import type { Colouring, Theme } from "../lib/colour";
+import type { Colouring, Palette, Theme } from "../lib/colour";
 import type { Found } from "../lib/search";
 import type { FrameTree } from "../lib/tree";
 
@@ -21,6 +21,7 @@ export interface Scene {
   /** icicle: root on top; flame: root at the bottom */
   readonly orientation: Orientation;
   readonly colouring: Colouring;
+  readonly palette: Palette;
   readonly theme: Theme;
 }
 

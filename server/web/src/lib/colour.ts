@@ -5,12 +5,14 @@
  */
 
 import { basename } from "./format";
+import { packageOf } from "./names";
 import type { Frame, Kind } from "./tree";
 
-export type Colouring = "kind" | "binary";
+export type Colouring = "kind" | "package" | "binary" | "share";
+export type Palette = "usual" | "safe";
 export type Theme = "light" | "dark";
 
-/** Degrees of hue and chroma. Apart in lightness-free deuteranopia too: blue, amber, grey. */
+/** Degrees of hue and chroma. */
 const KINDS: Record<Kind, readonly [hue: number, chroma: number]> = {
   native: [75, 0.12],
   kernel: [25, 0.13],
@@ -28,13 +30,29 @@ const LIGHTNESS: Record<Theme, readonly [number, number]> = {
   dark: [0.47, -0.024],
 };
 
+/**
+ * The same for eyes that do not tell red from green: blue and yellow alone, and their lightness, as
+ * steps to the dark.
+ */
+const SAFE_KINDS: Record<Kind, readonly [hue: number, chroma: number, steps: number]> = {
+  native: [90, 0.12, 0],
+  kernel: [70, 0.13, 5],
+  python: [250, 0.09, 1],
+  jit: [255, 0.13, 6],
+  thread: [260, 0.015, 0],
+  marker: [320, 0.02, 3],
+};
+const SAFE_HUES = [90, 250];
+const SAFE_STEPS = 7;
+
 export const isUnknown = (frame: Frame): boolean => frame.function.startsWith("[unknown]");
 
 /** What a frame is coloured by: its kind, or the name of its binary. */
 export function group(frame: Frame, colouring: Colouring): string {
   if (isUnknown(frame) && colouring === "kind") return "unknown";
-  const coded = frame.kind !== "thread" && frame.kind !== "marker";
-  return colouring === "binary" && coded && frame.binary ? basename(frame.binary) : frame.kind;
+  if (frame.kind === "thread" || frame.kind === "marker") return frame.kind;
+  if (colouring === "package") return packageOf(frame) || frame.kind;
+  return colouring === "binary" && frame.binary ? basename(frame.binary) : frame.kind;
 }
 
 function hash(text: string): number {
@@ -44,7 +62,13 @@ function hash(text: string): number {
 }
 
 /** CSS colour of a group; shade 0 is the one for legends. */
-export function groupColour(name: string, theme: Theme, shade = 0): string {
+export function groupColour(
+  name: string,
+  theme: Theme,
+  palette: Palette = "usual",
+  shade = 0,
+): string {
+  if (palette === "safe") return safeColour(name, theme);
   const [hue, chroma] =
     name === "unknown"
       ? UNKNOWN
@@ -53,8 +77,33 @@ export function groupColour(name: string, theme: Theme, shade = 0): string {
   return oklch(lightness + step * shade, chroma, hue);
 }
 
-export const frameColour = (frame: Frame, colouring: Colouring, theme: Theme): string =>
-  groupColour(group(frame, colouring), theme, hash(frame.function) % SHADES);
+function safeColour(name: string, theme: Theme): string {
+  const number = hash(name);
+  const hue = SAFE_HUES[number % SAFE_HUES.length];
+  const [h, chroma, steps] = SAFE_KINDS[name as Kind] ?? [hue, 0.11, (number >>> 4) % SAFE_STEPS];
+  const [lightness, step] = LIGHTNESS[theme];
+  return oklch(lightness + step * steps, name === "unknown" ? 0.02 : chroma, h);
+}
+
+export const frameColour = (
+  frame: Frame,
+  colouring: Colouring,
+  theme: Theme,
+  palette: Palette = "usual",
+): string => groupColour(group(frame, colouring), theme, palette, hash(frame.function) % SHADES);
+
+/** From nothing to everything; of one hue, so that lightness alone tells. */
+export function shareColours(theme: Theme): string[] {
+  return Array.from({ length: 16 }, (_, i) =>
+    theme === "light"
+      ? oklch(0.97 - i * 0.016, 0.02 + i * 0.009, 75)
+      : oklch(0.3 + i * 0.015, 0.01 + i * 0.007, 75),
+  );
+}
+
+/** Which of them: every step is a share 1.6 times as large, from a thousandth on. */
+export const shareStep = (share: number): number =>
+  Math.max(0, Math.min(15, Math.round(15 + Math.log(share) / Math.log(1.6))));
 
 /** sRGB `#rrggbb` of an OKLCH colour; B. Ottosson, "A perceptual color space", 2020. */
 export function oklch(lightness: number, chroma: number, hue: number): string {

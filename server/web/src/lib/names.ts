@@ -1,5 +1,7 @@
 /** Function names in little room: what tells most stays longest. */
 
+import type { Frame } from "./tree";
+
 /**
  * `name` in at most `room` characters, "" where that would say nothing.
  *
@@ -12,6 +14,19 @@ export function shorten(name: string, room: number): string {
   if (bare.length <= room) return bare;
   const last = bare.split("::").pop() || bare;
   return last.length <= room ? last : `${last.slice(0, room - 1)}…`;
+}
+
+const PYTHON = /(?:(?:site|dist)-packages|lib\/python[\d.]+)\/([^/]+?)(?:\.py)?(?:\/|$)/;
+
+/** What a frame's code belongs to: `net/http`, `std`, `numpy`, `libc`; "" where nothing says. */
+export function packageOf({ function: name, file, binary, kind }: Frame): string {
+  if (kind === "python") return PYTHON.exec(file)?.[1] ?? file.split("/").at(-2) ?? "";
+  const bare = withoutArguments(name);
+  const scope = /^<?&?(?:mut )?(\w+)::/.exec(bare)?.[1];
+  if (scope) return scope;
+  const go = /^((?:[\w.-]+\/)*[\w-]+)\.[(\w]/.exec(name)?.[1];
+  if (go && !name.startsWith("[")) return go;
+  return (binary.split("/").pop() ?? "").replace(/\.so[\d.]*$/, "");
 }
 
 /** Drops what stands in <…> and (…), but not a name that begins with it: `<module>`, `[unknown] …`. */

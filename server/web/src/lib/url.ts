@@ -1,8 +1,11 @@
 /** The whole state of the page, and its URL: what is not said is the default. */
 
+import { ORDERS, type Order } from "./order";
+
 export const TABS = ["both", "flamegraph", "table", "sandwich"] as const;
 export const ORIENTATIONS = ["icicle", "flame"] as const;
-export const COLOURINGS = ["kind", "binary"] as const;
+export const COLOURINGS = ["kind", "package", "binary", "share"] as const;
+export const PALETTES = ["usual", "safe"] as const;
 export const THREADS = ["keep", "merge"] as const;
 export const RECURSIONS = ["keep", "collapse"] as const;
 export const SORTS = ["self", "total", "name"] as const;
@@ -24,6 +27,10 @@ export interface PageState {
   readonly tab: (typeof TABS)[number];
   readonly orientation: (typeof ORIENTATIONS)[number];
   readonly colour: (typeof COLOURINGS)[number];
+  /** safe: told apart without red and green */
+  readonly palette: (typeof PALETTES)[number];
+  /** of siblings in the flamegraph */
+  readonly order: Order;
   /** what the server does with the stacks; expressions as typed, see docs/reference/http-api.md */
   readonly focus: string;
   readonly hide: string;
@@ -65,6 +72,8 @@ export const DEFAULTS: PageState = {
   tab: "both",
   orientation: "icicle",
   colour: "kind",
+  palette: "usual",
+  order: "size",
   focus: "",
   hide: "",
   fold: "",
@@ -117,6 +126,8 @@ export function read(search: string): PageState {
     tab: one("tab", TABS, DEFAULTS.tab),
     orientation: one("orientation", ORIENTATIONS, DEFAULTS.orientation),
     colour: one("colour", COLOURINGS, DEFAULTS.colour),
+    palette: one("palette", PALETTES, DEFAULTS.palette),
+    order: one("order", ORDERS, DEFAULTS.order),
     focus: text("focus", DEFAULTS.focus),
     hide: text("hide", DEFAULTS.hide),
     fold: text("fold", DEFAULTS.fold),

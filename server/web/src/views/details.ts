@@ -3,6 +3,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { getFlamegraph, type Part, type Shown } from "../api";
 import { graft, USUAL_NODES, wanted } from "../lib/detail";
+import { ordered } from "../lib/order";
 import { findPath, pathName } from "../lib/path";
 import type { FlamegraphAnswer } from "../lib/payload";
 import type { PageState } from "../lib/url";
@@ -19,7 +20,7 @@ interface Grown {
 export function useDetails(
   of: Shown | null,
   base: FlamegraphAnswer | null,
-  { zoom, view }: PageState,
+  { zoom, view, order }: PageState,
 ) {
   const [grown, setGrown] = useState<Grown | null>(null);
   const current = grown?.base === base ? grown : null;
@@ -37,7 +38,11 @@ export function useDetails(
     if (!value || !base || !answer || value.name !== asked) return;
     setGrown({ base, answer: joined(answer, value.answer), last: value.name });
   }, [value, base, answer, asked]);
-  return { answer, error: detail.error, waiting: detail.waiting };
+  const shown = useMemo(
+    () => answer && { ...answer, tree: ordered(answer.tree, order) },
+    [answer, order],
+  );
+  return { answer: shown, error: detail.error, waiting: detail.waiting };
 }
 
 /** What the view lacks; a node that is not known may be one of those that were not sent. */

@@ -23,15 +23,15 @@ interface Props {
 }
 
 export function Graph({ answer: { tree, unit }, state, theme, navigate, found }: Props) {
-  const { zoom, view, orientation, colour: colouring } = state;
+  const { zoom, view, orientation, colour: colouring, palette } = state;
   const path = useMemo(() => findPath(tree, zoom), [tree, zoom]);
   const focus = Math.max(path, ROOT);
   const named = useMemo(() => findPath(tree, state.at || zoom), [tree, state.at, zoom]);
   const [cursor, setCursor] = useState({ tree, node: Math.max(named, ROOT) });
   const selected = cursor.tree === tree ? cursor.node : Math.max(named, ROOT);
   const scene = useMemo<Scene>(
-    () => ({ tree, unit, focus, view, selected, found, orientation, colouring, theme }),
-    [tree, unit, focus, view, selected, found, orientation, colouring, theme],
+    () => ({ tree, unit, focus, view, selected, found, orientation, colouring, palette, theme }),
+    [tree, unit, focus, view, selected, found, orientation, colouring, palette, theme],
   );
   const remember = usePause((node: number) =>
     navigate(

@@ -4,7 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import { EXPORT_FORMATS, exportAddress, type Shown } from "../api";
 import { group, groupColour, type Theme } from "../lib/colour";
 import type { FrameTree } from "../lib/tree";
-import { type PageState, TABS } from "../lib/url";
+import { COLOURINGS, type PageState, TABS } from "../lib/url";
 import { Icon } from "./icons";
 import type { Navigate } from "./page_state";
 import { Popover } from "./popover";
@@ -36,24 +36,65 @@ interface LookProps {
   readonly navigate: Navigate;
 }
 
-export function Look({ state: { orientation, colour, search }, tree, theme, navigate }: LookProps) {
+const COLOURS = { kind: "Kind", package: "Package", binary: "Binary", share: "Share" };
+
+export function Look({ state, tree, theme, navigate }: LookProps) {
+  const { orientation, colour, palette, order, search } = state;
+  const [open, setOpen] = useState(false);
   const other = orientation === "icicle" ? "flame" : "icicle";
   return (
     <div class="look">
-      {tree && search === "" && <Legend tree={tree} colour={colour} theme={theme} />}
-      <fieldset class="segments" aria-label="Colour by">
-        {(["kind", "binary"] as const).map((each) => (
-          <button
-            key={each}
-            type="button"
-            aria-pressed={colour === each}
-            title={`Colour frames by their ${each}`}
-            onClick={() => navigate({ colour: each }, "replace")}
-          >
-            {each === "kind" ? "Kind" : "Binary"}
+      {tree && search === "" && colour !== "share" && <Legend {...{ tree, state, theme }} />}
+      <Popover
+        open={open}
+        side="right"
+        onClose={() => setOpen(false)}
+        button={
+          <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>
+            Colours: {COLOURS[colour]} <Icon name="down" />
           </button>
-        ))}
-      </fieldset>
+        }
+      >
+        <div class="transform">
+          <label>
+            <span>Colour by</span>
+            <select
+              value={colour}
+              onChange={({ currentTarget: { value } }) =>
+                navigate({ colour: value as PageState["colour"] }, "replace")
+              }
+            >
+              {COLOURINGS.map((each) => (
+                <option key={each} value={each}>
+                  {COLOURS[each]}
+                </option>
+              ))}
+            </select>
+          </label>
+          <label>
+            <span>Order</span>
+            <select
+              value={order}
+              onChange={({ currentTarget: { value } }) =>
+                navigate({ order: value as PageState["order"] }, "replace")
+              }
+            >
+              <option value="size">Largest first</option>
+              <option value="name">By name</option>
+            </select>
+          </label>
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={palette === "safe"}
+              onChange={({ currentTarget: { checked } }) =>
+                navigate({ palette: checked ? "safe" : "usual" }, "replace")
+              }
+            />
+            Without red and green
+          </label>
+        </div>
+      </Popover>
       <button
         type="button"
         aria-pressed={orientation === "flame"}
@@ -68,17 +109,19 @@ export function Look({ state: { orientation, colour, search }, tree, theme, navi
 
 const LEGEND = 6;
 
-function Legend({
-  tree,
-  colour,
-  theme,
-}: { tree: FrameTree; theme: Theme } & Pick<PageState, "colour">) {
+interface LegendProps {
+  readonly tree: FrameTree;
+  readonly state: PageState;
+  readonly theme: Theme;
+}
+
+function Legend({ tree, state: { colour, palette }, theme }: LegendProps) {
   const names = useMemo(() => groupsBySelf(tree, colour), [tree, colour]);
   return (
     <ul class="legend" aria-label="Colours">
       {names.slice(0, LEGEND).map((name) => (
         <li key={name}>
-          <span class="swatch" style={{ background: groupColour(name, theme) }} />
+          <span class="swatch" style={{ background: groupColour(name, theme, palette) }} />
           {name}
         </li>
       ))}
