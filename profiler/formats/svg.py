@@ -104,7 +104,13 @@ class _Run:
 
 
 def _share(total: int, whole: int) -> str:
-    return f"{100 * total / whole:.3g}%"
+    """As the page writes it."""
+    percent = 100 * total / whole
+    if total == whole:
+        return "100%"
+    if percent < 0.01:
+        return "<0.01%"
+    return f"{min(percent, 99.9):.1f}%" if percent >= 9.995 else f"{percent:.2f}%"
 
 
 def _group(box: _Box) -> str:

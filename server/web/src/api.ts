@@ -133,7 +133,7 @@ export interface CallersAnswer {
   readonly callees: FrameTree;
 }
 
-export const EXPORT_FORMATS = ["pprof", "folded", "speedscope"] as const;
+export const EXPORT_FORMATS = ["pprof", "folded", "speedscope", "html", "svg"] as const;
 
 export interface SessionHost {
   readonly host_name: string;
@@ -352,6 +352,10 @@ export const getCallers = async (
 
 export const exportAddress = (of: Shown, format: (typeof EXPORT_FORMATS)[number]): string =>
   address("profiles", { ...shownParameters(of), format }).href;
+
+/** Every node of the flamegraph. */
+export const jsonAddress = (of: Shown): string =>
+  address("flamegraph", { ...shownParameters(of), max_nodes: EVERY_NODE.nodes }).href;
 
 export const askForSession = (wanted: Wanted): Promise<Session> =>
   ask(address("sessions", {}), {

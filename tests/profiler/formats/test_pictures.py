@@ -75,10 +75,10 @@ def test_frames_are_groups_where_their_parents_stand() -> None:
         found[title.text] = (float(rect.get("x", "")), float(rect.get("width", "")))
     assert found == {
         "total 100% 100 samples": (10, 1179.5),
-        "a_long_name 96% 96 samples": (10, 1132.3),
-        "main 4% 4 samples": (1142.8, 46.7),
-        "f 3% 3 samples": (1142.8, 34.9),
-        "g 1% 1 samples": (1178.2, 11.3),
+        "a_long_name 96.0% 96 samples": (10, 1132.3),
+        "main 4.00% 4 samples": (1142.8, 46.7),
+        "f 3.00% 3 samples": (1142.8, 34.9),
+        "g 1.00% 1 samples": (1178.2, 11.3),
     }
     texts = [text.text for text in picture.iterfind(".//svg:g/svg:text", SPACE)]
     assert texts == ["total", "a_long_name", "main", "f"]

@@ -13,7 +13,7 @@ import { spanOf, viewOf } from "../lib/view";
 import { Gestures } from "./gestures";
 import { Painter } from "./painter";
 import type { Listener, Scene } from "./scene";
-import { Stage } from "./stage";
+import { ROW, Stage } from "./stage";
 import { describeBox, Tooltip } from "./tooltip";
 import { Zoom } from "./zoom";
 
@@ -21,6 +21,8 @@ import { Zoom } from "./zoom";
 const THIN_PIXELS = 1;
 /** So long after the last turn of a wheel, the page is told where it led. */
 const REST_MS = 150;
+/** As high as every browser draws a canvas. */
+const MOST_PIXELS = 16384;
 
 export class Flamegraph {
   private readonly stage: Stage;
@@ -106,6 +108,25 @@ export class Flamegraph {
       this.told = viewOf(tree, focus, this.zoom.aim);
       this.listener.look(this.told);
     }, REST_MS);
+  }
+
+  /** All rows of what is in view, as a PNG. */
+  async picture(): Promise<Blob> {
+    const scene = this.scene as Scene;
+    const last = deepest(scene);
+    const { width } = this.stage;
+    const ratio = Math.min(devicePixelRatio, MOST_PIXELS / ((last + 1) * ROW));
+    const canvas = new OffscreenCanvas(width * ratio, (last + 1) * ROW * ratio);
+    const context = canvas.getContext("2d", { alpha: false });
+    const boxes = emptyBoxes();
+    const depths = { first: 0, last };
+    layOut(scene.tree, { ...this.zoom.aim, ...depths }, width, THIN_PIXELS, boxes);
+    const top = (depth: number) => (scene.orientation === "icicle" ? depth : last - depth) * ROW;
+    const painter = new Painter(context as unknown as CanvasRenderingContext2D, () =>
+      fontOf(this.stage.scroller),
+    );
+    painter.paint(scene, boxes, { ...depths, ratio, top });
+    return canvas.convertToBlob({ type: "image/png" });
   }
 
   private schedule(): void {

@@ -16,13 +16,16 @@ export function shorten(name: string, room: number): string {
   return last.length <= room ? last : `${last.slice(0, room - 1)}…`;
 }
 
-const PYTHON = /(?:(?:site|dist)-packages|lib\/python[\d.]+)\/([^/]+?)(?:\.py)?(?:\/|$)/;
+const PYTHON =
+  /(?:(?:site|dist)-packages|lib\/python[\d.]+(?!\/(?:site|dist)-packages))\/([^/]+?)(?:\.py)?(?:\/|$)/;
+
+const SCOPE = /^<?&?(?:mut )?(\w+)::/;
 
 /** What a frame's code belongs to: `net/http`, `std`, `numpy`, `libc`; "" where nothing says. */
 export function packageOf({ function: name, file, binary, kind }: Frame): string {
   if (kind === "python") return PYTHON.exec(file)?.[1] ?? file.split("/").at(-2) ?? "";
   const bare = withoutArguments(name);
-  const scope = /^<?&?(?:mut )?(\w+)::/.exec(bare)?.[1];
+  const scope = (SCOPE.exec(name) ?? SCOPE.exec(bare))?.[1];
   if (scope) return scope;
   const go = /^((?:[\w.-]+\/)*[\w-]+)\.[(\w]/.exec(name)?.[1];
   if (go && !name.startsWith("[")) return go;

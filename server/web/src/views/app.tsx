@@ -1,7 +1,8 @@
 /** The explorer: selection on top, timeline, flamegraph and table, accounts at the bottom. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Flamegraph } from "../flamegraph/flamegraph";
 import type { Scene } from "../flamegraph/scene";
 import type { Found } from "../lib/search";
 import { ROOT } from "../lib/tree";
@@ -37,6 +38,7 @@ export function Explorer({ state, navigate, theme, corner }: Props) {
   const answer = data.flamegraph.value;
   const tree = answer?.tree ?? null;
   const search = useSearch(tree, state.search);
+  const graph = useRef<Flamegraph | null>(null);
   return (
     <div class="page" data-waiting={data.waiting}>
       <header class="topbar">
@@ -74,9 +76,9 @@ export function Explorer({ state, navigate, theme, corner }: Props) {
           {tab !== "table" && <Look {...{ state, tree, theme, navigate }} />}
           <Transform {...{ state, navigate }} labels={data.labels} />
           <CloserLook query={state.query} navigate={navigate} />
-          <Export shown={data.shown} />
+          <Export shown={data.shown} graph={graph} />
         </div>
-        <Answer {...{ data, state, tab, theme, navigate, found: search.found }} />
+        <Answer {...{ data, state, tab, theme, navigate, found: search.found, graph }} />
       </main>
       <Status answer={answer} />
     </div>
@@ -90,10 +92,11 @@ interface AnswerProps {
   readonly tab: PageState["tab"];
   readonly theme: Scene["theme"];
   readonly found: Found | null;
+  readonly graph: { current: Flamegraph | null };
 }
 
 /** The answer, or why there is none. */
-function Answer({ data, state, tab, theme, navigate, found }: AnswerProps) {
+function Answer({ data, state, tab, theme, navigate, found, graph }: AnswerProps) {
   const answer = data.flamegraph.value;
   if (data.error && !answer) {
     return <Problem error={data.error} navigate={navigate} onRetry={data.retry} />;
@@ -109,7 +112,7 @@ function Answer({ data, state, tab, theme, navigate, found }: AnswerProps) {
         {tab === "sandwich" ? (
           <Sandwich answer={data.callers.value} {...{ state, theme, navigate }} />
         ) : (
-          <Graph {...{ answer, state, theme, navigate, found }} />
+          <Graph {...{ answer, state, theme, navigate, found, graph }} />
         )}
         {data.selection && (
           <Side

@@ -10,11 +10,13 @@ import { nodeName } from "./breadcrumb";
 interface Props {
   /** for screen readers, where there are several */
   readonly name?: string;
+  /** where the flamegraph is handed out, for its picture */
+  readonly graph?: { current: Flamegraph | null } | undefined;
   readonly scene: Scene;
   readonly listener: Listener;
 }
 
-export function FlamePanel({ name = "Flamegraph", scene, listener }: Props) {
+export function FlamePanel({ name = "Flamegraph", scene, listener, graph: handed }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const graph = useRef<Flamegraph | null>(null);
   const latest = useRef(listener);
@@ -26,7 +28,11 @@ export function FlamePanel({ name = "Flamegraph", scene, listener }: Props) {
       look: (view) => latest.current.look(view),
     });
     graph.current = made;
-    return () => made.destroy();
+    if (handed) handed.current = made;
+    return () => {
+      if (handed) handed.current = null;
+      made.destroy();
+    };
   }, []);
   // Before the next event: fast keys must find the cursor where the last one put it.
   useLayoutEffect(() => graph.current?.show(scene), [scene]);

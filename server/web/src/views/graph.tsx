@@ -1,6 +1,7 @@
 /** The flamegraph with the way to its focus, as the state of the page has it. */
 
 import { useMemo, useState } from "preact/hooks";
+import type { Flamegraph } from "../flamegraph/flamegraph";
 import type { Scene } from "../flamegraph/scene";
 import { chosenAt } from "../lib/chosen";
 import type { Theme } from "../lib/colour";
@@ -20,9 +21,10 @@ interface Props {
   readonly theme: Theme;
   readonly navigate: Navigate;
   readonly found: Found | null;
+  readonly graph?: { current: Flamegraph | null };
 }
 
-export function Graph({ answer: { tree, unit }, state, theme, navigate, found }: Props) {
+export function Graph({ answer: { tree, unit }, state, theme, navigate, found, graph }: Props) {
   const { zoom, view, orientation, colour: colouring, palette } = state;
   const path = useMemo(() => findPath(tree, zoom), [tree, zoom]);
   const focus = Math.max(path, ROOT);
@@ -57,7 +59,7 @@ export function Graph({ answer: { tree, unit }, state, theme, navigate, found }:
         </p>
       )}
       <Breadcrumb tree={tree} focus={focus} onFocus={zoomTo} />
-      <FlamePanel scene={scene} listener={{ focus: zoomTo, select, look }} />
+      <FlamePanel scene={scene} listener={{ focus: zoomTo, select, look }} graph={graph} />
     </div>
   );
 }

@@ -1,7 +1,8 @@
 /** What is shown of the selection, and how. */
 
 import { useMemo, useState } from "preact/hooks";
-import { EXPORT_FORMATS, exportAddress, type Shown } from "../api";
+import { EXPORT_FORMATS, exportAddress, jsonAddress, type Shown } from "../api";
+import type { Flamegraph } from "../flamegraph/flamegraph";
 import { group, groupColour, type Theme } from "../lib/colour";
 import type { FrameTree } from "../lib/tree";
 import { COLOURINGS, type PageState, TABS } from "../lib/url";
@@ -142,13 +143,26 @@ function groupsBySelf(tree: FrameTree, colour: PageState["colour"]): string[] {
   return [...sums].sort((a, b) => b[1] - a[1]).map(([name]) => name);
 }
 
-export function Export({ shown }: { shown: Shown | null }) {
+interface ExportProps {
+  readonly shown: Shown | null;
+  readonly graph: { readonly current: Flamegraph | null };
+}
+
+export function Export({ shown, graph }: ExportProps) {
   const [open, setOpen] = useState(false);
+  const close = () => setOpen(false);
+  const files = shown
+    ? [
+        // The server names those files; "" leaves it to that.
+        ...EXPORT_FORMATS.map((name) => ({ name, address: exportAddress(shown, name), file: "" })),
+        { name: "json", address: jsonAddress(shown), file: "flamegraph.json" },
+      ]
+    : [];
   return (
     <Popover
       open={open}
       side="right"
-      onClose={() => setOpen(false)}
+      onClose={close}
       button={
         <button type="button" aria-expanded={open} onClick={() => setOpen(!open)}>
           <Icon name="download" /> Export
@@ -156,15 +170,36 @@ export function Export({ shown }: { shown: Shown | null }) {
       }
     >
       <ul class="menu">
-        {shown &&
-          EXPORT_FORMATS.map((format) => (
-            <li key={format}>
-              <a href={exportAddress(shown, format)} download onClick={() => setOpen(false)}>
-                {format}
-              </a>
-            </li>
-          ))}
+        {files.map(({ name, address, file }) => (
+          <li key={name}>
+            <a href={address} download={file} onClick={close}>
+              {name}
+            </a>
+          </li>
+        ))}
+        {graph.current && (
+          <li>
+            <button
+              type="button"
+              onClick={() => {
+                close();
+                savePicture(graph.current);
+              }}
+            >
+              png
+            </button>
+          </li>
+        )}
       </ul>
     </Popover>
   );
+}
+
+async function savePicture(graph: Flamegraph | null): Promise<void> {
+  if (!graph) return;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await graph.picture());
+  link.download = "flamegraph.png";
+  link.click();
+  URL.revokeObjectURL(link.href);
 }
