@@ -1,5 +1,9 @@
 """What is done with stacks on their way out: the same for all that answer with some."""
 
+import gzip
+import json
+import re
+from base64 import b64decode
 from typing import Any
 
 import pytest
@@ -94,3 +98,14 @@ def test_what_cannot_be_meant_is_refused_with_its_name(
     for path in ("flamegraph", "top", "profiles"):
         answer = get(address, f"/api/v1/{path}", **{parameter: value})
         assert (answer.status, answer.json["parameter"]) == (400, parameter)
+
+
+@pytest.mark.parametrize("format", ["html", "svg"])
+def test_a_picture_is_of_the_same_stacks(address: str, format: str) -> None:
+    shown = {"focus": "^work$", "hide": "^main$"}
+    answer = get(address, "/api/v1/profiles", **MINUTE, **shown, format=format)
+    assert answer.headers["Content-Disposition"] == f"attachment; filename=cpu.{format}"
+    (held,) = re.findall(rb'id="flamegraph">([^<]*)<', answer.body)
+    packed = gzip.decompress(b64decode(held))
+    strings = json.loads(packed[4 : 4 + int.from_bytes(packed[:4], "little")])["strings"]
+    assert sorted(strings) == ["", "work", "worker"]
