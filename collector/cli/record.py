@@ -67,6 +67,12 @@ RECORDING = "recording"
     help="Send the samples there (gRPC) instead; with --on, the server to ask."
     f"  [default with --on: {DEFAULT_SERVER}]",
 )
+@click.option(
+    "--repeat",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Run COMMAND so often, each run a file in the folder FILE, for `profiler check`.",
+)
 @flags.loader
 @flags.event
 @flags.call_graph
@@ -84,6 +90,7 @@ def record(
     output: str | None,
     value: str | None,
     server: str | None,
+    repeat: int | None,
     loader: str,
     event: tuple[str, ...],
     call_graph: str,
@@ -95,7 +102,8 @@ def record(
 ) -> None:
     """Samples COMMAND from its first instruction, or the process PID, and what they start.
 
-    Leaves with the exit code of COMMAND: 128 + N where the signal N ended it.
+    Leaves with the exit code of COMMAND: 128 + N where the signal N ended it. With --repeat the
+    first run that fails is the last.
 
     With --on, collectors that run take the samples, beside their usual ones: at 999 Hz for 30 s if
     nothing else is said, within the bounds of their nodes. Without -o, prints where the page shows
@@ -106,6 +114,7 @@ def record(
       profiler record -o build.folded -- make -j4
       profiler record -F 199 -o job.speedscope.json -- python job.py
       profiler record --event cpu,off-cpu,page-faults -o job.pb.gz -- ./job
+      profiler record --repeat 10 -o runs/main -- ./benchmark
       profiler record -p 1234 --duration 30s -o service.pb.gz
       profiler record --server 127.0.0.1:8441 -- ./benchmark
       profiler record --on 'host_name="a",service_name="checkout"' --duration 10s -o a.pb.gz
@@ -121,22 +130,40 @@ def record(
         raise UsageError("give either -o FILE or --server HOST:PORT")
     events = parse_all(event, frequency_hz=frequency, each=True)
     flags.log(verbose)
-    file = output or options.STDOUT
-    with _server(server) if server else _file(file, format, value, len(events)) as exporter:
-        recording = Recording(
-            exporter,
-            SignalClock(),
-            events,
-            loader,
-            call_graph,
-            py_spy,
-            debuginfod,
-            host_name,
-            duration_ns or LATEST,
-        )
-        code = recording.process(pid) if pid is not None else recording.command(command)
-    click.echo(f"profiler: {_summary(recording)}; to {server or output}", err=True)
+    if repeat and (output in (None, options.STDOUT) or not command):
+        raise UsageError("--repeat runs a command, each run a file: give -o FOLDER -- COMMAND")
+    code = 0
+    for file in _runs(output or "", repeat, format) if repeat else [output or options.STDOUT]:
+        with _server(server) if server else _file(file, format, value, len(events)) as exporter:
+            recording = Recording(
+                exporter,
+                SignalClock(),
+                events,
+                loader,
+                call_graph,
+                py_spy,
+                debuginfod,
+                host_name,
+                duration_ns or LATEST,
+            )
+            code = recording.process(pid) if pid is not None else recording.command(command)
+        click.echo(f"profiler: {_summary(recording)}; to {server or file}", err=True)
+        if code or recording.clock.stopped:
+            break
     sys.exit(code)
+
+
+def _runs(folder: str, count: int, format: str | None) -> Iterator[str]:
+    """The files of so many runs. What an earlier recording left there would be runs too."""
+    suffix = FORMATS[format or "pprof"].suffix
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        if any(Path(folder).iterdir()):
+            raise UsageError(f"{folder} is not empty: its files would count as runs")
+    except OSError as error:
+        raise UsageError(f"cannot write to {folder}: {error.strerror}") from None
+    for number in range(1, count + 1):
+        yield str(Path(folder) / f"run-{number:0{len(str(count))}}{suffix}")
 
 
 def _one(events: tuple[str, ...]) -> str:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from profiler.analysis.estimate import Vector
 
-PERMUTATIONS = 999
-"""So that the smallest p is 0.001; where there are fewer ways to divide the units, all of them."""
+PERMUTATIONS = 499
+"""So that the smallest p is 0.002; where there are fewer ways to divide the units, all of them."""
 
 SEED = 7
 """Two runs on the same profiles give the same verdict."""

@@ -49,6 +49,12 @@ def within(union: Union, function: int, column: Column, *, shrunk: bool = False)
     return None
 
 
+def reason(union: Union, function: int, column: Column) -> str:
+    """Why its growth is none, "" where it is."""
+    inside = within(union, function, column)
+    return "" if inside is None else f"moved within {union.keys[inside][0]}, which did not grow"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Growth:
     """The nodes of a function and what each of them costs by side and unit. `order` are the sides,

@@ -59,26 +59,26 @@ class Rule:
         return [pattern.fullmatch(name) is not None for name in names]
 
 
-def parse(text: str) -> Rule:
+def parse(text: str, flag: str = "--fail") -> Rule:
     """The rule; raises UsageError that says what is wrong with it and how one looks."""
     match = _RULE.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"--fail {text!r}: expected COLUMN[:REGEX]>+BOUND, such as {_EXAMPLES}")
+        raise UsageError(f"{flag} {text!r}: expected COLUMN[:REGEX]>+BOUND, such as {_EXAMPLES}")
     column = match["column"].strip()
     if column not in ("self", "total"):
-        raise UsageError(f"--fail {text!r}: {column!r} is no column; choose self or total")
-    _check_pattern(text, match["pattern"])
+        raise UsageError(f"{flag} {text!r}: {column!r} is no column; choose self or total")
+    _check_pattern(flag, text, match["pattern"])
     bound = _BOUND.fullmatch(match["bound"].strip())
     if bound is None:
         raise UsageError(
-            f"--fail {text!r}: {match['bound']!r} is no bound; write +0.5pp, +10% or +2ms"
+            f"{flag} {text!r}: {match['bound']!r} is no bound; write +0.5pp, +10% or +2ms"
         )
     number, unit = float(bound["number"]), bound["unit"]
     if unit == "%":
         return Rule(text, _column(column), match["pattern"], relative=number / 100)
     if unit not in UNITS:
         raise UsageError(
-            f"--fail {text!r}: {unit or 'no unit'!s} after {bound['number']}; "
+            f"{flag} {text!r}: {unit or 'no unit'!s} after {bound['number']}; "
             f"choose from %, {', '.join(UNITS)}"
         )
     per, one = UNITS[unit]
@@ -98,9 +98,9 @@ def _column(text: str) -> Column:
     return "self" if text == "self" else "total"
 
 
-def _check_pattern(text: str, pattern: str | None) -> None:
+def _check_pattern(flag: str, text: str, pattern: str | None) -> None:
     try:
         compiled(pattern or "")
     except re2.error as error:
         reason = error.args[0].decode("utf-8", "replace")
-        raise UsageError(f"--fail {text!r}: not a regular expression (RE2): {reason}") from None
+        raise UsageError(f"{flag} {text!r}: not a regular expression (RE2): {reason}") from None

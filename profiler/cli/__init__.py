@@ -56,7 +56,7 @@ def _load(entry: EntryPoint) -> click.Command:
         missing = (error.name or "").partition(".")[0]
         if missing in OURS:
             raise
-        extra = entry.module.partition(".")[0]
+        extra = next(iter(entry.extras), entry.module.partition(".")[0])
         raise UsageError(
             f"`{entry.name}` needs the {extra} extra ({missing} is not installed): "
             f"pip install 'profiler[{extra}]'"

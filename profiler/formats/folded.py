@@ -31,7 +31,7 @@ _ESCAPE = re.compile(r"%(3B|0A|0D|25)")
 
 def dumps(profile: Profile, column: Literal["samples", "value"] = "samples") -> bytes:
     """The profile as UTF-8 text in alphabetical order, counting samples or the unit of its type."""
-    names = [_ESCAPED.sub(_escape, frame.function) or UNNAMED for frame in profile.frames]
+    names = [escaped(frame.function) for frame in profile.frames]
     counts = (profile.samples if column == "samples" else profile.values).tolist()
     counted: dict[str, int] = {}
     for node, path in tree.paths(profile, names):
@@ -40,6 +40,11 @@ def dumps(profile: Profile, column: Literal["samples", "value"] = "samples") -> 
             counted[stack] = counted.get(stack, 0) + counts[node]
     text = "".join(f"{stack} {counted[stack]}\n" for stack in sorted(counted))
     return text.encode("utf-8", "backslashreplace")
+
+
+def escaped(function: str) -> str:
+    """The name as it stands in a line."""
+    return _ESCAPED.sub(_escape, function) or UNNAMED
 
 
 def recognises(head: bytes) -> bool:
