@@ -20,11 +20,13 @@ from server.api import (
     sessions,
     timeline,
     top,
+    trend,
 )
 from server.api.backend import Backend, attach
 
 _NOUNS = (
     *(catalog, overview, timeline, flamegraph, top, callers, diff, function, history),
+    *(trend,),
     *(deploys, profiles, sessions, openapi, health, pages),
 )
 

@@ -39,6 +39,13 @@ class Wanted:
     file: str | None = None
     binary: str | None = None
 
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset((self.function,))
+
+    def __str__(self) -> str:
+        return f"functions {self.function!r:.80}"
+
     def means(self, key: FunctionKey) -> bool:
         function, file, binary, _ = key
         return (
@@ -46,6 +53,23 @@ class Wanted:
             and self.file in (None, file)
             and self.binary in (None, binary)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Some functions."""
+
+    keys: frozenset[FunctionKey]
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(function for function, *_ in self.keys)
+
+    def __str__(self) -> str:
+        return "functions that match"
+
+    def means(self, key: FunctionKey) -> bool:
+        return key in self.keys
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +83,7 @@ class History:
 
 
 def read(
-    transaction: sa.Connection, trees: FunctionTrees, selection: Selection, wanted: Wanted
+    transaction: sa.Connection, trees: FunctionTrees, selection: Selection, wanted: Wanted | Chosen
 ) -> History:
     """Raises UsageError where there are too many functions of that name, or the sums leave 64
     bits."""
@@ -75,7 +99,7 @@ def read(
     fresh = set().union(
         *(hot.hours(transaction, group, selection.kept) for group in selection.groups)
     )
-    standing = _Standing(transaction, trees, wanted)
+    standing = Standing(transaction, trees, wanted)
     for hour in sorted(fresh | other.keys()):
         within = _clipped(hour, selection.kept)
         with (
@@ -119,7 +143,7 @@ def _clipped(hour: int, within: TimeRange) -> TimeRange:
 class _Found:
     """Adds up what is found."""
 
-    def __init__(self, hours: range, wanted: Wanted) -> None:
+    def __init__(self, hours: range, wanted: Wanted | Chosen) -> None:
         self._hours = hours
         self._wanted = wanted
         self._everything = self._nothing()
@@ -132,7 +156,7 @@ class _Found:
         most = max(MOST_CELLS // len(self._hours), 1)
         if len(self._functions) >= most:
             raise UsageError(
-                f"more than {most} functions {self._wanted.function!r:.80} in this range: "
+                f"more than {most} {self._wanted} in this range: "
                 "choose a file or binary, or a shorter range"
             )
         return self._nothing()
@@ -146,7 +170,7 @@ class _Found:
             return
         span = range(min(days), max(days) + 1)
         for row in history.read(
-            transaction, group.profile_type, group.scope_ids, span, self._wanted.function
+            transaction, group.profile_type, group.scope_ids, span, self._wanted.names
         ):
             if row.hour in days and (row.key is None or self._wanted.means(row.key)):
                 sums = self._everything if row.key is None else self._functions[row.key]
@@ -161,10 +185,12 @@ class _Found:
         return History(self._hours, self._everything, dict(sorted(held, key=rank)))
 
 
-class _Standing:
+class Standing:
     """Where the functions that are wanted stand in each log."""
 
-    def __init__(self, transaction: sa.Connection, trees: FunctionTrees, wanted: Wanted) -> None:
+    def __init__(
+        self, transaction: sa.Connection, trees: FunctionTrees, wanted: Wanted | Chosen
+    ) -> None:
         self._transaction = transaction
         self._trees = trees
         self._wanted = wanted

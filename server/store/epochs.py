@@ -4,7 +4,7 @@ Functions that are not called any more stay in a log for ever. So a scope begins
 its log is large or a month old, and an old one goes when nothing speaks of its nodes any more.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import sqlalchemy as sa
@@ -15,6 +15,9 @@ from server.store.hours import DAY_HOURS, HOUR_NS
 from server.store.schema import chunk, frame_log, hot, node_log, rollup, scope
 
 LONGEST_NS = 30 * DAY_HOURS * HOUR_NS
+
+_A_STATEMENT = 1000
+"""SQLite takes 32,766 parameters a statement."""
 
 _GRACE_NS = DAY_HOURS * HOUR_NS
 """After the beginning of the next one, before an epoch is dropped. Who writes looks at the epoch in
@@ -39,6 +42,19 @@ def steps(database: Database, tenant: str, now_ns: int) -> Iterator[Callable[[],
             yield partial(_begin, database, catalog.Scope(scope_id, epoch), now_ns)
         if oldest[scope_id] < epoch and began_ns + _GRACE_NS <= now_ns:
             yield partial(_drop, database, scope_id, oldest[scope_id])
+
+
+def logs(transaction: sa.Connection, scope_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """The scopes' logs, of all epochs: scope and epoch."""
+    table = frame_log
+    wanted = sa.select(table.c.scope_id, table.c.epoch).distinct()
+    return sorted(
+        (scope_id, epoch)
+        for start in range(0, len(scope_ids), _A_STATEMENT)
+        for scope_id, epoch in transaction.execute(
+            wanted.where(table.c.scope_id.in_(scope_ids[start : start + _A_STATEMENT]))
+        )
+    )
 
 
 def _begin(database: Database, old: catalog.Scope, now_ns: int) -> None:

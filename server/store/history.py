@@ -9,7 +9,7 @@ Functions stand with their names, so that no log is needed to read a row.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import groupby
@@ -91,14 +91,15 @@ def read(
     profile_type: str,
     scope_ids: Sequence[int],
     days: range,
-    function: str,
+    functions: Collection[str],
 ) -> Iterator[Row]:
-    """The functions of a name, and everything, in the days that begin in a range of hours."""
+    """The functions of some names, and everything, in the days that begin in a range of hours."""
     table = function_history
+    buckets = {_bucket(name, bits) for name in functions for bits in range(_MOST_BITS + 1)}
     wanted = sa.select(table.c.scope_id, table.c.bucket, table.c.hour, table.c.costs).where(
         table.c.scope_id.in_(scope_ids),
         table.c.profile_type == profile_type,
-        table.c.bucket.in_([EVERYTHING, *(_bucket(function, n) for n in range(_MOST_BITS + 1))]),
+        table.c.bucket.in_([EVERYTHING, *sorted(buckets)]),
         table.c.hour >= days.start,
         table.c.hour < days.stop,
     )
@@ -106,7 +107,7 @@ def read(
         if bucket == EVERYTHING:
             yield Row(scope_id, hour, None, _everything(blob))
         else:
-            for key, costs in decode(blob, function):
+            for key, costs in decode(blob, functions):
                 yield Row(scope_id, hour, key, costs)
 
 
@@ -132,8 +133,8 @@ def encode(keys: Sequence[FunctionKey], costs: NDArray[np.int64]) -> bytes:
     )
 
 
-def decode(blob: bytes, function: str) -> Iterator[tuple[FunctionKey, Costs]]:
-    """The functions of a name."""
+def decode(blob: bytes, functions: Collection[str]) -> Iterator[tuple[FunctionKey, Costs]]:
+    """The functions of some names."""
     with unpacked(blob) as columns:
         n, n_text, n_columns = columns.take(3, "<u4").tolist()
         (period,) = columns.take(1, "<i8").tolist()
@@ -141,13 +142,13 @@ def decode(blob: bytes, function: str) -> Iterator[tuple[FunctionKey, Costs]]:
         strings: list[str] = json.loads(columns.take(n_text, "u1").tobytes())
         names, files, binaries = columns.take(3 * n, "<u4").reshape(3, n)
         kinds = columns.take(n, "u1")
-        number = strings.index(function) if function in strings else len(strings)
-        rows = np.flatnonzero(names == number)
+        wanted = [number for number, text in enumerate(strings) if text in functions]
+        rows = np.flatnonzero(np.isin(names, wanted))
         costs = np.array([_chosen(columns, n, width, rows) for width in widths])
         keys = [
-            (function, strings[file], strings[binary], Kind(kind))
-            for file, binary, kind in zip(
-                *(column[rows].tolist() for column in (files, binaries, kinds)), strict=True
+            (strings[name], strings[file], strings[binary], Kind(kind))
+            for name, file, binary, kind in zip(
+                *(column[rows].tolist() for column in (names, files, binaries, kinds)), strict=True
             )
         ]
     if period:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from server.store import archive, hot, minutes, rollup, stale
 from server.store.codec import Entries
 from server.store.group import Group
-from server.store.hours import HOUR_NS, TimeRange
+from server.store.hours import DAY_HOURS, HOUR_NS, TimeRange
 from server.store.minutes import MINUTE_NS, Minutes, windows_of
 from server.store.plan import Level, Plan, Run, Stale, plan
 from server.store.rollup import Rollup
@@ -65,8 +65,31 @@ def fresh(
     """Of that, what is not yet compacted."""
     for group in groups:
         with closing(hot.read(transaction, group, within)) as rows:
+            yield from map(_fresh, rows)
+
+
+def by_series(
+    transaction: sa.Connection, groups: Sequence[Group], within: TimeRange, *, hourly: bool
+) -> Generator[tuple[int, int, Part]]:
+    """The number of a series, an hour and sums of some of its profiles: those of the hour's day,
+    or (`hourly`) of the hour. In no order.
+
+    Holds a cursor: close it where it is not read to its end.
+    """
+    for group, planned in _planned(transaction, groups, within, each_series=True, hourly=hourly):
+        for run in planned.runs:
+            with closing(rollup.read(transaction, group, run)) as rollups:
+                for found in rollups:
+                    yield found.key.series_id, found.key.hour, _part(found)
+        for hour in planned.cut:
+            with closing(archive.read(transaction, group, range(hour, hour + 1))) as chunks:
+                for stored in chunks:
+                    cut = stored.cut(within.from_ns, within.to_ns)
+                    yield stored.key.series_id, hour, _part(cut)
+    for group in groups:
+        with closing(hot.read(transaction, group, within)) as rows:
             for row in rows:
-                yield Part(row.scope_id, row.epoch, row.period, row.samples, row.value, row.entries)
+                yield row.series_id, row.t0_ns // HOUR_NS, _fresh(row)
 
 
 def totals(
@@ -142,17 +165,26 @@ def _planned(
     within: TimeRange,
     *,
     each_series: bool = False,
+    hourly: bool = False,
 ) -> Iterator[tuple[Group, Plan]]:
-    """The groups with their plans; scopes with the same plan stay together."""
+    """The groups with their plans, by hours alone where `hourly`; scopes with the same plan stay
+    together."""
+    days = frozenset(range(0, within.hours.stop, DAY_HOURS)[within.hours.start // DAY_HOURS :])
     for group in groups:
         marked = stale.read(transaction, group.profile_type)
         whole = group.whole and not each_series
         scopes: dict[Plan, list[int]] = {}
         for scope_id in group.scope_ids:
-            planned = plan(within, marked.get(scope_id, Stale()), whole=whole)
+            old = marked.get(scope_id, Stale())
+            old = replace(old, days=days) if hourly else old
+            planned = plan(within, old, whole=whole)
             scopes.setdefault(planned, []).append(scope_id)
         for planned, scope_ids in scopes.items():
             yield replace(group, scope_ids=tuple(scope_ids)), planned
+
+
+def _fresh(row: hot.Row) -> Part:
+    return Part(row.scope_id, row.epoch, row.period, row.samples, row.value, row.entries)
 
 
 def _part(row: Rollup) -> Part:

@@ -15,12 +15,13 @@ from profiler.analysis.grouping import FunctionKey
 from profiler.analysis.top import FunctionCost
 from profiler.model import Drain, Kind, Profile
 from server.ingest.ingester import Ingester
-from server.query import history, selection
+from server.query import history, selection, trend
 from server.query.forest import forest
 from server.query.history import History, Wanted
 from server.query.labels import by_label
 from server.query.profile import merged_profile
 from server.query.timeline import buckets, timeline
+from server.query.trend import Question, Trend
 from server.store import compaction, renewal, stale
 from server.store.database import Database
 from server.store.function_tree import FunctionTrees
@@ -193,6 +194,34 @@ def by_hour(past: History) -> Counter[tuple[FunctionKey, int, str]]:
     return +found
 
 
+def by_bucket(found: Trend) -> Counter[tuple[FunctionKey, int, str]]:
+    """Of all values and clusters."""
+    sums: Counter[tuple[FunctionKey, int, str]] = Counter()
+    for costed in found.values.values():
+        for function, table in costed.functions.items():
+            for bucket, costs in zip(found.buckets, table.sum(axis=1).T.tolist(), strict=True):
+                sums[function, bucket, "self"] += costs[0]
+                sums[function, bucket, "total"] += costs[1]
+    return +sums
+
+
+def in_buckets(
+    hours: Counter[tuple[FunctionKey, int, str]], step_hours: int
+) -> Counter[tuple[FunctionKey, int, str]]:
+    sums: Counter[tuple[FunctionKey, int, str]] = Counter()
+    for (function, hour, cost), samples in hours.items():
+        sums[function, hour // step_hours, cost] += samples
+    return sums
+
+
+QUESTIONS = [
+    (step_hours, by, cluster)
+    for step_hours in (1, 24)
+    for by in (None, "service_name", "zone")
+    for cluster in (None, trend.HOSTS)
+]
+
+
 def maintain(database: Database, compact: int, renew: int) -> None:
     """Compacts so many series and hours, and renews so many marks, those of the newest scope
     first."""
@@ -255,6 +284,10 @@ def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
         zones = by_label(found, "zone", 2)
         shown = timeline(transaction, found, step_ns, zones.lines)
         past = history.read(transaction, trees, found, Wanted("f"))
+        trends = [
+            trend.read(transaction, trees, found, Question(Wanted("f"), step, by, 9, cluster))
+            for step, by, cluster in QUESTIONS
+        ]
         everything = selection.select(transaction, tenant, selector.parse("cpu"), within)
         accounts = selection.account(transaction, everything)
 
@@ -273,6 +306,10 @@ def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
         hour: expected.hours[hour] for hour in past.hours
     }
     assert (past.everything[3] == past.everything[1] * builders.PERIOD_NS).all()
+    for one in trends:
+        assert by_bucket(one) == in_buckets(expected.by_hour("f"), one.step_hours)
+        all_samples = sum(costed.everything[1].sum() for costed in one.values.values())
+        assert all_samples == profile.total_samples
     assert sum(total.samples for total in found.totals.values()) == profile.total_samples
     assert (accounts.taken, Counter(accounts.losses)) == (expected.taken, expected.losses)
     assert accounts.taken == accounts.stored + sum(accounts.losses.values())

@@ -10,6 +10,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "integer": (int,),
     "number": (int, float),
     "boolean": (bool,),
+    "number": (int, float),
 }
 _KEYWORDS = {
     *("type", "properties", "required", "additionalProperties", "items"),

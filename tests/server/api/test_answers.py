@@ -69,6 +69,12 @@ REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "function-none": ("/function", {**HOST_A, "function": "nobody"}),
     "history": ("/history", {**HOST_A, "function": "recurse"}),
+    "trend": ("/trend", {**MINUTE, "function": "main"}),
+    "trend-by-hosts": (
+        "/trend",
+        {**MINUTE, "match": "re.*", "by": "host_name", "step": "1h", "cost": "self", "limit": "3"},
+    ),
+    "trend-mistake": ("/trend", {**MINUTE, "match": "re("}),
     "deploys": ("/deploys", MINUTE),
     "deploys-none": ("/deploys", {**MINUTE, "service": "nobody"}),
     "sessions-none": ("/sessions", {}),

@@ -41,7 +41,7 @@ def test_the_costs_of_a_function_come_back(
     table[2:] = table[:2] * 1000 if one_period else table[:2] // 3
     blob = encode(functions, table)
     for name in {key[0] for key in functions} | {"no such"}:
-        found = {key: costs.tolist() for key, costs in decode(blob, name)}
+        found = {key: costs.tolist() for key, costs in decode(blob, [name])}
         assert found == {
             key: table[:, place].tolist() for place, key in enumerate(functions) if key[0] == name
         }
@@ -52,7 +52,7 @@ def test_a_damaged_row_is_refused(rubbish: bytes) -> None:
     blob = encode([("f", "", "", Kind.NATIVE)], costs(1, 1))
     for damaged in (rubbish, blob[:-1], blob[:8] + rubbish + blob[8 + len(rubbish) :]):
         try:
-            list(decode(damaged, "f"))
+            list(decode(damaged, ["f"]))
         except DamagedError:
             continue
         assert damaged == blob
@@ -73,14 +73,14 @@ def test_a_day_of_any_number_of_functions_is_found_by_name(
         assert sum(rows) == functions + 1
         assert max(rows) < 160
         for number in (0, functions - 1, functions):
-            found = list(history.read(transaction, "cpu", [7], range(48, 72), f"f{number}"))
+            found = list(history.read(transaction, "cpu", [7], range(48, 72), [f"f{number}"]))
             sums = {row.key and row.key[0]: row.costs.tolist() for row in found}
             expected = {None: everything.tolist()}
             if 0 <= number < functions:
                 expected[f"f{number}"] = [[number] * DAY_HOURS] * COSTS
             assert sums == expected
-        assert not list(history.read(transaction, "cpu", [7], range(72, 96), "f0"))
-        assert not list(history.read(transaction, "cpu", [8], range(48, 72), "f0"))
+        assert not list(history.read(transaction, "cpu", [7], range(72, 96), ["f0"]))
+        assert not list(history.read(transaction, "cpu", [8], range(48, 72), ["f0"]))
 
 
 def test_days_that_were_summed_up_by_an_older_version_are_summed_up_again(empty: Database) -> None:

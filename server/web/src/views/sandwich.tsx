@@ -68,9 +68,9 @@ function Half({ name, tree, unit, orientation, state, theme, navigate }: HalfPro
   const scene = useMemo<Scene>(
     () => ({
       ...{ tree, unit, focus: ROOT, view: "", selected, found: null },
-      ...{ orientation, colouring: state.colour, theme },
+      ...{ orientation, colouring: state.colour, palette: state.palette, theme },
     }),
-    [tree, unit, selected, orientation, state.colour, theme],
+    [tree, unit, selected, orientation, state.colour, state.palette, theme],
   );
   const select = (node: number) => setCursor({ tree, node });
   const choose = (node: number) => {
