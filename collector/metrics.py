@@ -55,6 +55,8 @@ class NodeMetrics(Collector):
         if isinstance(self.source, LiveSource):
             yield _gauge("sampling_frequency_hertz", "On each CPU.", self.source.frequency_hz)
             yield _counter("samples_idle", "Samples on idle CPUs, not taken.", self.source.idle)
+            lost_s = self.source.lost_ns / SECOND
+            yield _counter("off_cpu_seconds_lost", "Of lost samples, as far as known.", lost_s)
             missed = self.source.events.missed
             yield _counter("process_events_missed", "Exec, mmap and fork not seen.", missed)
             incomplete = self.source.incomplete

@@ -98,8 +98,14 @@ class Sampling:
         """What was sampled of each event since the drain before, in the order of the events."""
         drains = {sampler.type.name: sampler.drain(walk) for sampler in self.samplers}
         if any(isinstance(event.source, Wall) for event in self.events):
-            drains[WALL.name] = _sum(drains[_ON], drains[_OFF])
+            drains[WALL.name] = self._wall(drains[_ON], drains[_OFF])
         return tuple(drains[event.type.name] for event in self.events)
+
+    def _wall(self, on: RawDrain, off: RawDrain) -> RawDrain:
+        """Their sum, with the time in the kernel of those that are not shown themselves."""
+        shown = {event.type for event in self.events}
+        hidden_ns = sum(part.spent_ns for part in (on, off) if part.type not in shown)
+        return replace(_sum(on, off), spent_ns=hidden_ns)
 
 
 _ON, _OFF = CPU.name, OFF_CPU.name
@@ -144,7 +150,6 @@ def _sum(on: RawDrain, off: RawDrain) -> RawDrain:
         off,
         taken=on.taken + off.taken,
         idle=on.idle,
-        spent_ns=0,
         losses=dict(losses),
         samples=(*_valued(on), *off.samples),
         type=WALL,

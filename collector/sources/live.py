@@ -142,6 +142,8 @@ class LiveSource:
 
     def drain(self) -> tuple[Drain, ...]:
         raws = self._sampling.drain(self._walk)
+        # Once, whether it is off-CPU time, wall-clock time, which is the sum of both, or each.
+        self.lost_ns += max(raw.lost_value for raw in raws)
         self.events.follow_cpus(cpus.online())
         sightings = self._spy(raws)
         try:
@@ -163,7 +165,6 @@ class LiveSource:
     def _named(self, raw: RawDrain, sightings: Mapping[int, Sighting]) -> Drain:
         self.idle += raw.idle
         self.spent_ns += raw.spent_ns
-        self.lost_ns += raw.lost_value
         for sample in raw.samples:
             if sample.truncated:
                 self.incomplete[sample.truncated] += sample.count

@@ -275,6 +275,20 @@ def test_sleeps_without_a_stack_have_their_time_all_the_same(
     assert not any(each.user or each.kernel for each in short)
 
 
+def test_the_time_that_programs_took_is_told_once(start: Start) -> None:
+    """By the drains of their own types, else by that of the sum."""
+    start("split")
+    with sample(parse("wall", frequency_hz=49)) as alone:
+        time.sleep(0.3)
+        (wall,) = alone.drain()
+    assert wall.spent_ns > 0
+    with sample(parse("wall,cpu,off-cpu", frequency_hz=49)) as beside:
+        time.sleep(0.3)
+        wall, cpu, off_cpu = beside.drain()
+    assert wall.spent_ns == 0
+    assert min(cpu.spent_ns, off_cpu.spent_ns) > 0
+
+
 def test_several_events_have_each_its_own_rate_and_wall_is_their_sum(start: Start) -> None:
     start("split")
     events = parse("cpu/freq=999/,wall,off-cpu,cs/period=1/,page-faults", frequency_hz=49)

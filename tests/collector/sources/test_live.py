@@ -6,16 +6,21 @@ from typing import cast
 
 import pytest
 
+from collector.agent import Agent
+from collector.delivery import Exporter
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampling import Sampling
 from collector.kernel.stacks import WalkSaved
+from collector.labels.labeller import Labelling
+from collector.metrics import NodeMetrics
 from collector.processes.cache import ProcessCache
 from collector.processes.events import Event
 from collector.processes.procfs import ProcFs
 from collector.sources.live import LiveSource
 from collector.sources.raw import RawDrain, RawSample
 from collector.symbols.symbolizer import Symbolizer
-from profiler.model import Drain
+from profiler.model import OFF_CPU, WALL, Drain
+from tests.collector.clock import FakeClock
 
 
 class Samples:
@@ -89,6 +94,31 @@ def test_a_drain_is_named_and_its_idle_samples_and_its_time_are_counted() -> Non
         assert live.spent_ns == 16
         assert not live.finished
     assert names.closed
+
+
+def test_lost_off_cpu_time_is_counted_once_and_on_metrics() -> None:
+    """The wall-clock time of a drain has lost the same."""
+
+    class Sleeps(Samples):
+        frequency_hz = 99
+
+        def drain(self, walk: WalkSaved) -> tuple[RawDrain, ...]:
+            lost = 1_500_000_000
+            return tuple(
+                RawDrain(7, 10, 0, 1, 0, {"counts_full": 1}, type=type, lost_value=lost)
+                for type in (OFF_CPU, WALL)
+            )
+
+    events, names = cast(ProcessEvents, Nothing()), Symbolizer(Labelling("a"))
+    live = LiveSource(cast(Sampling, Sleeps()), events, names, "a")
+    with live:
+        live.drain()
+    agent = Agent(live, cast(Exporter, None), FakeClock(), 0)
+    told = {
+        metric.name: metric for metric in NodeMetrics(agent, live, cast(Exporter, None)).collect()
+    }
+    (sample,) = told["profiler_collector_off_cpu_seconds_lost"].samples
+    assert sample.value == 1.5
 
 
 def test_hidden_kernel_symbols_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
