@@ -3,12 +3,32 @@
 import { useEffect, useRef } from "preact/hooks";
 
 const KEYS = [
-  ["/", "search"],
-  ["↑ ↓ ← →", "move in the flamegraph"],
-  ["Enter", "zoom to the selected frame"],
-  ["Esc", "zoom out, close, clear the search"],
-  ["Home", "back to the zoomed frame"],
   ["?", "this sheet"],
+  ["o", "overview of all services"],
+  ["r", "range as text"],
+  ["l", "live: follow the present"],
+  ["t", "light or dark"],
+  ["Esc", "close what is open"],
+] as const;
+
+const EXPLORER = [
+  ["/", "search"],
+  ["e", "selector as text, with completion"],
+  ["f", "add a filter"],
+  ["g", "group the timeline by a label"],
+  ["1 2 3 4", "both, flamegraph, table, sandwich"],
+  ["i", "functions or the selected frame beside it"],
+  ["c", "callers and callees of the selected frame"],
+] as const;
+
+const GRAPH = [
+  ["↑ ↓ ← →", "move from frame to frame"],
+  ["Enter", "zoom to the frame"],
+  ["Home", "back to the zoomed frame"],
+  ["+ -", "zoom in and out, also w and s"],
+  ["a d", "move left and right"],
+  ["0", "fit"],
+  ["Esc", "zoom out"],
 ] as const;
 
 const SEARCHES = [
@@ -26,10 +46,20 @@ export function Help({ open, onClose }: { open: boolean; onClose: () => void }) 
   }, [open]);
   return (
     <dialog ref={dialog} class="help" aria-labelledby="help-title" onClose={onClose}>
-      <h2 id="help-title">Keys</h2>
-      <List entries={KEYS} />
-      <h2>Search</h2>
-      <List entries={SEARCHES} />
+      <div class="help-columns">
+        <div>
+          <h2 id="help-title">Keys</h2>
+          <List entries={KEYS} />
+          <h2>In the explorer</h2>
+          <List entries={EXPLORER} />
+        </div>
+        <div>
+          <h2>In the flamegraph</h2>
+          <List entries={GRAPH} />
+          <h2>Search</h2>
+          <List entries={SEARCHES} />
+        </div>
+      </div>
       <p class="hint">
         A frame is as wide as its share of the total. Half-height bars stand for frames that are too
         thin to draw. Drag on the timeline to narrow the range.

@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Explorer } from "./app";
 import { Help } from "./help";
 import { Icon } from "./icons";
+import { usePageKeys } from "./keys";
 import { Overview } from "./overview";
 import { usePageState } from "./page_state";
 import { useTheme } from "./theme";
@@ -12,7 +13,7 @@ export function Page() {
   const [state, navigate] = usePageState();
   const [theme, toggleTheme] = useTheme();
   const [help, setHelp] = useState(false);
-  usePageKeys(() => setHelp(true));
+  usePageKeys({ state, navigate, help: () => setHelp(true), theme: toggleTheme });
   useEffect(() => {
     document.title = state.query ? `${state.query} · profiler` : "profiler";
   }, [state.query]);
@@ -36,20 +37,4 @@ export function Page() {
       <Help open={help} onClose={() => setHelp(false)} />
     </>
   );
-}
-
-/** "/" and "?" work wherever nothing is being typed. */
-function usePageKeys(onHelp: () => void): void {
-  useEffect(() => {
-    const hear = (event: KeyboardEvent) => {
-      if ((event.target as Element).closest?.("input, select, textarea, dialog[open]")) return;
-      if (event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key === "?") onHelp();
-      else if (event.key === "/") document.getElementById("search")?.focus();
-      else return;
-      event.preventDefault();
-    };
-    addEventListener("keydown", hear);
-    return () => removeEventListener("keydown", hear);
-  }, []);
 }

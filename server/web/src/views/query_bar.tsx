@@ -1,10 +1,11 @@
 /** Profile type and label filters as chips, or the selector as text; mistakes stand under it. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { ApiError, type ProfileType, type Selection } from "../api";
 import { format, parse, withMatcher, withoutMatcher } from "../lib/selector";
 import { FilterEditor } from "./filter_editor";
 import { Icon } from "./icons";
+import { SelectorText } from "./selector_text";
 
 interface Props {
   readonly selection: Selection | null;
@@ -23,7 +24,7 @@ export function QueryBar({ selection, query, types, error, onQuery }: Props) {
     <div class="query">
       <div class="query-bar">
         {typed || !selector ? (
-          <SelectorText query={query} onQuery={onQuery} />
+          <SelectorText {...{ selection, query, types, onQuery }} />
         ) : (
           <>
             <TypeChoice
@@ -92,36 +93,6 @@ function TypeChoice({ type, types, onType }: TypeProps) {
       </select>
       <Icon name="down" />
     </label>
-  );
-}
-
-function SelectorText({ query, onQuery }: Pick<Props, "query" | "onQuery">) {
-  const [text, setText] = useState(query);
-  const input = useRef<HTMLInputElement>(null);
-  useEffect(() => setText(query), [query]);
-  useEffect(() => input.current?.focus(), []);
-  return (
-    <form
-      class="query-text"
-      onSubmit={(event) => {
-        event.preventDefault();
-        onQuery(text.trim());
-      }}
-    >
-      <input
-        ref={input}
-        class="mono"
-        aria-label="Selector"
-        spellcheck={false}
-        autocomplete="off"
-        value={text}
-        placeholder='cpu{service_name="checkout"}'
-        onInput={(event) => setText(event.currentTarget.value)}
-      />
-      <button type="submit" class="small" disabled={text.trim() === query}>
-        Apply
-      </button>
-    </form>
   );
 }
 
