@@ -83,9 +83,6 @@ export function useData(state: PageState, table: boolean) {
   const selection = useMemo<Selection | null>(() => range && { query, ...range }, [query, range]);
   const key = selection && `${query} ${selection.from} ${selection.to} ${tick}`;
   const about = selection as Selection;
-  const timeline = useAnswer(key && `${key} ${by}`, (signal) => getTimeline(about, by, signal));
-  const deploys = useAnswer(key, (signal) => getDeploys(about, signal));
-  const labels = useAnswer(key, (signal) => getLabels(about, signal));
   const how = JSON.stringify(shownOf(state));
   const shown = useMemo<Shown | null>(
     () => selection && { ...selection, shown: JSON.parse(how) },
@@ -95,15 +92,18 @@ export function useData(state: PageState, table: boolean) {
   const flamegraph = useAnswer(key && `${key} ${how} ${all}`, (signal) =>
     getFlamegraph(shown as Shown, all ? EVERY_NODE : null, signal),
   );
+  const timeline = useAnswer(key && `${key} ${by}`, (signal) => getTimeline(about, by, signal));
   const details = useDetails(shown, flamegraph.value, state);
   // A share is exact only where no node was left out.
   const lacking = search !== "" && (flamegraph.value?.hidden ?? 0) > 0;
   useEffect(() => {
     if (lacking) askForAll();
   }, [lacking, askForAll]);
-  // The server has one answer's worth of time: the picture comes before its table.
-  const drawn = !flamegraph.waiting && flamegraph.value !== null;
-  const top = useAnswer(table && drawn && key ? `${key} ${how}` : null, (signal) =>
+  // The server has one answer's worth of time: the picture comes before what stands around it.
+  const drawn = flamegraph.waiting ? null : key;
+  const deploys = useAnswer(drawn, (signal) => getDeploys(about, signal));
+  const labels = useAnswer(drawn, (signal) => getLabels(about, signal));
+  const top = useAnswer(table && drawn ? `${key} ${how}` : null, (signal) =>
     getTop(shown as Shown, signal),
   );
   const chosen = key && state.function ? `${key} ${nameOf(state)}` : null;
