@@ -25,8 +25,7 @@ from server.api import (
 from server.api.backend import Backend, attach
 
 _NOUNS = (
-    *(catalog, overview, timeline, flamegraph, top, callers, diff, function, history),
-    *(trend,),
+    *(catalog, overview, timeline, flamegraph, top, callers, diff, function, history, trend),
     *(deploys, profiles, sessions, openapi, health, pages),
 )
 
