@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from profiler.analysis import moved
 from profiler.analysis.correction import benjamini_hochberg
-from profiler.analysis.estimate import MIN_UNITS, compare
+from profiler.analysis.estimate import MIN_UNITS, Difference, Ratio, compare
 from profiler.analysis.gate import Terms, code, cost, denominator, pair, spread
 from profiler.analysis.grouping import FunctionKey
-from profiler.analysis.moderation import moderate
+from profiler.analysis.moderation import MIN_FUNCTIONS, moderate
 from profiler.analysis.rules import Column
 from profiler.analysis.union import Counts, Union
 
@@ -100,7 +100,8 @@ def functions(union: Union, terms: Terms | None = None) -> Diff:
     held = sum(side.samples_of("total") for side in union.sides) > 0
     held &= code(union.keys)
     numbers = np.flatnonzero(held)
-    selves, totals = (costs(union.sides, column, numbers, terms) for column in _COLUMNS)
+    diluted = dilution(union.sides, terms)
+    selves, totals = (costs(union.sides, column, numbers, terms, diluted) for column in _COLUMNS)
     rows = [
         _placed(union, number, FunctionDifference(union.keys[number], own, total))
         for number, own, total in zip(numbers.tolist(), selves, totals, strict=True)
@@ -121,31 +122,28 @@ def _weight(row: FunctionDifference) -> tuple[bool, float, float]:
 
 
 def costs(
-    sides: tuple[Counts, Counts], column: Column, functions: NDArray[np.intp], terms: Terms
+    sides: tuple[Counts, Counts],
+    column: Column,
+    functions: NDArray[np.intp],
+    terms: Terms,
+    dilution: float = 1.0,
 ) -> list[Cost]:
     """What some columns of the sides cost, and which of them differ; `terms.alpha` is the part of
-    those that do so by chance."""
+    those that do so by chance. What changes no more than all do by `dilution` does not differ."""
     baseline, candidate, paired = pair(*sides)
     sides = (baseline, candidate)
     before, after = (
         cost(side, denominator(side, which, terms), column, terms.per, functions)
         for which, side in enumerate(sides)
     )
-    difference = compare(before, after, paired=paired)
     samples = np.array([side.samples_of(column)[functions] for side in sides])
     enough = samples.sum(axis=0) >= terms.min_samples
-    if min(baseline.units, candidate.units) >= MIN_UNITS:
-        # Variances of few samples say little about those of others.
-        steady = moderate(difference.chosen(enough), spread(before, after, terms.per)[enough])
-        variance = np.maximum(difference.variance, difference.floor)
-        freedom = difference.freedom.copy()
-        variance[enough], freedom[enough] = steady.variance, steady.freedom
-    else:
-        variance = difference.floor * DESIGN_EFFECT
-        freedom = np.full(len(functions), np.inf)
-    difference = difference.with_variance(variance, freedom)
+    difference = _steadied(before, after, enough, terms, paired=paired)
+    undiluted = _steadied(before.scaled(dilution), after, enough, terms, paired=paired)
+    p = np.maximum(difference.differs(), undiluted.differs())
+    p[difference.estimate * undiluted.estimate < 0] = 1.0
     differs = np.zeros(len(functions), bool)
-    differs[enough] = benjamini_hochberg(difference.differs()[enough], terms.alpha)
+    differs[enough] = benjamini_hochberg(p[enough], terms.alpha)
     half = difference.half_width(1 - terms.alpha)
     estimate = difference.estimate
     columns = (before.value, after.value, estimate - half, estimate + half)
@@ -154,6 +152,37 @@ def costs(
         Cost(was, now, low, high, (first, second), _change(was, now, differs))
         for was, now, low, high, first, second, differs in rows
     ]
+
+
+def dilution(sides: tuple[Counts, Counts], terms: Terms) -> float:
+    """By what all shares changed because those of some functions did: shares add up to 1, so that
+    what one function gains all others lose in proportion. The median of what functions with enough
+    samples cost themselves; 1 where costs are no shares, or there are too few to tell who changed.
+    """
+    before, after = (
+        side.values_of("self").sum(axis=0) / (side.whole.sum() or 1.0) for side in sides
+    )
+    enough = sum(side.samples_of("self") for side in sides) >= terms.min_samples
+    both = enough & (before > 0) & (after > 0)
+    if terms.per != "share" or np.count_nonzero(both) < MIN_FUNCTIONS:
+        return 1.0
+    return float(np.median(after[both] / before[both]))
+
+
+def _steadied(
+    before: Ratio, after: Ratio, enough: NDArray[np.bool_], terms: Terms, *, paired: bool
+) -> Difference:
+    """The difference, with variances steadied by those of all functions with enough samples."""
+    difference = compare(before, after, paired=paired)
+    if min(before.units, after.units) < MIN_UNITS:
+        far = np.full(len(enough), np.inf)
+        return difference.with_variance(difference.floor * DESIGN_EFFECT, far)
+    # Variances of few samples say little about those of others.
+    steady = moderate(difference.chosen(enough), spread(before, after, terms.per)[enough])
+    variance = np.maximum(difference.variance, difference.floor)
+    freedom = difference.freedom.copy()
+    variance[enough], freedom[enough] = steady.variance, steady.freedom
+    return difference.with_variance(variance, freedom)
 
 
 def _change(before: float, after: float, differs: bool) -> Change:

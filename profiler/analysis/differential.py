@@ -94,7 +94,8 @@ def _changes(
 ) -> NDArray[np.uint8]:
     """Each node as if it were a function."""
     before, after = (_by_node(union, side, nodes, samples[side]) for side in (0, 1))
-    found = diff.costs((before, after), "total", np.arange(len(nodes)), terms)
+    diluted = diff.dilution(union.sides, terms)
+    found = diff.costs((before, after), "total", np.arange(len(nodes)), terms, diluted)
     return np.array([CHANGES.index(one.change) for one in found], np.uint8)
 
 

@@ -1,6 +1,7 @@
 /** The HTTP API: the only module that knows its URLs. Contract: docs/reference/http-api.md. */
 
 import type { Chosen } from "./lib/chosen";
+import { type DifferenceAnswer, decodeDifference } from "./lib/difference";
 import { LINES } from "./lib/palette";
 import { decode, decodePacked, type FlamegraphAnswer, PACKED } from "./lib/payload";
 import type { FunctionRow } from "./lib/table";
@@ -283,6 +284,18 @@ export const getFlamegraph = async (
   const url = address("flamegraph", { ...shownParameters(of), ...limits });
   const response = await respond(url, { signal, headers: { Accept: PACKED } });
   return decodePacked(new Uint8Array(await response.arrayBuffer()));
+};
+
+/** Of a selection, and of the one that was before. */
+export const getDifference = async (
+  of: Selection,
+  before: Selection,
+  per: string,
+  signal: AbortSignal,
+): Promise<DifferenceAnswer> => {
+  const baseline = { baseline: before.query, baseline_from: before.from, baseline_to: before.to };
+  const url = address("diff", { ...parameters(of), ...baseline, per, limit: 0 });
+  return decodeDifference(await get<unknown>(url, signal));
 };
 
 export const getTop = (of: Shown, signal: AbortSignal): Promise<TopAnswer> =>

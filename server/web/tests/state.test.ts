@@ -51,6 +51,10 @@ test("every part of the state survives the URL", () => {
     binary: "/usr/bin/é",
     at: "00000000000002",
     label: "pod",
+    against: 'cpu{x="y"}',
+    since: "now-2d",
+    until: "now-1d",
+    per: "cores",
   };
   assert.deepEqual(read(write(state)), state);
   for (const name of Object.keys(state) as (keyof PageState)[]) {

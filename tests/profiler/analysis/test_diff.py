@@ -152,3 +152,11 @@ def test_neither_half_the_rate_nor_twice_the_hosts_change_what_differs(seed: int
             assert len(pair - {Change.NOISE}) < 2
             if row.key[0] in "fg" and f != 500:
                 assert len(pair) == 1
+
+
+def test_what_only_became_a_smaller_part_of_more_is_noise() -> None:
+    others = [f"main;other_{number} {1000 + 50 * number}" for number in range(15)]
+    found = compared(side("main;slow 1000", *others), side("main;slow 4000", *others, seed=1))
+    assert changes(found) == {"slow": ("grown", "grown")}
+    swapped = compared(side("main;slow 4000", *others), side("main;slow 1000", *others, seed=1))
+    assert changes(swapped) == {"slow": ("shrunk", "shrunk")}

@@ -5,6 +5,7 @@
  */
 
 import { frameColour, oklch, shareColours, shareStep, type Theme } from "../lib/colour";
+import { tintColours } from "../lib/difference";
 import { type Boxes, FRAME, UNSENT } from "../lib/layout";
 import { foundWithin } from "../lib/search";
 import type { Scene } from "./scene";
@@ -60,9 +61,13 @@ interface Colours {
   readonly ofFrame: Uint16Array;
 }
 
-function buildColours({ tree, colouring, palette, theme }: Scene): Colours {
+function buildColours({ tree, colouring, palette, theme, difference }: Scene): Colours {
   const { found, rest, root, thin } = INKS[theme];
   const colours = [found, rest, root, thin];
+  if (difference) {
+    const all = [...colours, ...tintColours(theme)];
+    return { colours: Uint32Array.from(all, pixel), ofFrame: new Uint16Array() };
+  }
   if (colouring === "share") {
     const all = [...colours, ...shareColours(theme)];
     return { colours: Uint32Array.from(all, pixel), ofFrame: new Uint16Array() };
@@ -123,14 +128,14 @@ export class Painter {
 
   private choosePalette(scene: Scene): void {
     const { painted } = this;
-    const same = (["tree", "colouring", "palette", "theme"] as const).every(
+    const same = (["tree", "colouring", "palette", "theme", "difference"] as const).every(
       (part) => painted?.[part] === scene[part],
     );
     if (!same) this.colours = buildColours(scene);
     this.painted = scene;
   }
 
-  private colour({ tree, found, colouring }: Scene, boxes: Boxes, i: number): number {
+  private colour({ tree, found, colouring, difference }: Scene, boxes: Boxes, i: number): number {
     const node = boxes.node[i];
     if (boxes.kind[i] === UNSENT) return THIN_COLOUR;
     if (boxes.kind[i] !== FRAME) {
@@ -138,6 +143,7 @@ export class Painter {
     }
     const frame = tree.frame[node];
     if (frame < 0) return ROOT_COLOUR;
+    if (!found && difference) return FIRST + difference.tint[node];
     if (!found && colouring === "share") {
       return FIRST + shareStep(tree.total[node] / tree.total[0]);
     }

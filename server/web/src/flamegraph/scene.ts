@@ -1,6 +1,7 @@
 /** What a flamegraph shows and what it tells: its whole interface with the page around it. */
 
 import type { Colouring, Palette, Theme } from "../lib/colour";
+import type { Difference } from "../lib/difference";
 import type { Found } from "../lib/search";
 import type { FrameTree } from "../lib/tree";
 
@@ -23,6 +24,8 @@ export interface Scene {
   readonly colouring: Colouring;
   readonly palette: Palette;
   readonly theme: Theme;
+  /** where two sides are drawn as one: colours are of what changed */
+  readonly difference?: Difference | undefined;
 }
 
 /** What the user asks for; the page answers with another scene. */

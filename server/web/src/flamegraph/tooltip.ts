@@ -1,6 +1,7 @@
 /** What is under the pointer, in words. Built from text nodes: names come from strangers' binaries. */
 
 import { isUnknown } from "../lib/colour";
+import { type Difference, signed } from "../lib/difference";
 import { count, counted, share, value } from "../lib/format";
 import { type Boxes, THIN, UNSENT } from "../lib/layout";
 import { type Frame, frameOf, unsent } from "../lib/tree";
@@ -54,12 +55,23 @@ export function describeBox(scene: Scene, boxes: Boxes, i: number): Node[] {
   return [
     line("title", frame?.function ?? "Total of all stacks"),
     ...(frame ? places(frame).map((text) => line("place", text)) : []),
-    numbers([
-      ["Self", ...amount(scene, tree.self[node])],
-      ["Total", ...amount(scene, tree.total[node])],
-      ["Samples", count(tree.samples[node]), ""],
-    ]),
+    ...(scene.difference ? [compared(scene.difference, node)] : [costs(scene, node)]),
   ];
+}
+
+const costs = (scene: Scene, node: number): HTMLElement =>
+  numbers([
+    ["Self", ...amount(scene, scene.tree.self[node])],
+    ["Total", ...amount(scene, scene.tree.total[node])],
+    ["Samples", count(scene.tree.samples[node]), ""],
+  ]);
+
+function compared({ before, after, change }: Difference, node: number): HTMLElement {
+  return numbers([
+    ["Before", share(before[node], 1), ""],
+    ["After", share(after[node], 1), ""],
+    ["Difference", signed(after[node] - before[node], "share"), change[node]],
+  ]);
 }
 
 function describeRun(scene: Scene, from: number, until: number): Node[] {
@@ -68,7 +80,9 @@ function describeRun(scene: Scene, from: number, until: number): Node[] {
   for (let node = from; node < until; node = tree.end[node]) total += tree.total[node];
   return [
     line("title", `${counted(until - from, "frame")} too thin to draw`),
-    numbers([["Total", ...amount(scene, total)]]),
+    scene.difference
+      ? line("place", share(total, tree.total[0]))
+      : numbers([["Total", ...amount(scene, total)]]),
     line("place", "Click to zoom in."),
   ];
 }

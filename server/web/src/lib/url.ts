@@ -10,6 +10,8 @@ export const THREADS = ["keep", "merge"] as const;
 export const RECURSIONS = ["keep", "collapse"] as const;
 export const SORTS = ["self", "total", "name"] as const;
 
+export const PERS = ["share", "cores"] as const;
+
 /** What stands beside the flamegraph. */
 export const SIDES = ["functions", "frame"] as const;
 
@@ -56,6 +58,13 @@ export interface PageState {
   readonly at: string;
   /** by which the shares of a function are told */
   readonly label: string;
+  /** the selector that this is compared with, "" for no comparison, and its times as typed: "" are
+   * as long a time right before */
+  readonly against: string;
+  readonly since: string;
+  readonly until: string;
+  /** what costs are divided by in a comparison */
+  readonly per: (typeof PERS)[number];
 }
 
 /** What the explorer shows of everything. */
@@ -92,6 +101,10 @@ export const DEFAULTS: PageState = {
   binary: "",
   at: "",
   label: "host_name",
+  against: "",
+  since: "",
+  until: "",
+  per: "share",
 };
 
 const EXPLORER: PageState = { ...DEFAULTS, query: EVERYTHING, from: "now-1h" };
@@ -146,6 +159,10 @@ export function read(search: string): PageState {
     binary: text("binary", DEFAULTS.binary),
     at: text("at", DEFAULTS.at),
     label: text("label", DEFAULTS.label),
+    against: text("against", DEFAULTS.against),
+    since: text("since", DEFAULTS.since),
+    until: text("until", DEFAULTS.until),
+    per: one("per", PERS, DEFAULTS.per),
   };
 }
 

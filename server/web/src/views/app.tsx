@@ -9,6 +9,7 @@ import { ROOT } from "../lib/tree";
 import type { PageState } from "../lib/url";
 import { Brand } from "./brand";
 import { CloserLook } from "./closer_look";
+import { Compare } from "./compare";
 import { useData } from "./data";
 import { Graph } from "./graph";
 import { NothingSelected, NothingYet, Problem, RecordedBanner, StaleBanner } from "./notices";
@@ -75,6 +76,7 @@ export function Explorer({ state, navigate, theme, corner }: Props) {
           />
           {tab !== "table" && <Look {...{ state, tree, theme, navigate }} />}
           <Transform {...{ state, navigate }} labels={data.labels} />
+          <Compare range={data.range} deploys={data.deploys} {...{ state, navigate }} />
           <CloserLook query={state.query} navigate={navigate} />
           <Export shown={data.shown} graph={graph} />
         </div>

@@ -3,6 +3,7 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Flamegraph } from "../flamegraph/flamegraph";
 import type { Listener, Scene } from "../flamegraph/scene";
+import type { Difference } from "../lib/difference";
 import { share, value } from "../lib/format";
 import { ancestors, ROOT } from "../lib/tree";
 import { nodeName } from "./breadcrumb";
@@ -44,18 +45,25 @@ export function FlamePanel({ name = "Flamegraph", scene, listener, graph: handed
   );
 }
 
-function SelectedLine({ scene: { tree, selected, unit } }: { scene: Scene }) {
+function SelectedLine({ scene }: { scene: Scene }) {
+  const { tree, selected } = scene;
   const path = ancestors(tree, selected).map((node) => nodeName(tree, node));
-  const total = value(tree.total[selected], unit);
   return (
     <p class="selected" aria-live="polite">
       <span class="selected-path">
         <bdi>{path.join(" › ")}</bdi>
       </span>
       <span class="selected-numbers">
-        self {value(tree.self[selected], unit)} · total {total} ·{" "}
-        {share(tree.total[selected], tree.total[ROOT])}
+        {scene.difference ? compared(scene.difference, selected) : cost(scene)}
       </span>
     </p>
   );
 }
+
+function cost({ tree, selected, unit }: Scene): string {
+  const [self, total] = [tree.self[selected], tree.total[selected]];
+  return `self ${value(self, unit)} · total ${value(total, unit)} · ${share(total, tree.total[ROOT])}`;
+}
+
+const compared = ({ before, after, change }: Difference, node: number): string =>
+  `${share(before[node], 1)} before · ${share(after[node], 1)} after · ${change[node]}`;

@@ -5,6 +5,7 @@ import type { Flamegraph } from "../flamegraph/flamegraph";
 import type { Scene } from "../flamegraph/scene";
 import { chosenAt } from "../lib/chosen";
 import type { Theme } from "../lib/colour";
+import type { Difference } from "../lib/difference";
 import { findPath, pathName } from "../lib/path";
 import type { FlamegraphAnswer } from "../lib/payload";
 import type { Found } from "../lib/search";
@@ -22,9 +23,12 @@ interface Props {
   readonly navigate: Navigate;
   readonly found: Found | null;
   readonly graph?: { current: Flamegraph | null };
+  readonly difference?: Difference;
 }
 
-export function Graph({ answer: { tree, unit }, state, theme, navigate, found, graph }: Props) {
+export function Graph(props: Props) {
+  const { state, theme, navigate, found, graph, difference } = props;
+  const { tree, unit } = props.answer;
   const { zoom, view, orientation, colour: colouring, palette } = state;
   const path = useMemo(() => findPath(tree, zoom), [tree, zoom]);
   const focus = Math.max(path, ROOT);
@@ -32,8 +36,11 @@ export function Graph({ answer: { tree, unit }, state, theme, navigate, found, g
   const [cursor, setCursor] = useState({ tree, node: Math.max(named, ROOT) });
   const selected = cursor.tree === tree ? cursor.node : Math.max(named, ROOT);
   const scene = useMemo<Scene>(
-    () => ({ tree, unit, focus, view, selected, found, orientation, colouring, palette, theme }),
-    [tree, unit, focus, view, selected, found, orientation, colouring, palette, theme],
+    () => ({
+      ...{ tree, unit, focus, view, selected, found, orientation, colouring, palette, theme },
+      difference,
+    }),
+    [tree, unit, focus, view, selected, found, orientation, colouring, palette, theme, difference],
   );
   const remember = usePause((node: number) =>
     navigate(

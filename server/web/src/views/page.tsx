@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { Explorer } from "./app";
+import { Comparison } from "./comparison";
 import { Help } from "./help";
 import { Icon } from "./icons";
 import { usePageKeys } from "./keys";
@@ -31,6 +32,8 @@ export function Page() {
     <>
       {state.query === "" ? (
         <Overview {...{ state, navigate, theme, corner }} />
+      ) : state.against !== "" ? (
+        <Comparison {...{ state, navigate, theme, corner }} />
       ) : (
         <Explorer {...{ state, navigate, theme, corner }} />
       )}

@@ -85,7 +85,7 @@ export function TopTable({ answer, ms, state, theme, navigate }: Props) {
 }
 
 /** Room for rows that are out of view. */
-const Space = ({ rows }: { rows: number }) => (
+export const Space = ({ rows }: { rows: number }) => (
   <tr class="space" style={{ height: `${rows * ROW}px` }} />
 );
 
@@ -96,7 +96,7 @@ function note(shown: number, answer: TopAnswer): string {
     : `${count(shown)} of ${counted(all, "function")}`;
 }
 
-function useVisibleRows(count: number) {
+export function useVisibleRows(count: number) {
   const body = useRef<HTMLDivElement>(null);
   const [window, setWindow] = useState({ first: 0, visible: 40 });
   // fewer rows may have scrolled by
