@@ -36,6 +36,9 @@ check: $(VENV)/.installed proto web ## formatting, lint, types
 	$(BIN)/mypy
 	cd server/web && PATH="$(CURDIR)/$(BIN):$$PATH" npm run check
 
+screenshots: packages-test setup ## the pictures of the guide, of the page as it is
+	$(BIN)/python -m tests.browser.screenshots
+
 format: $(VENV)/.installed ## write the one formatting
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -92,7 +95,7 @@ help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up test check format bench bench-stacks bench-collector bench-store bench-crash bench-memory bench-faults bench-web bench-gate setup bpf proto web wheel helm lock clean help packages-up packages-test packages-bench
+.PHONY: up test check screenshots format bench bench-stacks bench-collector bench-store bench-crash bench-memory bench-faults bench-web bench-gate setup bpf proto web wheel helm lock clean help packages-up packages-test packages-bench
 
 # --- set-up ---------------------------------------------------------------------------------
 

@@ -145,3 +145,21 @@ def test_waiting_and_events_have_words_of_their_own(shop: Shop) -> None:
     assert " /s" in sheet(shop)
     shop.open("cpu")
     expect(shop.page.locator(".status-coverage")).to_contain_text("99 Hz · 5 hosts")
+
+
+def test_the_path_of_the_selected_frame_can_be_heard(explorer: Explorer) -> None:
+    explorer.open()
+    graph = explorer.page.locator(".flamegraph")
+    for _ in range(3):
+        graph.press("ArrowDown")
+    items = explorer.page.get_by_role("tree").get_by_role("treeitem")
+    boxes = explorer.boxes()
+    path = ("checkout", "main", "checkout::Cart::total(int) const")
+    whole = sum(explorer.folded().values()) * 10_000_000
+    assert items.all_inner_texts()[1:] == [
+        f"{path[i]}, total {seconds(boxes[path[: i + 1]].total)}, "
+        f"{percent(boxes[path[: i + 1]].total, whole)}"
+        for i in range(3)
+    ]
+    expect(items.last).to_have_attribute("aria-selected", "true")
+    expect(items.last).to_have_attribute("aria-level", "4")

@@ -74,7 +74,7 @@ export function Explorer({ state, navigate, theme, corner }: Props) {
             error={search.error}
             onSearch={(text) => navigate({ search: text }, "replace")}
           />
-          {tab !== "table" && <Look {...{ state, tree, theme, navigate }} />}
+          {tab !== "table" && <Look {...{ state, navigate }} />}
           <Transform {...{ state, navigate }} labels={data.labels} />
           <Compare range={data.range} deploys={data.deploys} {...{ state, navigate }} />
           <CloserLook query={state.query} navigate={navigate} />

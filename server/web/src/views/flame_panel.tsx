@@ -41,6 +41,7 @@ export function FlamePanel({ name = "Flamegraph", scene, listener, graph: handed
     <section class="flame-panel" aria-label={name}>
       <div class="flame-host" ref={host} />
       <SelectedLine scene={scene} />
+      <SelectedPath scene={scene} />
     </section>
   );
 }
@@ -67,3 +68,28 @@ function cost({ tree, selected, unit }: Scene): string {
 
 const compared = ({ before, after, change }: Difference, node: number): string =>
   `${share(before[node], 1)} before · ${share(after[node], 1)} after · ${change[node]}`;
+
+/** The same for who cannot see the canvas: each frame of the path with its cost. */
+function SelectedPath({ scene }: { scene: Scene }) {
+  const { tree, selected, unit, difference } = scene;
+  const path = ancestors(tree, selected);
+  return (
+    <div class="unseen" role="tree" aria-label="Path of the selected frame">
+      {path.map((node, i) => (
+        <div
+          key={node}
+          role="treeitem"
+          tabIndex={-1}
+          aria-level={i + 1}
+          aria-selected={node === selected}
+          aria-expanded={node === selected ? undefined : true}
+        >
+          {nodeName(tree, node)},{" "}
+          {difference
+            ? compared(difference, node)
+            : `total ${value(tree.total[node], unit)}, ${share(tree.total[node], tree.total[ROOT])}`}
+        </div>
+      ))}
+    </div>
+  );
+}

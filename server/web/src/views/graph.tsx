@@ -12,6 +12,7 @@ import type { Found } from "../lib/search";
 import { ROOT } from "../lib/tree";
 import type { PageState } from "../lib/url";
 import { Breadcrumb } from "./breadcrumb";
+import { Colours } from "./colours";
 import { FlamePanel } from "./flame_panel";
 import type { Navigate } from "./page_state";
 import { usePause } from "./pause";
@@ -65,7 +66,10 @@ export function Graph(props: Props) {
           The frame that this link zooms to has no samples here: this is the whole.
         </p>
       )}
-      <Breadcrumb tree={tree} focus={focus} onFocus={zoomTo} />
+      <div class="flame-head">
+        <Breadcrumb tree={tree} focus={focus} onFocus={zoomTo} />
+        {state.search === "" && colouring !== "share" && <Colours {...{ tree, state, theme }} />}
+      </div>
       <FlamePanel scene={scene} listener={{ focus: zoomTo, select, look }} graph={graph} />
     </div>
   );

@@ -2,9 +2,10 @@
 
 import { useMemo } from "preact/hooks";
 import type { FunctionAnswer, Selection, TopAnswer } from "../api";
+import { chosenAt, isChosen } from "../lib/chosen";
 import type { Theme } from "../lib/colour";
 import { findPath } from "../lib/path";
-import type { FrameTree } from "../lib/tree";
+import { type FrameTree, ROOT } from "../lib/tree";
 import { type PageState, SIDES } from "../lib/url";
 import { FrameSheet } from "./frame_sheet";
 import type { Navigate } from "./page_state";
@@ -25,10 +26,9 @@ const NAMES = { functions: "Functions", frame: "Frame" };
 
 export function Side(props: Props) {
   const { tree, top, state, theme, navigate, selection } = props;
-  const node = useMemo(
-    () => Math.max(0, findPath(tree, state.at || state.zoom)),
-    [tree, state.at, state.zoom],
-  );
+  const found = useMemo(() => findPath(tree, state.at || state.zoom), [tree, state.at, state.zoom]);
+  // A row of the table is a function wherever it stands.
+  const node = found > ROOT && isChosen(chosenAt(tree, found), state) ? found : ROOT;
   return (
     <aside class="side" aria-label="Beside the flamegraph">
       <fieldset class="side-tabs" aria-label="Beside the flamegraph">

@@ -1,10 +1,8 @@
 /** What is shown of the selection, and how. */
 
-import { useMemo, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { EXPORT_FORMATS, exportAddress, jsonAddress, type Shown } from "../api";
 import type { Flamegraph } from "../flamegraph/flamegraph";
-import { group, groupColour, type Theme } from "../lib/colour";
-import type { FrameTree } from "../lib/tree";
 import { COLOURINGS, type PageState, TABS } from "../lib/url";
 import { Icon } from "./icons";
 import type { Navigate } from "./page_state";
@@ -32,20 +30,17 @@ export function Tabs({ tab, navigate }: { tab: PageState["tab"]; navigate: Navig
 
 interface LookProps {
   readonly state: PageState;
-  readonly tree: FrameTree | null;
-  readonly theme: Theme;
   readonly navigate: Navigate;
 }
 
 const COLOURS = { kind: "Kind", package: "Package", binary: "Binary", share: "Share" };
 
-export function Look({ state, tree, theme, navigate }: LookProps) {
-  const { orientation, colour, palette, order, search } = state;
+export function Look({ state, navigate }: LookProps) {
+  const { orientation, colour, palette, order } = state;
   const [open, setOpen] = useState(false);
   const other = orientation === "icicle" ? "flame" : "icicle";
   return (
     <div class="look">
-      {tree && search === "" && colour !== "share" && <Legend {...{ tree, state, theme }} />}
       <Popover
         open={open}
         side="right"
@@ -106,41 +101,6 @@ export function Look({ state, tree, theme, navigate }: LookProps) {
       </button>
     </div>
   );
-}
-
-const LEGEND = 6;
-
-interface LegendProps {
-  readonly tree: FrameTree;
-  readonly state: PageState;
-  readonly theme: Theme;
-}
-
-function Legend({ tree, state: { colour, palette }, theme }: LegendProps) {
-  const names = useMemo(() => groupsBySelf(tree, colour), [tree, colour]);
-  return (
-    <ul class="legend" aria-label="Colours">
-      {names.slice(0, LEGEND).map((name) => (
-        <li key={name}>
-          <span class="swatch" style={{ background: groupColour(name, theme, palette) }} />
-          {name}
-        </li>
-      ))}
-      {names.length > LEGEND && <li>+{names.length - LEGEND}</li>}
-    </ul>
-  );
-}
-
-/** Groups of frames, the busiest first. */
-function groupsBySelf(tree: FrameTree, colour: PageState["colour"]): string[] {
-  const self = new Float64Array(tree.frames.length);
-  for (let node = 1; node < tree.count; node++) self[tree.frame[node]] += tree.self[node];
-  const sums = new Map<string, number>();
-  tree.frames.forEach((frame, i) => {
-    const name = group(frame, colour);
-    sums.set(name, (sums.get(name) ?? 0) + self[i]);
-  });
-  return [...sums].sort((a, b) => b[1] - a[1]).map(([name]) => name);
 }
 
 interface ExportProps {
