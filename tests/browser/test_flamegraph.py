@@ -141,7 +141,7 @@ def test_everything_can_be_done_by_keys(explorer: Explorer) -> None:
     explorer.open()
     page = explorer.page
     page.keyboard.press("?")
-    expect(page.get_by_role("dialog")).to_contain_text("move in the flamegraph")
+    expect(page.get_by_role("dialog")).to_contain_text("In the flamegraph")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
 
