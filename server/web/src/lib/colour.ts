@@ -61,6 +61,10 @@ function hash(text: string): number {
   return (value ^ (value >>> 15)) >>> 0;
 }
 
+/** Thousands of frames have few colours, and each takes microseconds to mix. */
+const mixed = new Map<string, string>();
+const MOST_MIXED = 10_000;
+
 /** CSS colour of a group; shade 0 is the one for legends. */
 export function groupColour(
   name: string,
@@ -68,6 +72,16 @@ export function groupColour(
   palette: Palette = "usual",
   shade = 0,
 ): string {
+  const key = `${theme} ${palette} ${shade} ${name}`;
+  const known = mixed.get(key);
+  if (known) return known;
+  if (mixed.size >= MOST_MIXED) mixed.clear();
+  const colour = mix(name, theme, palette, shade);
+  mixed.set(key, colour);
+  return colour;
+}
+
+function mix(name: string, theme: Theme, palette: Palette, shade: number): string {
   if (palette === "safe") return safeColour(name, theme);
   const [hue, chroma] =
     name === "unknown"
