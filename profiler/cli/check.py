@@ -15,7 +15,7 @@ from profiler.cli import compared, options, sides
 from profiler.cli.compared import Compared
 from profiler.cli.sides import Reader
 from profiler.errors import NotComparable, ProfilerError, UnavailableError, UsageError
-from profiler.reports import FORMATS, two_folded
+from profiler.reports import FORMATS, svg, two_folded
 from profiler.reports import calibration as calibrated
 from profiler.reports.report import Report
 
@@ -121,7 +121,8 @@ def _copies(
     "--flamegraph",
     metavar="FILE|URL",
     default="",
-    help="Write the difference there, as folded stacks with two counts; a URL is only named.",
+    help="Draw the difference there if it ends in .svg, else write it as folded stacks with two"
+    " counts; a URL is only named.",
 )
 def check(
     reader: Reader,
@@ -193,8 +194,14 @@ def _judged(
         verdict, lambda found: next(filter(None, (reason(found) for reason in reasons)), "")
     )
     if flamegraph and "://" not in flamegraph:
-        _write(two_folded.dumps(both.union), flamegraph)
+        _write(_flamegraph(both, terms, flamegraph), flamegraph)
     return Report(verdict, both.baseline, both.candidate, both.notices, excused.expired, flamegraph)
+
+
+def _flamegraph(both: Compared, terms: Terms, file: str) -> bytes:
+    if file.endswith(".svg"):
+        return svg.dumps(both.union, terms, both.baseline, both.candidate)
+    return two_folded.dumps(both.union)
 
 
 def _write(data: bytes, output: str) -> None:

@@ -56,6 +56,9 @@ def weight_of(profile: Profile, function: str) -> int:
         (["-o", "/no/dir/out.folded", "--", "true"], "/no/dir/out.folded: No such file"),
         (["-o", "/no/dir/out.pb", "--", "true"], "/no/dir/out.pb: No such file"),
         (["--server", "nowhere", "--", "true"], "expected HOST:PORT"),
+        (["--repeat", "2", "-o", "-", "--", "true"], "give -o FOLDER -- COMMAND"),
+        (["--repeat", "2", "-o", "runs", "-p", "1"], "give -o FOLDER -- COMMAND"),
+        (["--repeat", "2", "-o", "/proc", "--", "true"], "/proc is not empty"),
     ],
 )
 @pytest.mark.usefixtures("signal_handlers")
@@ -81,6 +84,22 @@ def test_a_command_is_sampled_into_a_file_and_its_exit_code_passed_on(
     assert "0 of them lost" in run.stderr
     if profile.total_samples:
         assert profile.total_samples == said
+
+
+@pytest.mark.kernel
+def test_a_command_is_run_as_often_as_asked_each_run_a_file(busy: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "main"
+    script = ("sh", "-c", f"{busy} 100; true")
+    assert record("--repeat", "2", "-o", folder, "--", *script).returncode == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["run-1.pb.gz", "run-2.pb.gz"]
+    for path in folder.iterdir():
+        assert FORMATS["pprof"].loads(path.read_bytes()).total_samples > 0
+
+
+@pytest.mark.kernel
+def test_the_first_run_that_fails_is_the_last(busy: Path, tmp_path: Path) -> None:
+    assert record("--repeat", "3", "-o", tmp_path / "runs", "--", busy, "100").returncode == 7
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["run-1.pb.gz"]
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from profiler.analysis.diff import Change
 from profiler.formats import pprof
 from profiler.model import OFF_CPU, Profile
+from profiler.reports.svg import COLOURS
 from tests.builders import profile
 from tests.profiler.analysis.test_gate import BEFORE, SLOWER, side
 from tests.profiler.cli.conftest import Run
@@ -159,6 +161,19 @@ def test_reports_are_written_beside_what_is_printed(
     stacks = [line.split(" ") for line in flame.read_text().splitlines()]
     assert [stack for stack, *_ in stacks] == ["main;f", "main;g", "main;h"]
     assert all(len(counts) == 2 for _, *counts in stacks)
+
+
+def test_the_difference_is_drawn_and_what_differs_is_coloured(
+    run: Run, tmp_path: Path, before: str, after: str
+) -> None:
+    picture = tmp_path / "difference.svg"
+    run("check", "--baseline", before, "--candidate", after, "--flamegraph", str(picture))
+    groups = ElementTree.parse(picture).getroot().findall("{http://www.w3.org/2000/svg}g")
+    titles = {group[0].text or "": group[1].attrib for group in groups}
+    (f,) = (box for title, box in titles.items() if title.startswith("f: 12."))
+    (main,) = (box for title, box in titles.items() if title.startswith("main: "))
+    assert (f["fill"], main["fill"]) == (COLOURS[Change.GROWN], COLOURS[Change.NOISE])
+    assert float(main["width"]) > 1190
 
 
 def test_calibration_measures_false_alarms_on_ones_own_runs(run: Run, tmp_path: Path) -> None:
