@@ -7,7 +7,16 @@ from pathlib import Path
 
 import click
 
-from profiler.analysis import calibration, comparable, gate, ignored, moved, rules, union
+from profiler.analysis import (
+    calibration,
+    comparable,
+    gate,
+    ignored,
+    interrupts,
+    moved,
+    rules,
+    union,
+)
 from profiler.analysis.gate import DEFAULT_RULES, MIN_SAMPLES, Finding, Outcome, Strict, Terms
 from profiler.analysis.ignored import Ignored
 from profiler.analysis.rules import Per, Rule
@@ -187,7 +196,10 @@ def _judged(
     both: Compared, terms: Terms, excused: Ignored, *, count_moved: bool, flamegraph: str
 ) -> Report:
     verdict = gate.judge(both.union.sides, both.union.keys, terms)
-    reasons: list[Callable[[Finding], str]] = [lambda found: excused.reason(found.key[0])]
+    reasons: list[Callable[[Finding], str]] = [
+        lambda found: excused.reason(found.key[0]),
+        lambda found: interrupts.reason(both.union, found.function, found.rule.column),
+    ]
     if not count_moved:
         reasons.append(lambda found: moved.reason(both.union, found.function, found.rule.column))
     verdict = gate.excuse(
