@@ -100,6 +100,11 @@ def _delivery(exporter: GrpcExporter) -> Iterator[Metric]:
     spool = exporter.spool
     yield _counter("samples_acknowledged", "Samples the server stored.", exporter.acknowledged)
     yield _counter("spool_damaged", "Batches that could not be read.", spool.damaged)
+    yield _gauge(
+        "unaccounted_seconds",
+        "Before this start, since the last drain of a collector that was killed.",
+        spool.unaccounted_ns / SECOND,
+    )
     yield _gauge("spool_batches", "Batches that wait.", spool.batches)
     yield _gauge("spool_bytes", "Bytes of the batches that wait.", spool.size_bytes)
 

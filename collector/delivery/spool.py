@@ -29,7 +29,9 @@ from typing import IO, Self
 
 from collector.delivery import batchfile, durable, losses
 from collector.delivery.identity import Identity
+from collector.delivery.mark import Mark
 from profiler import wire
+from profiler.clock import Clock, SystemClock
 from profiler.errors import FormatError, UsageError
 from profiler.model import Drain
 from profiler.v1 import ingest_pb2 as pb
@@ -83,7 +85,9 @@ class Spool:
     is there, nothing is read and decoded again.
     """
 
-    def __init__(self, directory: Path, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(
+        self, directory: Path, limit_bytes: int = LIMIT_BYTES, clock: Clock | None = None
+    ) -> None:
         """Raises UsageError where `directory` cannot be used."""
         self.lost: Counter[str] = Counter()
         self.damaged = 0
@@ -94,6 +98,7 @@ class Spool:
         self._lock = _lock(directory)
         self._entries = {entry.sequence: entry for entry in self._found()}
         self._identity = Identity(directory / "identity", used=max(self._entries, default=0))
+        self._mark = Mark(directory / "running", clock or SystemClock())
 
     def __enter__(self) -> Self:
         return self
@@ -109,11 +114,17 @@ class Spool:
     def close(self) -> None:
         """Writes what is only in memory, if the disk takes it, and lets others in."""
         self._write_waiting()
+        self._mark.remove()
         self._lock.close()
 
     @property
     def directory(self) -> Path:
         return self._directory
+
+    @property
+    def unaccounted_ns(self) -> int:
+        """See Mark."""
+        return self._mark.unaccounted_ns
 
     @property
     def batches(self) -> int:
@@ -139,6 +150,8 @@ class Spool:
         self._drop_beyond(
             MEMORY_BYTES, [entry for entry in self._entries.values() if entry.data is not None]
         )
+        if not self._disk_full:
+            self._mark.advance(drain)
 
     def due(self) -> list[int]:
         """The sequences of the batches to send now, oldest first, at most WINDOW."""

@@ -208,7 +208,7 @@ def dying_after(steps: int, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(Path, name, step)
 
 
-@pytest.mark.parametrize("steps", range(52))
+@pytest.mark.parametrize("steps", range(80))
 def test_killed_at_any_step_it_counts_every_sample_once(steps: int, tmp_path: Path) -> None:
     """Fourteen appends to a spool of about ten batches: the last ones drop and merge."""
     appended = 0

@@ -33,7 +33,9 @@ def outcome(row: Row, folder: Path, program: Path, options: Sequence[str] = ()) 
         pytest.param(rows.clock_set_back, "", id="clock-set-back"),
         pytest.param(rows.cpu_offline, "was offline", id="cpu-offline"),
         pytest.param(rows.spool_disk_full, "keeping batches in memory", id="disk-full"),
-        pytest.param(rows.collector_killed, "", id="collector-killed"),
+        pytest.param(
+            rows.collector_killed, "the collector before was killed", id="collector-killed"
+        ),
     ],
 )
 def test_nothing_that_was_counted_is_lost(row: Row, said: str, split: Path, tmp_path: Path) -> None:
