@@ -1,7 +1,7 @@
 """Up to when the samples of a collector that runs are in its spool: a file that goes with its end.
 
-One that is there at the start was left by a collector that was killed, or whose machine was. What it
-had sampled since went with the kernel's maps, and nobody can tell how much that was; but when.
+One that is there at the start was left by a collector that was killed, or whose machine was. What
+it had sampled since went with the kernel's maps: nobody can tell how much that was, but when.
 """
 
 import logging
