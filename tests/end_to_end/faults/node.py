@@ -117,6 +117,7 @@ class Node:
             log=self.log,
             cwd=self._folder,
             env={**os.environ, **(environment or {})},
+            stop_seconds=PATIENCE_SECONDS,  # the last drain of a whole busy machine
             preexec_fn=self._near,
         ) as self._collector:
             eventually(lambda: self.taken > 0 or None, "a first drain", PATIENCE_SECONDS, self.log)
