@@ -13,9 +13,9 @@ from profiler.timerange import SECOND
 from server.api import deploys, urls
 from server.api.arguments import SELECTION, Arguments, ParameterError
 from server.api.backend import backend
-from server.api.wanted import FUNCTIONS, check, named, wanted
 from server.api.responses import answer
 from server.api.timeline import MOST_BUCKETS
+from server.api.wanted import FUNCTIONS, check, named, wanted
 from server.query import deploys as query
 from server.query import selection, trend
 from server.query.trend import CLUSTERS, Costed, Question, Table, Trend
