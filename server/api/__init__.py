@@ -5,12 +5,15 @@ from flask import Flask
 from server.api import (
     callers,
     catalog,
+    coverage,
     deploys,
     diff,
     flamegraph,
     function,
     health,
     history,
+    hosts,
+    movers,
     openapi,
     overview,
     pages,
@@ -18,6 +21,7 @@ from server.api import (
     profiles,
     responses,
     sessions,
+    stacks,
     timeline,
     top,
     trend,
@@ -26,6 +30,7 @@ from server.api.backend import Backend, attach
 
 _NOUNS = (
     *(catalog, overview, timeline, flamegraph, top, callers, diff, function, history, trend),
+    *(movers, stacks, hosts, coverage),
     *(deploys, profiles, sessions, openapi, health, pages),
 )
 

@@ -144,14 +144,14 @@ def account(transaction: sa.Connection, selection: Selection) -> Accounts:
     means all hosts of fitting name, even those that lost every sample; else those that have, at
     any time, had a series that it means.
     """
-    hosts = _hosts(transaction, selection)
+    names = hosts(transaction, selection)
     return accounts.read(
-        transaction, selection.tenant, selection.selector.profile_type, selection.kept, hosts
+        transaction, selection.tenant, selection.selector.profile_type, selection.kept, names
     )
 
 
-def _hosts(transaction: sa.Connection, selection: Selection) -> set[str] | None:
-    """None: all of them."""
+def hosts(transaction: sa.Connection, selection: Selection) -> set[str] | None:
+    """Those whose accounts are meant, as `account` says; None: all of them."""
     selector, tenant = selection.selector, selection.tenant
     if not selector.matchers:
         return None

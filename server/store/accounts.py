@@ -94,6 +94,32 @@ def read(
     return Accounts(taken, stored, dict(losses))
 
 
+def by_time(
+    transaction: sa.Connection,
+    tenant: str,
+    profile_type: str,
+    within: TimeRange,
+    step_ns: int,
+    hosts: Collection[str] | None = None,
+) -> dict[int, tuple[int, Accounts]]:
+    """By start of a bucket, how many hosts there were and their sums."""
+    names: defaultdict[int, set[str]] = defaultdict(set)
+    found: defaultdict[int, Accounts] = defaultdict(Accounts)
+    number = (drain.c.t0_ns // step_ns).label("number")
+    sums = (sa.func.sum(drain.c.taken), sa.func.sum(drain.c.stored))
+    for chosen in _chosen(tenant, profile_type, within, hosts):
+        by_host = sa.select(number, drain.c.host_name, *sums).where(*chosen)
+        for bucket, host_name, taken, stored in transaction.execute(
+            by_host.group_by(number, drain.c.host_name)
+        ):
+            names[int(bucket)].add(host_name)
+            found[int(bucket)] += Accounts(int(taken), int(stored))
+        lossy = sa.select(number, drain.c.losses).where(*chosen, drain.c.losses != "{}")
+        for bucket, text in transaction.execute(lossy):
+            found[int(bucket)] += Accounts(losses=json.loads(text))
+    return {bucket * step_ns: (len(names[bucket]), one) for bucket, one in found.items()}
+
+
 def fold(
     transaction: sa.Connection, tenant: str, profile_type: str, within: TimeRange, unit_ns: int
 ) -> None:
