@@ -8,7 +8,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),
     "string": (str,),
     "integer": (int,),
-    "number": (int, float),
     "boolean": (bool,),
     "number": (int, float),
 }
