@@ -30,7 +30,7 @@ environment, the environment before the file, and `profiler config` prints what 
 | exit code | meaning |
 | --- | --- |
 | 0 | done |
-| 1 | something does not answer or refuses: a server, a port, the kernel; one line says which. `profiler check`: a regression |
+| 1 | something does not answer or refuses, and one line says which; `profiler check`: a regression |
 | 2 | what was typed cannot be meant, or a file cannot be read |
 | 3 | `profiler check`: inconclusive |
 | 4 | two sides cannot be compared; one line says what differs |
