@@ -30,9 +30,10 @@ environment, the environment before the file, and `profiler config` prints what 
 | exit code | meaning |
 | --- | --- |
 | 0 | done |
-| 1 | something does not answer or refuses, and one line says which; `profiler check`: a regression |
+| 1 | something does not answer or refuses: a server, a port, the kernel; one line says which |
+| 1 of `profiler check` | a regression |
 | 2 | what was typed cannot be meant, or a file cannot be read |
-| 3 | `profiler check`: inconclusive |
+| 3 of `profiler check` | inconclusive |
 | 4 | two sides cannot be compared; one line says what differs |
 | 130 | Ctrl-C |
 | that of COMMAND | `profiler record -- COMMAND` |
