@@ -6,12 +6,15 @@ origin fails the test in which it happens.
 
 import shutil
 from collections.abc import Iterator
+from typing import TypeVar
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.browser.explorer import Explorer, Shop
 from tests.browser.served import Served, serving
+
+T = TypeVar("T", bound=Explorer)
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -57,8 +60,7 @@ def shop_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def shop(page: Page, shop_server: Served) -> Iterator[Shop]:
-    for _ in watched(page, shop_server):
-        yield Shop(page, shop_server)
+    yield from watched(Shop(page, shop_server))
 
 
 @pytest.fixture
@@ -74,12 +76,12 @@ def page(chromium: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def explorer(page: Page, served: Served) -> Iterator[Explorer]:
-    yield from watched(page, served)
+    yield from watched(Explorer(page, served))
 
 
-def watched(page: Page, server: Served) -> Iterator[Explorer]:
-    """The page of `server`; afterwards nothing of what it must not do may have happened."""
-    explorer = Explorer(page, server)
+def watched(explorer: T) -> Iterator[T]:
+    """Afterwards nothing of what a page must not do may have happened."""
+    page, server = explorer.page, explorer.server
     troubles: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
