@@ -54,8 +54,9 @@ def ask(explorer: Explorer, seconds: str, hertz: str = "999") -> None:
     page.goto(f"{explorer.server.origin}/?query={WORKER}")
     explorer.settle()
     page.get_by_role("button", name="Closer look").click()
-    page.get_by_label("For").select_option(seconds)
-    page.get_by_label("At").select_option(hertz)
+    form = page.locator(".closer-form")
+    form.get_by_label("For").select_option(seconds)
+    form.get_by_label("At").select_option(hertz)
     page.get_by_role("button", name="Start").click()
 
 
