@@ -14,13 +14,15 @@ import orjson
 from numpy.typing import NDArray
 
 from profiler import selector
-from profiler.analysis import flamegraph
+from profiler.analysis import changes, clusters, flamegraph, top
+from profiler.analysis.callers import sandwich
 from profiler.analysis.packed import columns
 from profiler.model import CPU
 from server.config import TENANT
-from server.query import history, selection
+from server.query import history, selection, trend
 from server.query.forest import forest
 from server.query.history import Wanted
+from server.query.trend import Question
 from server.store import archive
 from server.store.database import Database
 from server.store.function_tree import FunctionTrees
@@ -103,6 +105,45 @@ class Reader:
                 chosen = selection.select(transaction, TENANT, selector.parse("cpu"), within)
                 found = history.read(transaction, self._trees, chosen, Wanted(function))
             as_json([found.everything, list(found.functions.values())])
+
+        return best(ask)
+
+    def trend(self, function: str, within: TimeRange) -> Took:
+        """The cost of a function in each day, of everything, with intervals and changes."""
+
+        def ask() -> None:
+            with self._database.read() as transaction:
+                chosen = selection.select(transaction, TENANT, selector.parse("cpu"), within)
+                found = trend.read(transaction, self._trees, chosen, Question(Wanted(function)))
+            (costed,) = found.values.values()
+            n = costed.everything[3].astype(np.float64)
+            for table in costed.functions.values():
+                shares = clusters.shares(table[3].astype(np.float64), n)
+                as_json([shares.low, shares.high, len(changes.changes(shares.share))])
+
+        return best(ask)
+
+    def top(self, within: TimeRange) -> Took:
+        """The most expensive functions of everything."""
+
+        def ask() -> None:
+            with self._database.read() as transaction:
+                chosen = selection.select(transaction, TENANT, selector.parse("cpu"), within)
+                trees = forest(transaction, self._trees, chosen)
+            as_json([cost.row for cost in top.functions(trees, 20).functions])
+
+        return best(ask)
+
+    def callers(self, function: str, within: TimeRange) -> Took:
+        """The two trees around a function."""
+
+        def ask() -> None:
+            with self._database.read() as transaction:
+                chosen = selection.select(transaction, TENANT, selector.parse("cpu"), within)
+                trees = forest(transaction, self._trees, chosen)
+            found = sandwich(trees, function)
+            for side in (found.callers, found.callees):
+                as_json(columns(flamegraph.draw(side)))
 
         return best(ask)
 

@@ -58,7 +58,7 @@ from tests.bench.workloads import MissingError
 A_HOSTS, B_HOSTS = 4, 16
 """Whose profiles of an hour the naive layouts hold."""
 HOT_HOUR = 23
-MONTH = 30
+MONTH, QUARTER_DAYS = 30, 90
 ROW_BYTES = 100
 """What a row takes beside its blob."""
 FLOOR_HOSTS = 12
@@ -249,9 +249,16 @@ def print_asked(
     add(f"merged tree and JSON, {nodes:,} nodes", tree, 10)
     ns, cpu_ns = (1e6 * ms / nodes for ms in (tree.ms, tree.cpu_ms))
     table.add("merged tree and JSON, a node", ns, "ns", None, 50, cpu=cpu_ns)
-    store.repeat_history(MONTH)
+    store.repeat_sums(QUARTER_DAYS)
     function = largest.frames[int(largest.node_frames[1])].function
     add(f"a function by hour, {MONTH} days", reader.history(function, asked.days(MONTH)), 50)
+    add(
+        f"trend of a function by day, {QUARTER_DAYS} days",
+        reader.trend(function, asked.days(QUARTER_DAYS)),
+        500,
+    )
+    add(f"top functions of the fleet, {MONTH} days", reader.top(asked.days(MONTH)), 1000)
+    add(f"callers of a function, {MONTH} days", reader.callers(function, asked.days(MONTH)), 2000)
     differ = reader.mismatches(reader.sums(EVERYTHING, week), everything.sums)
     table.add("nodes whose rollup differs from raw", differ, "nodes", None, 0)
 

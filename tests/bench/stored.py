@@ -161,16 +161,25 @@ class Store:
             transaction.execute(series.update().values(last_hour=last))
         self.entries *= self._size.days
 
-    def repeat_history(self, days: int) -> None:
-        """What functions cost, for so many days in all."""
+    def repeat_sums(self, days: int) -> None:
+        """What is summed up by day, for so many days in all."""
+        for day in range(self._size.days, days):
+            with self.database.write() as transaction:
+                for table, chosen in (
+                    (rollup, rollup.c.level.in_((Level.SERIES_DAY, Level.ALL_DAY))),
+                    (function_history, sa.true()),
+                ):
+                    _copy(transaction, table, {"hour": table.c.hour + day * DAY_HOURS}, chosen)
         with self.database.write() as transaction:
-            for day in range(self._size.days, days):
-                hour = function_history.c.hour + day * DAY_HOURS
-                _copy(transaction, function_history, {"hour": hour})
+            last = FIRST_HOUR + days * DAY_HOURS - 1
+            transaction.execute(series.update().values(last_hour=last))
 
 
 def _copy(
-    transaction: sa.Connection, table: sa.Table, changed: dict[str, sa.ColumnElement[int]]
+    transaction: sa.Connection,
+    table: sa.Table,
+    changed: dict[str, sa.ColumnElement[int]],
+    chosen: sa.ColumnElement[bool] | None = None,
 ) -> None:
     """The rows of the first day once more, with other values in some columns."""
     columns = [changed.get(column.name, column).label(column.name) for column in table.columns]
@@ -180,7 +189,8 @@ def _copy(
         else table.c.hour < FIRST_HOUR + DAY_HOURS
     )
     names = [column.name for column in table.columns]
-    transaction.execute(table.insert().from_select(names, sa.select(*columns).where(first_day)))
+    wanted = sa.select(*columns).where(first_day, sa.true() if chosen is None else chosen)
+    transaction.execute(table.insert().from_select(names, wanted))
 
 
 def _log(transaction: sa.Connection, pool: Pool, symbols: SymbolWriter) -> None:
