@@ -6,8 +6,7 @@ import numpy as np
 import sqlalchemy as sa
 from flask import Blueprint, Response
 
-from profiler.analysis import comparable, diff, differential, renamed
-from profiler.analysis.diff import Change, Cost, FunctionDifference
+from profiler.analysis.diff import Cost, FunctionDifference
 from profiler.analysis.differential import CHANGES, DifferentialGraph
 from profiler.analysis.flamegraph import MAX_NODES
 from profiler.analysis.gate import Terms
@@ -20,7 +19,7 @@ from server.api.backend import backend
 from server.api.context import context
 from server.api.flamegraph import MOST_NODES
 from server.api.responses import answer
-from server.query import selection, units
+from server.query import comparison, selection
 from server.query.selection import Selection
 from server.store.hours import TimeRange
 
@@ -52,16 +51,12 @@ def show() -> Response:
             selection.select(transaction, backend().tenant, selector, range)
             for selector, range in wanted
         ]
-        baseline, candidate = (units.of(transaction, backend().functions, side) for side in chosen)
+        read = comparison.read(transaction, backend().functions, *chosen)
         sides = [
-            _side(transaction, side, profiles)
-            for side, profiles in zip(chosen, (baseline, candidate), strict=True)
+            _side(transaction, side, profiles) for side, profiles in zip(chosen, read, strict=True)
         ]
-    notices = comparable.check(baseline, candidate)
-    both = renamed.union_of(baseline, candidate)
-    found = diff.functions(both, terms)
-    moved = {row.key for row in found.rows if row.totals.change is Change.MOVED}
-    graph = differential.draw(both, terms, max_nodes, moved)
+    compared = comparison.compare(read, terms, max_nodes)
+    found, graph = compared.diff, compared.graph
     rows = found.rows[: limit or None]
     return answer(
         {
@@ -73,7 +68,7 @@ def show() -> Response:
             "sides": sides,
             "paired": found.paired,
             "clustered": found.clustered,
-            "notices": notices,
+            "notices": compared.notices,
         }
         | _columns(graph)
         | {

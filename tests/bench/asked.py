@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from profiler import selector
 from profiler.analysis import changes, clusters, flamegraph, top
 from profiler.analysis.callers import sandwich
+from profiler.analysis.flamegraph import MAX_NODES
+from profiler.analysis.gate import Terms
 from profiler.analysis.packed import columns
 from profiler.model import CPU
 from server.config import TENANT
-from server.query import history, selection, trend
+from server.query import comparison, history, selection, trend
 from server.query.forest import forest
 from server.query.history import Wanted
 from server.query.trend import Question
@@ -105,6 +107,21 @@ class Reader:
                 chosen = selection.select(transaction, TENANT, selector.parse("cpu"), within)
                 found = history.read(transaction, self._trees, chosen, Wanted(function))
             as_json([found.everything, list(found.functions.values())])
+
+        return best(ask)
+
+    def compared(self, query: str, before: TimeRange, after: TimeRange) -> Took:
+        """Two ranges of a selection, host by host."""
+
+        def ask() -> None:
+            with self._database.read() as transaction:
+                sides = [
+                    selection.select(transaction, TENANT, selector.parse(query), within)
+                    for within in (before, after)
+                ]
+                read = comparison.read(transaction, self._trees, sides[0], sides[1])
+            found = comparison.compare(read, Terms(), MAX_NODES)
+            as_json([found.graph.totals, found.graph.samples, len(found.diff.rows)])
 
         return best(ask)
 

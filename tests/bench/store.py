@@ -237,6 +237,9 @@ def print_asked(
     summed = reader.asked(SERVICE, day)
     add("q2 with rollups", summed, 50)
     add_ratio("q2 with rollups", raw, summed, 10)
+    if size.days > 1:
+        sides = (day, asked.hours(DAY_HOURS, 2 * DAY_HOURS))
+        add("two days of q2 compared", reader.compared(SERVICE, *sides), 2 * summed.ms)
     everything = reader.raw(EVERYTHING, week)
     add_raw("q3", everything, None)
     aligned, cut = (reader.asked(EVERYTHING, within) for within in (week, asked.inside(week)))
