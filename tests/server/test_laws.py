@@ -243,6 +243,7 @@ def maintain(database: Database, compact: int, renew: int) -> None:
     st.sampled_from(SELECTORS),
     st.lists(st.sampled_from(HOURS) | st.sampled_from(EDGES), min_size=2, max_size=2, unique=True),
     st.sampled_from(STEPS),
+    st.lists(st.sampled_from(QUESTIONS), min_size=2, max_size=2, unique=True),
 )
 @settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -253,6 +254,7 @@ def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
     chosen: str,
     edges: list[int],
     step_ns: int,
+    questions: list[tuple[int, str | None, str | None]],
 ) -> None:
     drains, deliveries = sent
     tenant = next(tenants)
@@ -286,7 +288,7 @@ def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
         past = history.read(transaction, trees, found, Wanted("f"))
         trends = [
             trend.read(transaction, trees, found, Question(Wanted("f"), step, by, 9, cluster))
-            for step, by, cluster in QUESTIONS
+            for step, by, cluster in questions
         ]
         everything = selection.select(transaction, tenant, selector.parse("cpu"), within)
         accounts = selection.account(transaction, everything)
