@@ -23,6 +23,13 @@ OBJECT = {
 }
 
 
+COMPARED = {
+    **{"from": "2026-01-08T06:00:00Z", "to": "2026-01-08T12:00:00Z"},
+    "against": Shop.query,
+}
+"""What a deploy brought, beside as long a time before it."""
+
+
 @dataclass(frozen=True)
 class Picture:
     name: str
@@ -40,6 +47,7 @@ PICTURES = (
     Picture("page", {"by": "service_name"}, query="cpu"),
     Picture("frame", {"side": "frame"}, scheme="dark", moves=("ArrowDown",) * 3),
     Picture("sandwich", {"tab": "sandwich", **OBJECT}),
+    Picture("comparison", COMPARED),
     Picture("phone", {"tab": "flamegraph"}, width=390, height=844, scheme="dark"),
 )
 

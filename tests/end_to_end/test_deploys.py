@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.collector.labels.engine_server import container, known, serving
 from tests.collector.conftest import slice_
+from tests.collector.labels.engine_server import container, known, serving
 from tests.collector.labels.test_live import NEW, OLD
 from tests.end_to_end.conftest import SPLIT, get
 from tests.processes import eventually, free_address, running
