@@ -24,6 +24,7 @@ VIEWS: dict[str, dict[str, str]] = {
     "both": {"search": "json", "by": "host_name"},
     "frame": {"tab": "table", "side": "frame", "function": OBJECT},
     "sandwich": {"tab": "sandwich", "function": OBJECT},
+    "comparison": {"against": Shop.query, "from": "2026-01-08T06:00:00Z"},
     "nothing": {"query": 'cpu{service_name="nobody"}'},
 }
 SIZES = {"phone": (390, 844), "tablet": (820, 1180), "desk": (1440, 900)}
@@ -55,8 +56,7 @@ def test_nothing_serious(loose: Page, shop_server: Served, size: str, scheme: st
     width, height = SIZES[size]
     loose.set_viewport_size({"width": width, "height": height})
     loose.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    for _ in watched(loose, shop_server):
-        shop = Shop(loose, shop_server)
+    for shop in watched(Shop(loose, shop_server)):
         found = {}
         for view, state in VIEWS.items():
             shop.open(**state)

@@ -46,7 +46,7 @@ def totals(served: Served, query: str = WORKER) -> tuple[int, int]:
 @pytest.fixture
 def explorer(page: Page, machine: Served) -> Iterator[Explorer]:
     eventually(lambda: totals(machine)[0] or None, "samples of the worker", 60)
-    yield from watched(page, machine)
+    yield from watched(Explorer(page, machine))
 
 
 def ask(explorer: Explorer, seconds: str, hertz: str = "999") -> None:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 def test_the_first_samples_appear_by_themselves(page: Page, tmp_path: Path) -> None:
     with serving(tmp_path) as server:
-        for explorer in watched(page, server):
+        for explorer in watched(Explorer(page, server)):
             explorer.open("cpu")
             expect(page.get_by_text("No samples yet")).to_be_visible()
             server.ingest(samples.DRAINS[:1])
@@ -100,7 +100,7 @@ def test_the_page_fits_every_screen(
     context = chromium.new_context(viewport={"width": width, "height": height})
     page = context.new_page()
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    for explorer in watched(page, served):
+    for explorer in watched(Explorer(page, served)):
         explorer.open('cpu{host_name="a",service_name=~"checkout|report"}', search="walk")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         status = page.locator(".status").bounding_box()
