@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from profiler.clock import Clock, SystemClock
+from server.alerts.alerting import Alerting
 from server.api import create_app
 from server.api.backend import Backend
 from server.api.listener import THREADS, HttpListener
@@ -24,9 +25,9 @@ from server.store.database import Database
 from server.store.function_tree import FunctionTrees
 from server.store.symbols import SymbolReader
 
-_CONNECTIONS = THREADS + 5
+_CONNECTIONS = THREADS + 7
 """To the database: one a request, one to write, one for those who ask collectors, two for
-maintenance, one to spare."""
+maintenance, two for alerts, one to spare."""
 
 
 class Server:
@@ -93,13 +94,22 @@ class Server:
             "1 where the last write found no room on the disk.",
             lambda: database.full is not None,
         )
-        backend = Backend(database, symbols, functions, metrics, self._clock, config.tenant)
+        backend = Backend(
+            database, symbols, functions, metrics, self._clock, config.tenant, config.alerts
+        )
         app = create_app(backend, host_and_port("--http", config.http)[0])
         self._http = parts.enter_context(HttpListener(config.http, app))
         listeners = Listeners()
         service = IngestService(ingester, metrics, listeners)
         self._ingest = parts.enter_context(IngestListener(config.grpc, service))
         parts.enter_context(Asking(database, config.tenant, listeners, self._clock))
+        if config.alerts.rules:
+            parts.enter_context(
+                Alerting(
+                    *(database, config.tenant, config.alerts, symbols, functions, metrics),
+                    self._clock,
+                )
+            )
         if config.maintain:
             parts.enter_context(
                 Maintenance(database, config.tenant, config.policy, metrics, self._clock, functions)

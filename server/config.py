@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from profiler.errors import UsageError
 from profiler.timerange import parse_duration
+from server.alerts.rules import Alerts
 from server.store.hours import HOUR_NS
 from server.store.retention import Ages, Policy
 from server.store.symbols import CACHED_NODES
@@ -15,6 +16,7 @@ GRPC = "127.0.0.1:8441"
 DATABASE = "sqlite:///profiler.db"
 TENANT = "default"
 KEEP = Policy()
+NO_ALERTS = Alerts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Config:
     tenant: str = TENANT
     policy: Policy = KEEP
     cached_nodes: int = CACHED_NODES
+    alerts: Alerts = NO_ALERTS
 
 
 def host_and_port(flag: str, address: str) -> tuple[str, int]:

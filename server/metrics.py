@@ -69,6 +69,26 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.alert_evaluations = Counter(
+            "profiler_alert_evaluations",
+            "Evaluations of alert rules by this server: done, or failed.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.alert_notices = Counter(
+            "profiler_alert_notices",
+            "What the webhook was to hear: delivered, or undelivered after all tries.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.alert_retries = Counter(
+            "profiler_alert_retries",
+            "Requests to the webhook that were tried again.",
+            registry=self.registry,
+        )
+        self.alert_firing = self._by_rule("firing", "1 where the rule fires.")
+        self.alert_share = self._by_rule("share", "Share of all of the functions that it names.")
+
         self.table_rows = Gauge(
             "profiler_store_rows", "Rows of a table.", ["table"], registry=self.registry
         )
@@ -85,6 +105,9 @@ class Metrics:
             "compaction_lag_seconds", "Age of the oldest row that is not compacted."
         )
         self.stale = self._gauge("stale_sums", "Hours and days that are to be summed up.")
+
+    def _by_rule(self, name: str, help: str) -> Gauge:
+        return Gauge(f"profiler_alert_{name}", help, ["rule"], registry=self.registry)
 
     def _gauge(self, name: str, help: str) -> Gauge:
         return Gauge(f"profiler_store_{name}", help, registry=self.registry)

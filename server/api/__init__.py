@@ -3,6 +3,7 @@
 from flask import Flask
 
 from server.api import (
+    alerts,
     callers,
     catalog,
     coverage,
@@ -31,7 +32,7 @@ from server.api.backend import Backend, attach
 _NOUNS = (
     *(catalog, overview, timeline, flamegraph, top, callers, diff, function, history, trend),
     *(movers, stacks, hosts, coverage),
-    *(deploys, profiles, sessions, openapi, health, pages),
+    *(alerts, deploys, profiles, sessions, openapi, health, pages),
 )
 
 

@@ -6,6 +6,7 @@ from typing import cast
 from flask import Flask, current_app
 
 from profiler.clock import Clock
+from server.alerts.rules import Alerts
 from server.metrics import Metrics
 from server.store.database import Database
 from server.store.function_tree import FunctionTrees
@@ -24,6 +25,7 @@ class Backend:
     metrics: Metrics
     clock: Clock
     tenant: str
+    alerts: Alerts
 
 
 def attach(app: Flask, backend: Backend) -> None:

@@ -3,12 +3,14 @@
 import logging
 import signal
 import socket
+from pathlib import Path
 
 import click
 
+from server.alerts import rules
 from server.app import Server
 from server.cli import options
-from server.config import GRPC, HTTP, Config, policy
+from server.config import GRPC, HTTP, NO_ALERTS, Config, policy
 from server.store.symbols import CACHED_NODES
 
 
@@ -54,6 +56,12 @@ from server.store.symbols import CACHED_NODES
     help="How many nodes of stacks are remembered, 120 bytes each for writing and 24 for reading; "
     "beyond them the symbols of a service are read again.",
 )
+@click.option(
+    "--alerts",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The rules of alerts and whom they are told: TOML, as docs/guide/alerts.md has it.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr: every batch and request.")
 def serve(
     http: str,
@@ -64,6 +72,7 @@ def serve(
     keep: tuple[str, ...],
     keep_size: str | None,
     cached_nodes: int,
+    alerts: Path | None,
     verbose: bool,
 ) -> None:
     """Takes samples from collectors, keeps them in a database, and serves the page.
@@ -76,6 +85,7 @@ def serve(
       profiler serve
       profiler serve --http 0.0.0.0:8440 --grpc 0.0.0.0:8441
       profiler serve --database postgresql://profiler@db/profiler
+      profiler serve --alerts alerts.toml
       profiler serve --keep raw=14d --keep off_cpu:raw=1d --keep-size 200GB
     """
     logging.basicConfig(format="profiler: %(message)s", level=logging.WARNING)
@@ -89,6 +99,7 @@ def serve(
         maintain=maintain,
         policy=policy(keep, keep_size),
         cached_nodes=cached_nodes,
+        alerts=NO_ALERTS if alerts is None else rules.read(alerts),
     )
     with Server(config) as server:
         click.echo(

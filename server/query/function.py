@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from profiler.analysis.tree import levels
-from server.query.history import Wanted
+from server.query.history import Chosen, Wanted
 from server.query.selection import Selection
 from server.store import archive, hot
 from server.store.codec import Entries
@@ -75,7 +75,7 @@ def find(
     transaction: sa.Connection,
     symbols: SymbolReader,
     trees: FunctionTrees,
-    wanted: Wanted,
+    wanted: Wanted | Chosen,
     logs: Sequence[Log],
 ) -> Function:
     found = trees.of(transaction, logs)

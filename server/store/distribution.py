@@ -48,6 +48,7 @@ DISTRIBUTED_BY: Mapping[str, str] = {
     "running": "host_name",
     # A few rows, which are looked at together.
     "recording": "tenant",
+    "alert": "tenant",
 }
 """By table, the column; in the order in which they are distributed."""
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -274,4 +275,24 @@ recording = Table(
     Column("to_ns", BigInteger, nullable=False),
     PrimaryKeyConstraint("tenant", "session", "host_name"),
     Index(None, "tenant", "state"),
+)
+
+# How an alert's rule stands (server.store.alerts).
+alert = Table(
+    "alert",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("turn_ns", BigInteger, nullable=False),  # when a server took it to evaluate it
+    Column("state", Text, nullable=False),
+    Column("since_ns", BigInteger, nullable=False),
+    Column("began_ns", BigInteger, nullable=False),  # to fire
+    Column("evaluated_ns", BigInteger, nullable=False),
+    Column("value", Double, nullable=True),
+    Column("share", Double, nullable=True),
+    Column("samples", BigInteger, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("told", Text, nullable=False),  # the state that the webhook heard of last
+    PrimaryKeyConstraint("tenant", "rule"),
 )

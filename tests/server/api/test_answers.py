@@ -81,6 +81,7 @@ REQUESTS: dict[str, tuple[str, dict[str, str]]] = {
     "trend-mistake": ("/trend", {**MINUTE, "match": "re("}),
     "deploys": ("/deploys", MINUTE),
     "deploys-none": ("/deploys", {**MINUTE, "service": "nobody"}),
+    "alerts-none": ("/alerts", {}),
     "sessions-none": ("/sessions", {}),
     "selector-mistake": ("/flamegraph", {"query": 'cpu{host_name="a}', **MINUTE}),
     "no-such-path": ("/flame", {}),

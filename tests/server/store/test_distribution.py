@@ -188,7 +188,7 @@ def test_a_table_of_a_newer_migration_is_laid_beside_the_others(coordinator: Dat
             "DELETE FROM pg_dist_partition WHERE logicalrelid NOT IN (SELECT oid FROM pg_class)"
         )
     migrations.migrate(coordinator)
-    newer = ["function_history", "minutes", "deploy", "running", "recording"]
+    newer = ["function_history", "minutes", "deploy", "running", "recording", "alert"]
     assert distribution.distribute(coordinator) == newer
     assert distribution.distribute(coordinator) == []
 
