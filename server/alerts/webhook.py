@@ -12,6 +12,7 @@ import json
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -175,9 +176,12 @@ class Webhook:
         more."""
         self._waiting = notices
 
+    def _news(self) -> list[Notice]:
+        return [one for one in self._waiting if self._last.get(one.rule.name) != one.key]
+
     def _run(self) -> None:
         while not self._stopping.wait(_STEP_SECONDS):
-            notices = [one for one in self._waiting if self._last.get(one.rule.name) != one.key]
+            notices = self._news()
             if not notices:
                 continue
             if self._delivered(notices):
@@ -186,7 +190,15 @@ class Webhook:
                 self._write(notices)
             elif not self._stopping.is_set():
                 self._metrics.alert_notices.labels("undelivered").inc(len(notices))
-                self._stopping.wait(REST_SECONDS)
+                self._rest(notices)
+
+    def _rest(self, failed: Sequence[Notice]) -> None:
+        """Until there is something else to be told, which may be urgent."""
+        keys = {one.rule.name: one.key for one in failed}
+        end = time.monotonic() + REST_SECONDS
+        while time.monotonic() < end and not self._stopping.wait(_STEP_SECONDS):
+            if not {one.rule.name: one.key for one in self._news()}.items() <= keys.items():
+                return
 
     def _delivered(self, notices: Sequence[Notice]) -> bool:
         body = json.dumps(message(notices, self._page)).encode()

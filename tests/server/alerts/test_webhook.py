@@ -163,6 +163,18 @@ def test_what_no_try_delivers_is_counted_and_tried_again_after_a_rest(
     assert counted(metrics, "retries") == 3
 
 
+def test_what_is_new_does_not_wait_until_the_rest_is_over() -> None:
+    told: list[Notice] = []
+    metrics = Metrics()
+    with receiving(*[503] * 4) as receiver, telling(receiver.url, told, metrics) as hook:
+        hook.tell([notice("a")])
+        undelivered = "profiler_alert_notices_total", {"outcome": "undelivered"}
+        eventually(lambda: metrics.registry.get_sample_value(*undelivered), "it is given up")
+        hook.tell([notice("a"), notice("b")])
+        eventually(lambda: told or None, "both are told")
+    assert [one.rule.name for one in told] == ["a", "b"]
+
+
 def test_an_answer_that_drips_is_given_up_in_time() -> None:
     """Each byte comes within the timeout, all of them never."""
     done = threading.Event()
