@@ -68,7 +68,9 @@ export function Graph(props: Props) {
       )}
       <div class="flame-head">
         <Breadcrumb tree={tree} focus={focus} onFocus={zoomTo} />
-        {state.search === "" && colouring !== "share" && <Colours {...{ tree, state, theme }} />}
+        {state.search === "" && colouring !== "share" && !difference && (
+          <Colours {...{ tree, state, theme }} />
+        )}
       </div>
       <FlamePanel scene={scene} listener={{ focus: zoomTo, select, look }} graph={graph} />
     </div>
