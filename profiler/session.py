@@ -12,6 +12,9 @@ from enum import StrEnum
 
 LABEL = "profiler_session"
 
+MAX_NAME = 100
+"""Characters of an event's name in that of the profile type."""
+
 MAX_REASON = 512
 """Characters of a reason: a line of an error, on a page."""
 
@@ -66,8 +69,10 @@ def is_id(text: str) -> bool:
 
 
 def profile_type(event: str) -> str:
-    """The name of the profile type of sessions of an event: `cpu_on_demand`."""
-    return re.sub(r"[^A-Za-z0-9_]", "_", event) + "_on_demand"
+    """The name of the profile type of sessions of an event, whatever terms it has: of
+    `off-cpu/min=1ms/`, `off_cpu_on_demand`."""
+    name, *_ = re.split("[/:]", event, maxsplit=1)
+    return re.sub(r"[^A-Za-z0-9_]", "_", name)[:MAX_NAME] + "_on_demand"
 
 
 def query(event: str, session: str) -> str:

@@ -21,8 +21,8 @@ from collector.delivery.spool import Spool
 from collector.kernel import check as node
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampling import sample
-from collector.on_demand.events import Node
 from collector.on_demand.sessions import Sessions
+from collector.on_demand.source import Node
 from collector.restraint import Restraint
 from collector.sources import SampleSource
 from collector.sources.live import LiveSource

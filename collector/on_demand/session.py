@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from collector.delivery import Exporter
-from collector.on_demand.events import Node, Open, Source
 from collector.on_demand.limits import Limits
 from collector.on_demand.request import Request
+from collector.on_demand.source import Node, Open, Source
 from profiler import session
 from profiler.clock import Clock
 from profiler.errors import ProfilerError
-from profiler.model import CPU, Drain, Labels, ProfileType
+from profiler.model import Drain, Labels, ProfileType
 from profiler.session import Progress, State
 from profiler.timerange import SECOND
 from profiler.wire.limits import LABELS
@@ -40,7 +40,7 @@ class Session:
         self._node = node
         self._exporter = exporter
         self._clock = clock
-        self._type = ProfileType(session.profile_type(request.event), CPU.unit)
+        self._type = ProfileType(session.profile_type(request.event.name), request.event.type.unit)
         self._source: Source | None = None
         self._processes = 0
         self._stopping = threading.Event()
@@ -69,7 +69,6 @@ class Session:
         """Returns when its last batch is in the exporter's hands. Never raises."""
         try:
             with opened(self._request, self._node) as source:
-                self._type = ProfileType(self._type.name, source.type.unit)
                 self._source, self._processes = source, source.processes
                 self._sample(source)
         except ProfilerError as error:

@@ -6,10 +6,10 @@ from collections import Counter, deque
 
 from collector.delivery import Exporter
 from collector.on_demand import request as requests
-from collector.on_demand.events import EVENTS, Node
 from collector.on_demand.limits import Limits
 from collector.on_demand.request import Request
 from collector.on_demand.session import Session
+from collector.on_demand.source import Node, Open, opened
 from profiler.clock import Clock, SystemClock
 from profiler.errors import UsageError
 from profiler.v1 import ingest_pb2 as pb
@@ -32,7 +32,12 @@ class Sessions:
     """
 
     def __init__(
-        self, limits: Limits, node: Node, exporter: Exporter, clock: Clock | None = None
+        self,
+        limits: Limits,
+        node: Node,
+        exporter: Exporter,
+        clock: Clock | None = None,
+        open: Open = opened,
     ) -> None:
         self.outcomes: Counter[str] = Counter()
         self.taken = 0
@@ -41,6 +46,7 @@ class Sessions:
         self._node = node
         self._exporter = exporter
         self._clock = clock or SystemClock()
+        self._open = open
         self._lock = threading.Lock()
         self._running: dict[str, tuple[Session, threading.Thread]] = {}
         self._known: deque[str] = deque(maxlen=REMEMBERED)
@@ -73,9 +79,7 @@ class Sessions:
         any."""
         with self._lock:
             for running, _ in self._running.values():
-                running.stop(
-                    "the collector has taken what it may of its node (--max-cpu, --max-memory)"
-                )
+                running.stop(GIVEN_UP)
             return bool(self._running)
 
     @property
@@ -103,7 +107,7 @@ class Sessions:
         try:
             request, refusal = requests.read(message), ""
         except UsageError as error:
-            request, refusal = Request(message.session, (), message.event, 0, 0), str(error)
+            request, refusal = requests.unread(message), str(error)
         refusal = refusal or self._refusal(request)
         session = Session(request, self._limits, self._node, self._exporter, self._clock)
         work = self._refuse if refusal else self._run
@@ -119,8 +123,6 @@ class Sessions:
         limits = self._limits
         if limits.off:
             return limits.off
-        if request.event not in EVENTS:
-            return f"no event {request.event!r} is offered: there is {', '.join(EVENTS)}"
         if request.frequency_hz > limits.frequency_hz:
             return (
                 f"{request.frequency_hz} Hz is above the {limits.frequency_hz} Hz that this node "
@@ -136,15 +138,9 @@ class Sessions:
         self.outcomes["refused"] += 1
 
     def _run(self, request: Request, session: Session, _: str) -> None:
-        logger.info(
-            "session %s: %s at %d Hz for %g s",
-            request.session,
-            request.event,
-            request.frequency_hz,
-            request.seconds,
-        )
+        logger.info("session %s: %s for %g s", request.session, request.event.rate, request.seconds)
         try:
-            session.run(EVENTS[request.event])
+            session.run(self._open)
         finally:
             with self._lock:
                 del self._running[request.session]

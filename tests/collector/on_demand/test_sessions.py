@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 
 from collector.labels.labeller import Labelling
-from collector.on_demand import sessions as module
-from collector.on_demand.events import Node, Source
 from collector.on_demand.limits import Limits
 from collector.on_demand.request import Request
 from collector.on_demand.sessions import Sessions
+from collector.on_demand.source import Node, Open, Source, opened
 from profiler.errors import PrivilegeError
-from profiler.model import CPU, Drain
+from profiler.model import Drain
 from profiler.session import State
 from profiler.timerange import SECOND
 from profiler.v1 import ingest_pb2 as pb
@@ -65,10 +64,10 @@ def begin(tmp_path: Path, delivered: Delivered) -> Iterator[Callable[..., Sessio
     """The sessions of a node with these limits; what still runs at the end is ended."""
     begun: list[Sessions] = []
 
-    def make(**limits: Any) -> Sessions:
+    def make(opened: Open = opened, **limits: Any) -> Sessions:
         labelling = Labelling("a", engine_sockets=())
         node = Node(None, None, labelling, "auto", "auto", "auto", None, tmp_path / "unwind")
-        begun.append(Sessions(Limits(**limits), node, delivered))
+        begun.append(Sessions(Limits(**limits), node, delivered, open=opened))
         return begun[-1]
 
     yield make
@@ -119,6 +118,26 @@ def test_the_processes_that_match_are_sampled_and_nothing_else(
     assert {drain.type.name for drain in drains} == {"cpu_on_demand"}
     assert {profile.period for drain in drains for profile in drain.profiles} == {SECOND // 499}
     assert sum(drain.taken for drain in drains) > 20
+    assert [drain.unaccounted for drain in drains] == [0] * len(drains)
+
+
+@pytest.mark.kernel
+def test_time_off_cpus_is_a_session_of_its_own_type(
+    begin: Callable[..., Sessions], delivered: Delivered, tmp_path: Path
+) -> None:
+    """It waits for one program after the other, nearly all of the time."""
+    program = shutil.copy("/bin/dash", tmp_path / "worker")
+    with subprocess.Popen([program, "-c", "while :; do sleep 0.1; done"]) as process:
+        begin(frequency_hz=1).ask(request(event="off-cpu/min=1ms/", duration_ns=3 * SECOND))
+        drains = delivered.until_end()
+        process.kill()
+    assert outcome(drains[-1]) == (State.DONE, "")
+    assert {(drain.type.name, drain.type.unit) for drain in drains} == {
+        ("off_cpu_on_demand", "nanoseconds")
+    }
+    profiles = [profile for drain in drains for profile in drain.profiles]
+    assert {dict(one.labels)["process_executable_name"] for one in profiles} == {"worker"}
+    assert SECOND < sum(profile.total_value for profile in profiles) < 4 * SECOND
     assert [drain.unaccounted for drain in drains] == [0] * len(drains)
 
 
@@ -206,7 +225,7 @@ def refused_by_the_kernel(request: Request, node: Node) -> Iterator[Source]:
 @contextmanager
 def waiting(request: Request, node: Node) -> Iterator[Source]:
     """Runs until it is stopped, and takes nothing."""
-    yield Source(CPU, _Idle(), _Idle(), 1)  # type: ignore[arg-type]
+    yield Source(_Idle(), _Idle(), 1)  # type: ignore[arg-type]
 
 
 class _Idle:
@@ -227,25 +246,23 @@ def broken(request: Request, node: Node) -> Iterator[Source]:
     yield
 
 
-@pytest.fixture
-def events(monkeypatch: pytest.MonkeyPatch) -> None:
-    fakes = {"refused": refused_by_the_kernel, "idle": waiting, "broken": broken}
-    monkeypatch.setattr(module, "EVENTS", fakes)
-
-
 @pytest.mark.parametrize(
     ("limits", "asked", "reason"),
     [
         ({"off": "switched off"}, {}, "switched off"),
         ({"frequency_hz": 500}, {"frequency_hz": 501}, "501 Hz is above the 500 Hz that this node"),
-        ({}, {"event": "page-faults"}, "no event 'page-faults' is offered: there is refused, idle"),
-        ({}, {"event": "refused"}, "the kernel refuses perf events"),
-        ({}, {"event": "broken"}, "a mistake of the collector, whose log says more"),
+        ({"frequency_hz": 500}, {"event": "cpu/freq=501/"}, "501 Hz is above the 500 Hz that"),
+        ({}, {"event": "pagefaults"}, "no event 'pagefaults'; did you mean page-faults"),
+        ({}, {"event": "cpu,off-cpu"}, "events cpu,off-cpu: a session is of one"),
+        ({}, {"event": "uprobe:/bin/dash:main"}, "uprobe:/bin/dash:main is not offered on demand"),
+        ({}, {"event": "page-faults/period=1/"}, "page-faults is not offered on demand"),
+        ({}, {"event": "sched:sched_switch"}, "sched:sched_switch is not offered on demand"),
+        ({"opened": refused_by_the_kernel}, {}, "the kernel refuses perf events"),
+        ({"opened": broken}, {}, "a mistake of the collector, whose log says more"),
         ({}, {"selector": "cpu{"}, "expected a label name or }"),
         ({}, {"duration_ns": 0}, "a session needs a frequency and a duration"),
     ],
 )
-@pytest.mark.usefixtures("events")
 def test_a_refusal_says_why(
     begin: Callable[..., Sessions],
     delivered: Delivered,
@@ -253,35 +270,32 @@ def test_a_refusal_says_why(
     asked: dict[str, Any],
     reason: str,
 ) -> None:
-    sessions = begin(**limits)
-    sessions.ask(request(**{"event": "idle", **asked}))
+    begin(**{"opened": waiting, **limits}).ask(request(**asked))
     state, said = outcome(delivered.next())
     assert state is State.REFUSED
     assert reason in said
     assert delivered.nothing
 
 
-@pytest.mark.usefixtures("events")
 def test_there_are_no_more_at_once_than_the_node_allows(
     begin: Callable[..., Sessions], delivered: Delivered
 ) -> None:
-    sessions = begin(at_once=1)
-    sessions.ask(request(event="idle", duration_ns=60 * SECOND))
+    sessions = begin(waiting, at_once=1)
+    sessions.ask(request(duration_ns=60 * SECOND))
     assert outcome(delivered.next()) == (State.RUNNING, "")
-    sessions.ask(request("0" * 16, event="idle"))
+    sessions.ask(request("0" * 16))
     drains = [delivered.next() for _ in range(2)]  # one of them may be of the first, after a second
     refused = [drain for drain in drains if drain.progress and drain.progress.session != NAME]
     reason = "1 sessions run here, as many as this node allows at once"
     assert [outcome(drain) for drain in refused] == [(State.REFUSED, reason)]
 
 
-@pytest.mark.usefixtures("events")
 def test_what_sessions_cost_is_told_and_they_are_the_first_to_be_given_up(
     begin: Callable[..., Sessions], delivered: Delivered
 ) -> None:
-    sessions = begin()
+    sessions = begin(waiting)
     assert not sessions.give_up()
-    sessions.ask(request(event="idle", duration_ns=60 * SECOND))
+    sessions.ask(request(duration_ns=60 * SECOND))
     assert outcome(delivered.next()) == (State.RUNNING, "")
     assert (sessions.children, sessions.spent_ns) == ([7], 5)
     assert sessions.give_up()
@@ -292,18 +306,16 @@ def test_what_sessions_cost_is_told_and_they_are_the_first_to_be_given_up(
     assert (sessions.children, sessions.spent_ns) == ([], 5)
 
 
-@pytest.mark.usefixtures("events")
 def test_a_session_that_is_asked_for_again_is_not_begun_again(
     begin: Callable[..., Sessions], delivered: Delivered
 ) -> None:
-    sessions = begin()
+    sessions = begin(refused_by_the_kernel)
     for _ in range(2):
-        sessions.ask(request(event="refused"))
+        sessions.ask(request())
     assert outcome(delivered.next())[0] is State.REFUSED
     assert delivered.nothing
 
 
-@pytest.mark.usefixtures("events")
 def test_a_request_without_a_name_is_left(
     begin: Callable[..., Sessions], delivered: Delivered
 ) -> None:

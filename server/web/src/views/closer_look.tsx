@@ -19,6 +19,7 @@ import { Popover } from "./popover";
 const LOOK_MS = 400;
 const DURATIONS = ["1s", "5s", "10s", "30s", "1m", "2m"];
 const FREQUENCIES = [199, 499, 999];
+const EVENTS = ["cpu", "off-cpu", "page-faults", "context-switches"];
 
 interface Props {
   readonly query: string;
@@ -75,25 +76,29 @@ function stateOf({ profile: { query, from, to } }: Session) {
 function Form({ query, onStart }: { query: string; onStart(wanted: Wanted): void }) {
   const [duration, setDuration] = useState("10s");
   const [frequency, setFrequency] = useState("999");
+  const [event, setEvent] = useState("cpu");
   return (
     <form
       class="closer-form"
-      onSubmit={(event) => {
-        event.preventDefault();
-        onStart({ query, event: "cpu", frequency: Number(frequency), duration });
+      onSubmit={(submitted) => {
+        submitted.preventDefault();
+        onStart({ query, event, frequency: Number(frequency), duration });
       }}
     >
       <p>
         Asks the collectors of <code>{query}</code> that run now.
       </p>
+      <Choice label="Of" options={EVENTS} value={event} onValue={setEvent} />
       <Choice label="For" options={DURATIONS} value={duration} onValue={setDuration} />
-      <Choice
-        label="At"
-        unit=" Hz"
-        options={FREQUENCIES.map(String)}
-        value={frequency}
-        onValue={setFrequency}
-      />
+      {event === "off-cpu" ? null : (
+        <Choice
+          label="At"
+          unit=" Hz"
+          options={FREQUENCIES.map(String)}
+          value={frequency}
+          onValue={setFrequency}
+        />
+      )}
       <button type="submit" class="primary">
         Start
       </button>

@@ -1,15 +1,16 @@
-"""The events that a session can be of: here, and nowhere else, a name becomes a source.
+"""What a session samples with, beside the usual profile of its node.
 
-with EVENTS["cpu"](request, node) as source:
+with opened(request, node) as source:
     source.live.drain()
 """
 
 import resource
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from collector.events import AnyClock
 from collector.kernel.perf_event import threads_of
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampler import Sampler
@@ -24,7 +25,6 @@ from collector.symbols.binaries import Binaries
 from collector.symbols.debuginfod import Settings
 from collector.symbols.symbolizer import Symbolizer
 from profiler.errors import UsageError
-from profiler.model import CPU, ProfileType
 
 NAMING_SECONDS = 1.0
 """In one drain, for files that were not read before: a session is to end soon after its time."""
@@ -42,13 +42,14 @@ SPARE_FILES = 512
 @dataclass(frozen=True, slots=True)
 class Node:
     """How the usual profile is taken here; `events` are those that it follows processes by, and
-    `binaries` the files that it has read, None where it is none of this machine."""
+    `binaries` the files that it has read, None where it is none of this machine; `clock` is the
+    event that CPU time is sampled by."""
 
     events: ProcessEvents | None
     binaries: Binaries | None
     labelling: Labelling
     loader: str
-    event: str
+    clock: str
     call_graph: str
     debuginfod: Settings | None
     unwind_folder: Path
@@ -58,16 +59,15 @@ class Node:
 class Source:
     """Samples while it is open: `processes` of them at the start, 0: the whole node."""
 
-    type: ProfileType
     sampler: Sampler
     live: LiveSource
     processes: int
 
 
 @contextmanager
-def cpu(request: Request, node: Node) -> Iterator[Source]:
-    """The usual profile at another rate: of the processes that match now, and of what they start
-    as far as that matches too. The samples of what does not are lost as `excluded`.
+def opened(request: Request, node: Node) -> Iterator[Source]:
+    """Of the processes that match now, and of what they start as far as that matches too. The
+    samples of what does not are lost as `excluded`.
 
     Raises UsageError where nothing matches.
     """
@@ -83,10 +83,11 @@ def cpu(request: Request, node: Node) -> Iterator[Source]:
     except BaseException:
         symbolizer.close()
         raise
+    event = request.event
     sampler = Sampler(
-        frequency_hz=request.frequency_hz,
+        frequency_hz=event.frequency_hz,
         loader=node.loader,
-        event=node.event,
+        event=node.clock if isinstance(event.source, AnyClock) else event,
         call_graph=node.call_graph,
         target=target,
     )
@@ -101,7 +102,7 @@ def cpu(request: Request, node: Node) -> Iterator[Source]:
         last_patience_seconds=PATIENCE_SECONDS,
     )
     with live:
-        yield Source(CPU, sampler, live, len(target or ()))
+        yield Source(sampler, live, len(target or ()))
 
 
 def _target(symbolizer: Symbolizer, labelling: Labelling) -> list[int] | None:
@@ -132,5 +133,3 @@ def _make_room(pids: Sequence[int]) -> None:
 
 
 Open = Callable[[Request, Node], AbstractContextManager[Source]]
-
-EVENTS: Mapping[str, Open] = {"cpu": cpu}
