@@ -6,18 +6,15 @@ does not rest. `profiler compact` and `profiler prune` do the same at once. Seve
 database.
 """
 
-import logging
 import random
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from profiler.clock import Clock
-from profiler.errors import UnavailableError
 from server.metrics import Metrics
+from server.periodic import Periodic
 from server.store import compaction, renewal, retention, size, stale
 from server.store.database import Database
 from server.store.function_tree import FunctionTrees
@@ -32,8 +29,6 @@ PRUNE_SECONDS = 600.0
 """Between two looks at what is too old, and at how much there is."""
 
 T = TypeVar("T")
-
-_log = logging.getLogger(__name__)
 
 
 def compaction_phases(
@@ -65,8 +60,8 @@ def _shuffled(steps: Sequence[T]) -> list[T]:
     return random.sample(steps, len(steps))
 
 
-class Maintenance:
-    """Works from entry to exit."""
+class Maintenance(Periodic):
+    """Works from entry to exit, which returns when the step in hand is done."""
 
     def __init__(
         self,
@@ -78,45 +73,16 @@ class Maintenance:
         trees: FunctionTrees | None = None,
         pause_seconds: float = PAUSE_SECONDS,
     ) -> None:
+        super().__init__("maintenance", pause_seconds, "the database is not maintained")
         self._database = database
         self._tenant = tenant
         self._policy = policy
         self._metrics = metrics
         self._clock = clock
         self._trees = trees
-        self._pause_seconds = pause_seconds
-        self._next_look = 0.0
         self._next_pruning = 0.0
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="maintenance")
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Returns when the step in hand is done."""
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        pause_seconds = self._pause_seconds
-        while not self._stopping.wait(pause_seconds):
-            self._next_look = time.monotonic() + self._pause_seconds
-            try:
-                self._work()
-            except UnavailableError as error:
-                _log.warning("the database is not maintained: %s", error)
-            except Exception:
-                _log.exception("the database is not maintained")
-            pause_seconds = max(self._next_look - time.monotonic(), 0)
-
-    def _work(self) -> None:
+    def look(self) -> None:
         now_ns = self._clock.now_ns()
         self._do(compaction_phases(self._database, now_ns, self._trees))
         if time.monotonic() >= self._next_pruning:
@@ -130,5 +96,5 @@ class Maintenance:
                 started = time.thread_time()
                 step()
                 worked = time.thread_time() - started
-                if self._stopping.wait(worked if time.monotonic() < self._next_look else 0):
+                if self.stopping.wait(worked if time.monotonic() < self.next_monotonic else 0):
                     return

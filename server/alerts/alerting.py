@@ -7,18 +7,18 @@ another: many or slow ones come late, and never take more than a CPU.
 
 import logging
 import math
-import threading
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 from profiler.clock import Clock
-from profiler.errors import ProfilerError, UnavailableError
+from profiler.errors import ProfilerError
 from server.alerts import state
 from server.alerts.measure import Source, measure
 from server.alerts.rules import Alerts, Rule
 from server.alerts.webhook import Notice, Webhook
 from server.metrics import Metrics
+from server.periodic import Periodic
 from server.store import alerts as store
 from server.store.alerts import Standing, State
 from server.store.database import Database
@@ -34,7 +34,7 @@ _MOST_ERROR = 500
 _log = logging.getLogger(__name__)
 
 
-class Alerting:
+class Alerting(Periodic):
     """Works from entry to exit."""
 
     def __init__(
@@ -47,6 +47,7 @@ class Alerting:
         metrics: Metrics,
         clock: Clock,
     ) -> None:
+        super().__init__("alerting", PAUSE_SECONDS, "alerts are not evaluated")
         self._database = database
         self._tenant = tenant
         self._alerts = alerts
@@ -57,14 +58,11 @@ class Alerting:
         self._webhook = (
             Webhook(alerts.webhook, alerts.page, metrics, self._told) if alerts.webhook else None
         )
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="alerting")
 
     def __enter__(self) -> Self:
         if self._webhook:
             self._webhook.__enter__()
-        self._thread.start()
-        return self
+        return super().__enter__()
 
     def __exit__(
         self,
@@ -73,25 +71,15 @@ class Alerting:
         trace: TracebackType | None,
     ) -> None:
         """Returns when the rule in hand is evaluated."""
-        self._stopping.set()
-        self._thread.join()
+        super().__exit__(kind, error, trace)
         if self._webhook:
             self._webhook.__exit__(kind, error, trace)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(PAUSE_SECONDS):
-            try:
-                self.look()
-            except UnavailableError as error:
-                _log.warning("alerts are not evaluated: %s", error)
-            except Exception:
-                _log.exception("alerts are not evaluated")
 
     def look(self) -> None:
         """Evaluates what is due, shows how all stand, and has told what is to be told."""
         standings = self._read()
         for rule in self._alerts.rules:
-            if self._stopping.is_set():
+            if self.stopping.is_set():
                 return
             last_ns = standings.get(rule.name, Standing()).evaluated_ns
             if not 0 <= self._clock.now_ns() - last_ns < self._alerts.every_ns:

@@ -4,17 +4,13 @@ Somebody may have asked another server, so what is asked for stands in the datab
 """
 
 import asyncio
-import logging
-import threading
 from collections import defaultdict
 from concurrent.futures import Future
-from types import TracebackType
-from typing import Self
 
 from profiler.clock import Clock
-from profiler.errors import UnavailableError
 from profiler.session import State
 from profiler.v1 import ingest_pb2 as pb
+from server.periodic import Periodic
 from server.store import sessions
 from server.store.database import Database
 from server.store.sessions import Recording
@@ -25,8 +21,6 @@ that finds nothing."""
 
 ANSWER_SECONDS = 5.0
 """For the event loop, which answers at once unless it has ended."""
-
-_log = logging.getLogger(__name__)
 
 
 class Listeners:
@@ -80,7 +74,7 @@ class Listeners:
             return False
 
 
-class Asking:
+class Asking(Periodic):
     """Carries what is asked for from the database to `listeners`, from entry to exit."""
 
     def __init__(
@@ -90,36 +84,13 @@ class Asking:
         listeners: Listeners,
         clock: Clock,
     ) -> None:
+        super().__init__("asking", PAUSE_SECONDS, "nobody can be asked for a session")
         self._database = database
         self._tenant = tenant
         self._listeners = listeners
         self._clock = clock
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="asking")
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stopping.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stopping.wait(PAUSE_SECONDS):
-            try:
-                self._look()
-            except UnavailableError as error:
-                _log.warning("nobody can be asked for a session: %s", error)
-            except Exception:
-                _log.exception("nobody can be asked for a session")
-
-    def _look(self) -> None:
+    def look(self) -> None:
         with self._database.read() as transaction:
             waiting = sessions.waiting(transaction, self._tenant)
             overdue = sessions.overdue(transaction, self._tenant, self._clock.now_ns())

@@ -58,8 +58,8 @@ def test_it_rests_as_long_as_it_has_worked_itself_and_not_for_what_it_has_waited
         monkeypatch.setattr(maintenance.time, name, lambda name=name: spent[name])
     rested: list[float] = []
     busy = working(database)
-    monkeypatch.setattr(busy._stopping, "wait", rested.append)
-    busy._next_look = 20
+    monkeypatch.setattr(busy.stopping, "wait", rested.append)
+    busy.next_monotonic = 20
     busy._do(iter([[step, step], [step]]))
     assert rested == [2, 2, 0]
 
