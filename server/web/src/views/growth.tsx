@@ -6,8 +6,7 @@ import { basename, count, digits } from "../lib/format";
 import { change, rate, signed } from "../lib/rate";
 import { exactly } from "../lib/search";
 import { PageLink } from "./link";
-import type { PartProps } from "./overview";
-import { ofService } from "./services";
+import { ofService, type PartProps } from "./overview_part";
 
 /** As many as the server tells of a service: these are then the first of all. */
 const SHOWN = 10;

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { getOverview, getProfileTypes, type OverviewAnswer, type Selection } from "../api";
+import { getOverview, getProfileTypes, type Selection } from "../api";
 import { count, counted, digits } from "../lib/format";
 import { rate } from "../lib/rate";
 import { EVERYTHING, type PageState } from "../lib/url";
@@ -12,6 +12,7 @@ import { useRange } from "./data";
 import { Growth } from "./growth";
 import { PageLink } from "./link";
 import { NothingYet, Problem, StaleBanner } from "./notices";
+import type { PartProps } from "./overview_part";
 import type { Navigate } from "./page_state";
 import { Services } from "./services";
 import { TimeRange } from "./time_range";
@@ -65,12 +66,6 @@ function useOverview(state: PageState) {
   const nothing = types.value?.length === 0;
   useEffect(() => setEmpty(nothing), [nothing]);
   return { range, types, overview, nothing, retry, error: error ?? overview.error ?? types.error };
-}
-
-export interface PartProps {
-  readonly answer: OverviewAnswer;
-  readonly state: PageState;
-  readonly navigate: Navigate;
 }
 
 function Summary({ answer, state: { from, to }, navigate }: PartProps) {

@@ -3,19 +3,10 @@
 import type { Deploy, ServiceRow } from "../api";
 import { count, digits, share } from "../lib/format";
 import { change, rate, signed } from "../lib/rate";
-import { format } from "../lib/selector";
 import { ago, moment } from "../lib/time";
 import { PageLink } from "./link";
-import type { PartProps } from "./overview";
+import { ofService, type PartProps } from "./overview_part";
 import { Sparkline } from "./sparkline";
-
-export const ofService = (service: string, ...more: (readonly [string, string])[]): string =>
-  format({
-    type: "cpu",
-    matchers: [["service_name", service] as const, ...more].map(([name, value]) => ({
-      ...{ name, op: "=" as const, value },
-    })),
-  });
 
 export function Services({ answer, state, navigate }: PartProps) {
   const { services, unit, to, from } = answer;
