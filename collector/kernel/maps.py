@@ -49,14 +49,16 @@ class Shape:
     max_entries: int
 
 
-class _Create(ctypes.Structure):
+class Create(ctypes.Structure):
+    """This and the next two are members of the kernel's `union bpf_attr`."""
+
     _fields_ = tuple(
         (name, ctypes.c_uint32)
         for name in ("type", "key_size", "value_size", "max_entries", "flags", "inner_map_fd")
     )
 
 
-class _Element(ctypes.Structure):
+class Element(ctypes.Structure):
     _fields_ = (
         ("map_fd", ctypes.c_uint32),
         ("key", ctypes.c_void_p),
@@ -65,7 +67,7 @@ class _Element(ctypes.Structure):
     )
 
 
-class _Batch(ctypes.Structure):
+class Batch(ctypes.Structure):
     _fields_ = (
         ("in_batch", ctypes.c_void_p),
         ("out_batch", ctypes.c_void_p),
@@ -78,10 +80,10 @@ class _Batch(ctypes.Structure):
     )
 
 
-def create(shape: Shape, inner_map_fd: int = 0) -> int:
+def create(shape: Shape, inner_map_fd: int = 0, flags: int = 0) -> int:
     """A new map's descriptor. Raises OSError."""
-    attributes = _Create(
-        shape.type, shape.key_size, shape.value_size, shape.max_entries, 0, inner_map_fd
+    attributes = Create(
+        shape.type, shape.key_size, shape.value_size, shape.max_entries, flags, inner_map_fd
     )
     return syscalls.bpf(MAP_CREATE, attributes)
 
@@ -110,10 +112,10 @@ class Map:
         size = self.shape.value_size if copies == 1 else -(-self.shape.value_size // 8) * 8
         self._value = ctypes.create_string_buffer(size * copies)
         self._next = ctypes.create_string_buffer(self.shape.key_size)
-        self._on_value = _Element(fd, ctypes.addressof(self._key), ctypes.addressof(self._value))
+        self._on_value = Element(fd, ctypes.addressof(self._key), ctypes.addressof(self._value))
         # Deleting looks at the value too: what a command does not use must be zero.
-        self._on_key = _Element(fd, ctypes.addressof(self._key))
-        self._on_next = _Element(fd, ctypes.addressof(self._key), ctypes.addressof(self._next))
+        self._on_key = Element(fd, ctypes.addressof(self._key))
+        self._on_next = Element(fd, ctypes.addressof(self._key), ctypes.addressof(self._next))
         self._fd = fd
         self._takes_batches = True
         self._takes_one = True
@@ -130,31 +132,25 @@ class Map:
 
     def take_all(self) -> Iterator[tuple[bytes, bytes]]:
         """Every (key, value), each deleted as it is read. Nobody else may write meanwhile."""
-        if self._takes_batches:
-            try:
-                yield from self._batches(LOOKUP_AND_DELETE_BATCH)
-                return
-            except OSError as error:
-                if error.errno not in _UNKNOWN:
-                    raise
-                self._takes_batches = False
-        for key in self._keys():
-            value = self._take(key)
-            if value is not None:
-                yield key, value
+        return self._each(LOOKUP_AND_DELETE_BATCH, self._take)
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """Every (key, value), which may change meanwhile."""
+        return self._each(LOOKUP_BATCH, self.lookup)
+
+    def _each(
+        self, batch_command: int, read: Callable[[bytes], bytes | None]
+    ) -> Iterator[tuple[bytes, bytes]]:
         if self._takes_batches:
             try:
-                yield from self._batches(LOOKUP_BATCH)
+                yield from self._batches(batch_command)
                 return
             except OSError as error:
                 if error.errno not in _UNKNOWN:
                     raise
                 self._takes_batches = False
         for key in self._keys():
-            value = self.lookup(key)
+            value = read(key)
             if value is not None:
                 yield key, value
 
@@ -163,7 +159,7 @@ class Map:
         keys = ctypes.create_string_buffer(capacity * self.shape.key_size)
         values = ctypes.create_string_buffer(capacity * self.shape.value_size)
         position = ctypes.create_string_buffer(max(8, self.shape.key_size))
-        batch = _Batch(
+        batch = Batch(
             out_batch=ctypes.addressof(position),
             keys=ctypes.addressof(keys),
             values=ctypes.addressof(values),
