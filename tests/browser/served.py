@@ -48,11 +48,12 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Served]:
+def serving(folder: Path, *more: str) -> Iterator[Served]:
+    """With `more` arguments."""
     http, collectors, log = free_address(), free_address(), folder / "log"
     database = f"sqlite:///{folder}/profiler.db"
     arguments = ["serve", "--http", http, "--grpc", collectors, "--database", database]
-    arguments += ["--no-maintain"]  # the samples are of one day, whatever today is
+    arguments += ["--no-maintain", *more]  # the samples are of one day, whatever today is
     with running(*arguments, log=log):
         eventually(lambda: answers(f"http://{http}/readyz"), "the server", log=log)
         assert eventually(lambda: answers(f"http://{http}/"), "the page (make web)", log=log)

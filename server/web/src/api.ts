@@ -134,6 +134,29 @@ export interface CallersAnswer {
   readonly callees: FrameTree;
 }
 
+/** A rule of the server's, and how it stands. */
+export interface Alert {
+  readonly name: string;
+  readonly query: string;
+  /** "": any */
+  readonly function: string;
+  readonly cost: string;
+  readonly condition: string;
+  readonly bound: string;
+  /** milliseconds */
+  readonly window: number;
+  readonly state: string;
+  /** 0: never evaluated */
+  readonly since: number;
+  readonly detail: string;
+  /** why it was not evaluated, "" where it was */
+  readonly error: string;
+}
+
+export interface AlertsAnswer {
+  readonly alerts: readonly Alert[];
+}
+
 export const EXPORT_FORMATS = ["pprof", "folded", "speedscope", "html", "svg"] as const;
 
 export interface SessionHost {
@@ -228,6 +251,9 @@ export const getProfileTypes = async (signal: AbortSignal): Promise<ProfileType[
 
 export const getOverview = (of: Selection, signal: AbortSignal): Promise<OverviewAnswer> =>
   get(address("overview", parameters(of)), signal);
+
+export const getAlerts = (signal: AbortSignal): Promise<AlertsAnswer> =>
+  get(address("alerts", {}), signal);
 
 export const getLabels = async (of: Selection, signal: AbortSignal): Promise<string[]> =>
   (await get<{ labels: string[] }>(address("labels", parameters(of)), signal)).labels;

@@ -6,6 +6,7 @@ import { getOverview, getProfileTypes, type Selection } from "../api";
 import { count, counted, digits } from "../lib/format";
 import { rate } from "../lib/rate";
 import { EVERYTHING, type PageState } from "../lib/url";
+import { Alerts } from "./alerts";
 import { useAnswer } from "./answer";
 import { Brand } from "./brand";
 import { useRange } from "./data";
@@ -24,7 +25,7 @@ interface Props {
 }
 
 export function Overview({ state, navigate, corner }: Props) {
-  const { range, types, overview, nothing, error, retry } = useOverview(state);
+  const { range, types, overview, nothing, error, tick, retry } = useOverview(state);
   const answer = overview.value;
   return (
     <div class="page" data-waiting={overview.waiting || types.waiting}>
@@ -43,6 +44,7 @@ export function Overview({ state, navigate, corner }: Props) {
             <>
               {error && <StaleBanner error={error} />}
               <Summary answer={answer} state={state} navigate={navigate} />
+              <Alerts tick={tick} navigate={navigate} />
               <Services answer={answer} state={state} navigate={navigate} />
               <Growth answer={answer} state={state} navigate={navigate} />
             </>
@@ -65,7 +67,8 @@ function useOverview(state: PageState) {
   const overview = useAnswer(key, (signal) => getOverview(selection as Selection, signal));
   const nothing = types.value?.length === 0;
   useEffect(() => setEmpty(nothing), [nothing]);
-  return { range, types, overview, nothing, retry, error: error ?? overview.error ?? types.error };
+  const problem = error ?? overview.error ?? types.error;
+  return { range, types, overview, nothing, tick, retry, error: problem };
 }
 
 function Summary({ answer, state: { from, to }, navigate }: PartProps) {
