@@ -49,7 +49,7 @@ def downgrade() -> None:
     op.drop_column("series", "last_hour")
 
 
-def _key(*level: sa.Column[int]) -> list[sa.Column[object]]:
+def _key(*level: sa.Column[int]) -> list[sa.schema.SchemaItem]:
     return [
         sa.Column("scope_id", sa.BigInteger, nullable=False),
         sa.Column("profile_type", sa.Text, nullable=False),

@@ -148,7 +148,7 @@ class GrpcExporter:
 
     def _deliver(self, stream: "_Stream") -> None:
         with self._connect() as channel:
-            service = ingest_pb2_grpc.IngestServiceStub(channel)  # type: ignore[no-untyped-call]
+            service = ingest_pb2_grpc.IngestServiceStub(channel)
             call = service.Ingest(self._requests(stream))
             with self._changed:
                 self._call, self._channel = call, channel

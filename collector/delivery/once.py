@@ -20,7 +20,7 @@ def deliver(channel: grpc.Channel, collector_id: bytes, drains: Iterable[Drain])
     """Sends all and yields the number of each that is acknowledged, from 1 on. Raises
     UnavailableError where the server refuses one or goes away."""
     waiting = deque(enumerate(drains, 1))
-    service = ingest_pb2_grpc.IngestServiceStub(channel)  # type: ignore[no-untyped-call]
+    service = ingest_pb2_grpc.IngestServiceStub(channel)
     sent = acknowledged = 0
 
     def batches() -> Iterator[pb.Batch]:

@@ -31,7 +31,7 @@ Ask = Callable[[pb.Request], None]
 
 def listen(channel: grpc.Channel, host_name: str, ask: Ask) -> None:
     """Calls `ask` with each request, in a thread of gRPC's, until `channel` is closed."""
-    service = ingest_pb2_grpc.IngestServiceStub(channel)  # type: ignore[no-untyped-call]
+    service = ingest_pb2_grpc.IngestServiceStub(channel)
 
     def call() -> None:
         try:

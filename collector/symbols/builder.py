@@ -90,7 +90,7 @@ class Builder:
                 if answer != "ok":
                     raise Unreadable(answer)
                 path = f"/proc/self/fd/{target.fileno()}"
-                symbols = SymCache.open(path)  # type: ignore[no-untyped-call]
+                symbols = SymCache.open(path)
                 return Built(symbols, os.fstat(target.fileno()).st_size)
         except SymbolicError:
             raise Unreadable("bad_elf") from None

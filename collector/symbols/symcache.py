@@ -20,7 +20,7 @@ class SymCacheNames:
         if address < self._base:
             return []
         try:
-            found = self._symbols.lookup(address - self._base)  # type: ignore[no-untyped-call]
+            found = self._symbols.lookup(address - self._base)
         except SymbolicError:
             return []
         # The innermost comes first. Names that stand in a supplementary file are not known: what

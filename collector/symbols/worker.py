@@ -148,7 +148,7 @@ def _convert(file: "mmap.mmap | bytes", target: int) -> str:
         if not found.features & {"symtab", "debug"}:
             return "no_symbols"
         with os.fdopen(os.dup(target), "wb") as out:
-            found.make_symcache().dump_into(out)  # type: ignore[no-untyped-call]
+            found.make_symcache().dump_into(out)
         return "ok"
     finally:
         ffi.release(view)

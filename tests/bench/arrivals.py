@@ -16,6 +16,7 @@ from pathlib import Path
 
 import grpc
 import numpy as np
+from numpy.typing import NDArray
 
 from profiler.model import ROOT, Drain, Profile
 from profiler.v1 import ingest_pb2 as pb
@@ -146,7 +147,7 @@ def _first_alone(drain: Drain) -> Drain:
 def _profile(pool: Pool, host: int, entries: Entries) -> Profile:
     kept = np.zeros(len(pool.parents), bool)
     kept[ROOT] = True
-    level = entries.nodes
+    level: NDArray[np.integer] = entries.nodes
     while len(level):
         kept[level] = True
         level = pool.parents[level]

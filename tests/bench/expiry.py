@@ -107,8 +107,7 @@ def main() -> None:
         print(ROW("", "deleted", "dropped"), flush=True)
         for kind in kinds:
             for day in range(DAYS):
-                kind.begin_day(day)
-                kind.write_day(day)
+                write_new_day(kind, day)
         show("MB at first", [kind.megabytes() for kind in kinds])
         for day in range(ROUNDS):
             print(f"day {day} goes, day {DAYS + day} comes")
@@ -123,13 +122,15 @@ def main() -> None:
             kind.connection.close()
 
 
+def write_new_day(kind: Chunks, day: int) -> None:
+    kind.begin_day(day)
+    kind.write_day(day)
+
+
 STEPS: dict[str, Callable[[Chunks, int], None]] = {
     "   forget, ms": lambda kind, day: kind.forget_day(day),
     "   vacuum, ms": lambda kind, _: kind.vacuum(),
-    "   write a day, ms": lambda kind, day: (
-        kind.begin_day(DAYS + day),
-        kind.write_day(DAYS + day),
-    )[-1],
+    "   write a day, ms": lambda kind, day: write_new_day(kind, DAYS + day),
 }
 
 

@@ -54,10 +54,10 @@ def _compiled(folder: Path) -> ctypes.CDLL:
     source, library = folder / "floor.c", folder / "floor.so"
     source.write_text(_SOURCE)
     try:
-        command = ["cc", "-O3", "-march=native", "-shared", "-fPIC", "-o", library, source]
-        subprocess.run(command, check=True)
+        flags = ["-O3", "-march=native", "-shared", "-fPIC"]
+        subprocess.run(["cc", *flags, "-o", library, source], check=True)
     except (FileNotFoundError, subprocess.CalledProcessError) as error:
         raise MissingError(f"no C compiler: {error}") from None
-    native = ctypes.CDLL(library)
+    native = ctypes.CDLL(str(library))
     native.add.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_int64, ctypes.c_void_p]
     return native

@@ -34,7 +34,7 @@ class Served:
             self._sequence += 1
             batches.append(wire.encode(drain, COLLECTOR, self._sequence))
         with grpc.insecure_channel(self.collectors) as channel:
-            stub = ingest_pb2_grpc.IngestServiceStub(channel)  # type: ignore[no-untyped-call]
+            stub = ingest_pb2_grpc.IngestServiceStub(channel)
             for batch in batches:  # each explains itself, so each is a stream of its own
                 list(stub.Ingest(iter([batch]), timeout=30))
 

@@ -46,7 +46,7 @@ def test_the_script_fails_where_a_commit_is_slower_and_leaves_reports(repository
         "CHECK": "--fail 'self:p.*>+5%'",
         "PROFILER": str(Path(sys.executable).with_name("profiler")),
     }
-    command = ["sh", CI / "gate.sh"]
+    command: list[str | Path] = ["sh", CI / "gate.sh"]
     done = subprocess.run(
         command, cwd=repository, env=environment, capture_output=True, text=True, timeout=120
     )

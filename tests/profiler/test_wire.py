@@ -53,13 +53,15 @@ def drains(draw: st.DrawFn) -> Drain:
     losses = draw(st.dictionaries(st.sampled_from(["ring_full", "spool_full"]), st.integers(0, 99)))
     start_ns = draw(st.integers(0, 2**62))
     duration_ns = draw(st.integers(0, 2**61))  # their sum is within 63 bits
-    window = {"start_ns": start_ns, "duration_ns": duration_ns}
     return Drain(
         host_name=draw(text),
         taken=sum(profile.total_samples for profile in held) + sum(losses.values()),
         losses=losses,
-        profiles=tuple(replace(profile, **window) for profile in held),
-        **window,
+        profiles=tuple(
+            replace(profile, start_ns=start_ns, duration_ns=duration_ns) for profile in held
+        ),
+        start_ns=start_ns,
+        duration_ns=duration_ns,
     )
 
 
@@ -228,7 +230,7 @@ REFUSALS: list[tuple[str, Any, str]] = [
 def test_a_refusal_names_field_and_value(field: str, value: Any, said: str) -> None:
     batch = wire.encode(one_drain("main;f 3"), ID, 1)
     message, _, name = field.rpartition(".")
-    owner = batch if not message else getattr(batch, message)
+    owner: Any = batch if not message else getattr(batch, message)
     setattr(owner[0] if message == "profiles" else owner, name, value)
     with pytest.raises(FormatError) as refusal:
         wire.StreamDecoder().decode(batch)

@@ -33,7 +33,9 @@ class Stream:
 
     def __init__(self, channel: grpc.Channel, seconds: float) -> None:
         self._queue = SimpleQueue[bytes | None]()
-        ingest = channel.stream_stream(_METHOD, response_deserializer=pb.Ack.FromString)
+        ingest: grpc.StreamStreamMultiCallable[bytes, pb.Ack] = channel.stream_stream(
+            _METHOD, response_deserializer=pb.Ack.FromString
+        )
         self._answers = ingest(iter(self._queue.get, None), timeout=seconds)
 
     def post(self, message: pb.Batch | bytes) -> None:
@@ -87,7 +89,7 @@ def refusal(address: str, *messages: pb.Batch | bytes) -> tuple[grpc.StatusCode,
             for message in messages:
                 opened.send(message)
         except grpc.RpcError as error:
-            return error.code(), error.details()
+            return error.code(), error.details() or ""
     raise AssertionError("the server took them all")
 
 
@@ -105,7 +107,7 @@ class Answer:
 
 
 def get(
-    address: str, path: str, *, headers: dict[str, str] | None = None, **query: object
+    address: str, path: str, headers: dict[str, str] | None = None, /, **query: object
 ) -> Answer:
     """`from` is written `from_`, as Python wants it."""
     parameters = urllib.parse.urlencode({name.rstrip("_"): text for name, text in query.items()})

@@ -3,18 +3,18 @@
 import logging
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from profiler.clock import SystemClock
-from server import maintenance
 from server.config import TENANT
 from server.ingest.ingester import Ingester
 from server.maintenance import Maintenance
 from server.metrics import Metrics
-from server.store import migrations, size
+from server.store import compaction, migrations, size
 from server.store.database import Database
 from server.store.retention import Policy
 from server.store.schema import hot, stale
@@ -55,7 +55,7 @@ def test_it_rests_as_long_as_it_has_worked_itself_and_not_for_what_it_has_waited
         spent["thread_time"] += 2
 
     for name in spent:
-        monkeypatch.setattr(maintenance.time, name, lambda name=name: spent[name])
+        monkeypatch.setattr(time, name, lambda name=name: spent[name])
     rested: list[float] = []
     busy = working(database)
     monkeypatch.setattr(busy.stopping, "wait", rested.append)
@@ -68,15 +68,15 @@ def test_what_fails_is_said_and_tried_again(
     database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     send_all(Ingester(database, TENANT), [drain(series("main 3"))])
-    pending = maintenance.compaction.pending
+    pending = compaction.pending
     failures = [ZeroDivisionError("a bug")]
 
-    def fails_once(transaction: sa.Connection) -> list[maintenance.compaction.Pending]:
+    def fails_once(transaction: sa.Connection) -> list[compaction.Pending]:
         if failures:
             raise failures.pop()
         return pending(transaction)
 
-    monkeypatch.setattr(maintenance.compaction, "pending", fails_once)
+    monkeypatch.setattr(compaction, "pending", fails_once)
     with (
         caplog.at_level(logging.WARNING),
         working(database),

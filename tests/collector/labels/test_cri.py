@@ -57,8 +57,11 @@ def serving(path: Path, answer: Answer) -> Iterator[list[bytes]]:
         return answer(context)
 
     server = grpc.server(ThreadPoolExecutor(2))
-    methods = {"ContainerStatus": grpc.unary_unary_rpc_method_handler(container_status)}
-    service = grpc.method_handlers_generic_handler("runtime.v1.RuntimeService", methods)
+    handler: grpc.RpcMethodHandler[bytes, bytes]
+    handler = grpc.unary_unary_rpc_method_handler(container_status)
+    service = grpc.method_handlers_generic_handler(
+        "runtime.v1.RuntimeService", {"ContainerStatus": handler}
+    )
     server.add_generic_rpc_handlers((service,))
     server.add_insecure_port(f"unix://{path}")
     server.start()

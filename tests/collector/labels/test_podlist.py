@@ -82,9 +82,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if openssl is None:
         pytest.skip("no openssl: apt-get install openssl")
     path = tmp_path_factory.mktemp("tls") / "kubelet.pem"
-    key = ["-newkey", "rsa:2048", "-nodes", "-keyout", path, "-out", path.with_suffix(".crt")]
+    out = ["-keyout", str(path), "-out", str(path.with_suffix(".crt"))]
     name = ["-subj", "/CN=kubelet", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([openssl, "req", "-x509", *key, *name], check=True, capture_output=True)
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", *out, *name],
+        check=True,
+        capture_output=True,
+    )
     path.write_text(path.read_text() + path.with_suffix(".crt").read_text())
     return path
 
@@ -161,7 +165,7 @@ def test_a_certificate_of_somebody_else_is_refused(certificate: Path, tmp_path: 
     token = tmp_path / "token"
     token.write_text("secret")
     other = tmp_path / "other.crt"
-    name = ["-subj", "/CN=other", "-keyout", "/dev/null", "-out", other]
+    name = ["-subj", "/CN=other", "-keyout", "/dev/null", "-out", str(other)]
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *name]
     subprocess.run(command, check=True, capture_output=True)
     with serving(certificate) as kubelet, pytest.raises(Failed) as error:

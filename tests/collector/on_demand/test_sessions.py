@@ -219,7 +219,7 @@ def test_nothing_that_matches_is_a_refusal(
 @contextmanager
 def refused_by_the_kernel(request: Request, node: Node) -> Iterator[Source]:
     raise PrivilegeError("the kernel refuses perf events")
-    yield
+    yield  # type: ignore[unreachable]
 
 
 @contextmanager
@@ -243,7 +243,7 @@ class _Idle:
 @contextmanager
 def broken(request: Request, node: Node) -> Iterator[Source]:
     raise RuntimeError("a bug")
-    yield
+    yield  # type: ignore[unreachable]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from collector.labels.labeller import Labelling
 from collector.processes.cache import MAX_LEFT_OF_ONE
 from collector.sources.live import LiveSource
 from collector.symbols.symbolizer import Symbolizer
+from profiler.model import Drain
 from tests.collector.sources.test_unwinding import of_program
 
 pytestmark = pytest.mark.kernel
@@ -61,9 +62,9 @@ def test_control_groups_that_come_and_go_are_bounded_and_no_sample_is_lost(
     build: Build, slice_: Path, tmp_path: Path
 ) -> None:
     labelling = Labelling("a", max_series=MAX_SERIES, engine_sockets=())
-    program = [build("groups"), str(slice_), str(GROUPS)]
+    program = [str(build("groups")), str(slice_), str(GROUPS)]
     with subprocess.Popen(program) as groups:
-        drains = []
+        drains: list[Drain] = []
         with live(tmp_path, labelling, groups.pid) as source:
             while groups.poll() is None:
                 time.sleep(0.5)

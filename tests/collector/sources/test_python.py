@@ -83,7 +83,7 @@ def sampled(process: subprocess.Popen[bytes], folder: Path) -> tuple[list[Drain]
         assert source.unwinding
         process.stdin.write(b"!")
         process.stdin.flush()
-        first = []
+        first: list[Drain] = []
         end = time.monotonic() + 20
         while len(first) < 2 or (source.unwinding.stats().pending and time.monotonic() < end):
             time.sleep(0.3)

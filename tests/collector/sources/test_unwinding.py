@@ -23,7 +23,7 @@ from collector.labels.labeller import Labelling
 from collector.sources.live import LiveSource
 from collector.symbols import builder
 from collector.symbols.symbolizer import Symbolizer
-from collector.unwind.later import Walk
+from collector.unwind.later import SavedStack, Walk
 from collector.unwind.unwinder import Unwinder
 from profiler.model import Drain, Kind
 from tests.collector.kernel.conftest import PROGRAMS, compiler
@@ -170,7 +170,7 @@ def test_every_sample_is_accounted_for_over_many_fast_drains(
         running(name)
     sampler = Sampler(call_graph=DWARF, frequency_hz=2_999, sizes=sizes)
     with live(folder, sampler) as source:
-        drains = []
+        drains: list[Drain] = []
         end = time.monotonic() + 1.5
         while time.monotonic() < end:
             drains.extend(source.drain())
@@ -219,7 +219,7 @@ def test_stacks_that_stay_unknown_are_not_saved_for_ever(
 ) -> None:
     saved = 0
 
-    def counted(stacks: Sequence[bytes]) -> Iterable[Walk]:
+    def counted(stacks: Sequence[SavedStack]) -> Iterable[Walk]:
         nonlocal saved
         saved += len(stacks)
         return unwalked(stacks)

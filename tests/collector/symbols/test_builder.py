@@ -73,7 +73,7 @@ def test_broken_dwarf_costs_lines_but_not_names(
     with opened(broken) as descriptor:
         built = builder.build(descriptor)
     at = address_of("outer", broken) + 1
-    (location,) = built.symbols.lookup(at)  # type: ignore[no-untyped-call]
+    (location,) = built.symbols.lookup(at)
     assert (location.symbol, location.line, built.names_only) == ("outer", 0, True)
 
 
@@ -103,7 +103,7 @@ def test_compressed_names_that_are_none_leave_what_is_exported(
     hostile = with_section(tmp_path / "hostile", program, contents)
     with opened(hostile) as descriptor:
         symbols = builder.build(descriptor).symbols
-    (found,) = symbols.lookup(address_of("outer", program))  # type: ignore[no-untyped-call]
+    (found,) = symbols.lookup(address_of("outer", program))
     assert found.symbol == "outer"
 
 

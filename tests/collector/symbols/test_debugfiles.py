@@ -38,8 +38,8 @@ def stripped(root: Path, *flags: str) -> Iterator[tuple[Program, Path]]:
     debug = root / "shop.debug"
     objcopy = needs("objcopy")
     subprocess.run([objcopy, "--only-keep-debug", whole, debug], check=True)
-    command = [objcopy, "-S", f"--add-gnu-debuglink={debug}", whole, srv / "shop"]
-    subprocess.run(command, check=True)
+    link = f"--add-gnu-debuglink={debug}"
+    subprocess.run([objcopy, "-S", link, whole, srv / "shop"], check=True)
     descriptor = os.open(srv / "shop", os.O_RDONLY)
     try:
         yield read_program(descriptor, "shop", b"/srv/shop", PID), debug

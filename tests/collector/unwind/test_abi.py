@@ -56,7 +56,7 @@ def ours() -> dict[str, int]:
     layout |= {f"REG_{name}": slot for name, slot in zip(DWARF, SLOTS, strict=True)}
     for name, kind in STRUCTS.items():
         layout[f"sizeof(struct {name})"] = kind.itemsize
-        for field, (form, offset) in (kind.fields or {}).items():
+        for field, (form, offset, *_) in (kind.fields or {}).items():
             layout[f"offsetof(struct {name}, {field})"] = offset
             layout[f"sizeof(((struct {name} *)0)->{field})"] = form.itemsize
     return layout

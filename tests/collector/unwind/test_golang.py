@@ -25,7 +25,7 @@ def test_stacks_lead_back_from_the_stack_of_the_thread(
         pytest.skip("no go: apt-get install golang")
     source, binary = tmp_path / "main.go", tmp_path / "stacks"
     source.write_bytes((PROGRAMS / "stacks.go").read_bytes())
-    command = ["go", "build", "-ldflags", flags, "-o", binary, source]
+    command: list[str | Path] = ["go", "build", "-ldflags", flags, "-o", binary, source]
     subprocess.run(command, cwd=tmp_path, check=True)
     walked = walk(binary, seconds=1.0, prepare=0.5)
     assert walked.complete >= 0.99

@@ -1,10 +1,12 @@
 """Stacks that were saved are walked later as they would have been at once."""
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from collector.processes.maps import Mapping
 from collector.unwind import abi
 from collector.unwind.abi import Cause
 from collector.unwind.later import WAITING, parse_saved
@@ -19,7 +21,7 @@ def test_a_process_that_has_ended_is_walked_to_its_root(
     program: Path, build: Build, arguments: tuple[str, ...]
 ) -> None:
     executable = build("deep.c")
-    remembered = {}
+    remembered: dict[int, Sequence[Mapping] | None] = {}
     with Harness(program, read_mappings=remembered.get) as harness:
         with subprocess.Popen([executable, *arguments]) as process:
             harness.sample(0.2, process.pid)

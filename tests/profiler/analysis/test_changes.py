@@ -1,5 +1,7 @@
 """Changes of level are found and none is invented: by simulation, at the rates that are stated."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -31,11 +33,12 @@ def test_a_history_that_does_not_change_has_a_change_once_in_a_hundred(
     name: str, at_most: int
 ) -> None:
     random = np.random.default_rng(3)
-    draw = {
+    draws: dict[str, Callable[[], Vector]] = {
         "independent": lambda: random.normal(size=DAYS),
         "heavy tails": lambda: random.standard_t(3, size=DAYS),
         "weekly": lambda: weekly(random),
-    }.get(name, lambda: like_the_day_before(random, float(name)))
+    }
+    draw = draws.get(name, lambda: like_the_day_before(random, float(name)))
     assert sum(bool(changes.changes(draw())) for _ in range(HISTORIES)) <= at_most
 
 

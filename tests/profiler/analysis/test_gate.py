@@ -17,7 +17,7 @@ DEFAULT = Terms()
 
 
 def side(
-    *lines: str, runs: int = 6, seed: int = 0, hosts: bool = False, **known: int
+    *lines: str, runs: int = 6, seed: int = 0, hosts: bool = False, duration_ns: int = 0
 ) -> list[Profile]:
     """Runs that differ by a few samples from the folded `lines`."""
     random = np.random.default_rng(seed)
@@ -28,7 +28,7 @@ def side(
             stack, _, count = line.rpartition(" ")
             counted.append(f"{stack} {random.poisson(int(count))}")
         labels = (("host_name", f"h{run}"),) if hosts else ()
-        units.append(profile(*counted, labels=labels, **known))
+        units.append(profile(*counted, labels=labels, duration_ns=duration_ns))
     return units
 
 

@@ -1,6 +1,7 @@
 """Each step by example, and the laws: what keeps totals, and that trees and profiles agree."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ GIVEN = profile(
 )
 
 
-def transformed(given: Profile, **what: object) -> dict[str, int]:
+def transformed(given: Profile, **what: Any) -> dict[str, int]:
     found = stacks(transform.of_profile(given, replace(Transform(), **what)))
     return {";".join(names): count for names, count in found.items()}
 

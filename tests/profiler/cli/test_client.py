@@ -10,7 +10,7 @@ from tests.profiler.cli.fake_server import FakeServer
 
 def test_parameters_arrive_as_they_were_given(server: FakeServer) -> None:
     server.answer("/api/v1/top", {"functions": []})
-    asked = {"query": 'cpu{a=~"x&y+z"}', "limit": 3}
+    asked: dict[str, str | int] = {"query": 'cpu{a=~"x&y+z"}', "limit": 3}
     assert Client(server.url + "/").get("top", asked) == {"functions": []}
     assert server.asked == [("/api/v1/top", {"query": 'cpu{a=~"x&y+z"}', "limit": "3"})]
 

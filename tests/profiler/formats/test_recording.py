@@ -32,8 +32,8 @@ def test_drains_of_a_series_are_added_and_series_kept_apart() -> None:
         )
         drain = Drain("h", second * 10**9, 10**9, taken=3, profiles=parts)
         wire.write_batch(file, wire.encode(drain, bytes(16), 2 * second))
-        parts = (profile("main 4", type=faults, period=1),)
-        drain = Drain("h", second * 10**9, 10**9, taken=4, profiles=parts, type=faults)
+        alone = (profile("main 4", type=faults, period=1),)
+        drain = Drain("h", second * 10**9, 10**9, taken=4, profiles=alone, type=faults)
         wire.write_batch(file, wire.encode(drain, bytes(16), 2 * second + 1))
     found = recording.loads_all(file.getvalue())
     assert [(p.type.name, dict(p.labels).get("service_name"), stacks(p)) for p in found] == [

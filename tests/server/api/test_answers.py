@@ -106,7 +106,7 @@ def test_answers_are_those_that_were_read(address: str, name: str) -> None:
 def test_the_packed_form_is_the_one_that_the_page_reads(address: str) -> None:
     """server/web/tests/packed.test.ts compares this golden with flamegraph.json."""
     headers = {"Accept": f"{MEDIA_TYPE}, application/json;q=0.1"}
-    answer = get(address, "/api/v1/flamegraph", headers=headers, **MINUTE)
+    answer = get(address, "/api/v1/flamegraph", headers, **MINUTE)
     assert answer.headers["Content-Type"] == MEDIA_TYPE
     file = GOLDENS / "flamegraph.packed"
     if os.environ.get("BLESS"):

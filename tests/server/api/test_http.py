@@ -139,8 +139,8 @@ def test_every_answer_forbids_what_it_does_not_need(address: str) -> None:
 def test_large_answers_are_compressed_for_those_who_can_read_them(address: str) -> None:
     path = "/api/v1/openapi.json"
     plain = get(address, path)
-    packed = get(address, path, headers={"Accept-Encoding": "br, gzip;q=0.5"})
-    refused = get(address, path, headers={"Accept-Encoding": "gzip;q=0"})
+    packed = get(address, path, {"Accept-Encoding": "br, gzip;q=0.5"})
+    refused = get(address, path, {"Accept-Encoding": "gzip;q=0"})
     assert packed.headers["Content-Encoding"] == "gzip"
     assert int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"])
     assert packed.body == plain.body == refused.body

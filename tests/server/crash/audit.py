@@ -7,7 +7,7 @@ any selector and range, must be the sum over exactly these batches.
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -143,7 +143,7 @@ def _marks(places: Mapping[Place, Stacks]) -> Counter[tuple[str, Place]]:
     )
 
 
-def _places(stored: Iterator[Batch], kept: Horizon) -> dict[Place, Stacks]:
+def _places(stored: Iterable[Batch], kept: Horizon) -> dict[Place, Stacks]:
     """Where the batches should be found."""
     places: dict[Place, Stacks] = {}
     for batch in stored:

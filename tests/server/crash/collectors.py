@@ -153,7 +153,7 @@ class Collector:
             self._alone = True
         else:
             (batch,) = sent
-            self._ledger.refuse(batch, error.details())
+            self._ledger.refuse(batch, error.details() or "")
             self._waiting = [one for one in self._waiting if one.batch is not batch]
             self._acknowledged = [one for one in self._acknowledged if one is not batch]
             self._alone = False

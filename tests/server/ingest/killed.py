@@ -14,15 +14,15 @@ from collections.abc import Callable
 from typing import Any
 
 from server.app import Server
-from server.ingest import ingester
+from server.ingest.ingester import Ingester
+from server.store import hot
 from tests.server.client import config
 
 
 def main(url: str, moment: str) -> None:
     if moment == "inserted":
-        ingester.hot.add = _deadly(ingester.hot.add)
+        hot.add = _deadly(hot.add)
     else:
-        Ingester = ingester.Ingester
         Ingester.store_all = _deadly(Ingester.store_all)  # type: ignore[method-assign]
     with Server(config(url)) as server:
         print(server.grpc_address, flush=True)

@@ -132,7 +132,9 @@ def test_the_same_batch_twice_is_counted_once(server: Server) -> None:
     (batch,) = batches([told(session, State.DONE, labelled)], collector=2)
     for _ in range(2):
         with grpc.insecure_channel(server.grpc_address) as channel:
-            ingest = channel.stream_stream("/profiler.v1.IngestService/Ingest")
+            ingest: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(
+                "/profiler.v1.IngestService/Ingest"
+            )
             list(ingest(iter([batch.SerializeToString()]), timeout=30))
     assert ended(server, session)["accounts"]["taken"] == 40
 

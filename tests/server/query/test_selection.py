@@ -6,7 +6,7 @@ import pytest
 
 from profiler import selector
 from profiler.errors import UsageError
-from profiler.model import CPU, ProfileType
+from profiler.model import CPU, ProfileBuilder, ProfileType
 from server.config import TENANT
 from server.ingest.ingester import Ingester
 from server.query import selection
@@ -99,7 +99,7 @@ def test_values_are_exact_where_periods_differ(database: Database) -> None:
 
 
 def test_values_without_a_period_are_kept_one_by_one(database: Database) -> None:
-    builder = builders.ProfileBuilder()
+    builder = ProfileBuilder()
     for name, samples, value in (("f", 3, 1_000_003), ("g", 2, 5)):
         builder.add([builders.frame(name)], samples, value)
     blocked = ProfileType("off_cpu", "nanoseconds")

@@ -75,7 +75,7 @@ def test_a_day_of_any_number_of_functions_is_found_by_name(
         for number in (0, functions - 1, functions):
             found = list(history.read(transaction, "cpu", [7], range(48, 72), [f"f{number}"]))
             sums = {row.key and row.key[0]: row.costs.tolist() for row in found}
-            expected = {None: everything.tolist()}
+            expected: dict[str | None, list[list[int]]] = {None: everything.tolist()}
             if 0 <= number < functions:
                 expected[f"f{number}"] = [[number] * DAY_HOURS] * COSTS
             assert sums == expected

@@ -4,6 +4,7 @@ import threading
 from collections import Counter
 from dataclasses import replace
 from itertools import count
+from typing import Literal
 
 import pytest
 import sqlalchemy as sa
@@ -35,6 +36,9 @@ from tests.server.test_maintenance import settled
 HOUR = MIDNIGHT // HOUR_NS
 MINUTE = 60 * SECOND
 YEARS = Ages(None, None, None)
+
+Deed = Literal["work"] | tuple[Ages, int] | float
+"""Compaction; to prune, at an hour; to send a drain."""
 
 tenants = (f"tenant-{number}" for number in count())
 
@@ -117,7 +121,7 @@ deeds = st.one_of(st.just("work"), st.tuples(ages, st.integers(0, 9)), st.intege
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_what_is_kept_answers_as_a_dictionary_does(
-    database: Database, drains: list[Drain], deeds: list[object], edges: list[int]
+    database: Database, drains: list[Drain], deeds: list[Deed], edges: list[int]
 ) -> None:
     tenant = next(tenants)
     sender = Sender(Ingester(database, tenant))

@@ -1,9 +1,11 @@
 """The logs: what two writers number at once, and what a log with a hole means."""
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
-from server.store import codec, symbols
+from server.store import codec
 from server.store.blob import DamagedError
 from server.store.bounded import BoundedCache
 from server.store.codec import FrameRow
@@ -46,9 +48,12 @@ def test_a_reader_reads_only_the_tail(database: Database, monkeypatch: pytest.Mo
     number(writer, database, "main", "f", "g")
     read: list[int] = []
     decode = codec.decode_nodes
-    monkeypatch.setattr(
-        symbols.codec, "decode_nodes", lambda blob, first: read.append(first) or decode(blob, first)
-    )
+
+    def decoded(blob: bytes, first: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        read.append(first)
+        return decode(blob, first)
+
+    monkeypatch.setattr(codec, "decode_nodes", decoded)
     with database.read() as transaction:
         tree = reader.tree(transaction, 1, 0)
     assert read == [3]
