@@ -11,7 +11,8 @@
 #   RESULTS    where the runs and reports are left [profiler-results]
 #   PROFILER   the command [profiler]
 #
-# Leaves with the exit code of `profiler check`; docs/guide/ci.md has the rest.
+# Leaves with the exit code of `profiler check`, and with 2 where something could not be built or
+# run; docs/guide/ci.md has the rest.
 set -eu
 
 : "${RUN:?the command to profile}"
@@ -21,17 +22,29 @@ frequency=${FREQUENCY:-999}
 profiler=${PROFILER:-profiler}
 results=${RESULTS:-profiler-results}
 
+fail() {
+	echo "gate.sh: $*" >&2
+	exit 2 # whatever the command's was: 1 and 3 are verdicts
+}
+
 # perf events of the kernel need root; what is recorded shall belong to who runs this.
 as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -E env "PATH=$PATH" "$@"; fi
 }
 
+top=$(git rev-parse --show-toplevel) || fail "not in a git repository"
+cd "$top"
 head=$(git rev-parse HEAD)
 if [ -z "${BASELINE:-}" ]; then
-	BASELINE=$(git merge-base HEAD "$(git rev-parse --verify -q origin/HEAD || echo HEAD)")
+	BASELINE=$(git merge-base HEAD "$(git rev-parse --verify -q origin/HEAD || echo HEAD)") ||
+		BASELINE=$head
 	[ "$BASELINE" != "$head" ] || BASELINE=HEAD~1
 fi
-baseline=$(git rev-parse --verify "$BASELINE^{commit}")
+baseline=$(git rev-parse --verify -q "$BASELINE^{commit}") ||
+	fail "this clone has no commit $BASELINE to compare with: fetch the whole history" \
+		"(fetch-depth: 0, GIT_DEPTH=0, git fetch --unshallow), or name another in BASELINE"
+describe() { git log -1 --format='%h %s' "$1"; }
+echo "gate.sh: baseline $(describe "$baseline"), candidate $(describe "$head"), $repeat runs each" >&2
 
 mkdir -p "$results"
 results=$(cd "$results" && pwd)
@@ -41,12 +54,13 @@ mkdir "$results/baseline" "$results/candidate"
 before=$(mktemp -d)
 trap 'git worktree remove --force "$before" 2>/dev/null || rm -rf "$before"' EXIT
 git worktree add --quiet --detach --force "$before" "$baseline"
-(cd "$before" && sh -c "$build")
-sh -c "$build"
+(cd "$before" && sh -c "$build") || fail "the baseline cannot be built: $build"
+sh -c "$build" || fail "the candidate cannot be built: $build"
 
 record() { # FOLDER SIDE RUN
 	(cd "$1" && as_root "$profiler" record -F "$frequency" \
-		-o "$results/$2/run-$3.pb.gz" -- sh -c "$RUN")
+		-o "$results/$2/run-$3.pb.gz" -- sh -c "$RUN") ||
+		fail "run $3 of the $2 failed with $?: $RUN"
 }
 
 # In turns: what the machine does beside, and how warm it is, changes for both alike.

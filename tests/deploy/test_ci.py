@@ -66,6 +66,47 @@ def test_the_script_fails_where_a_commit_is_slower_and_leaves_reports(repository
     assert len(worktrees.stdout.splitlines()) == 1
 
 
+def gate(folder: Path, **environment: str) -> tuple[int, str]:
+    done = subprocess.run(
+        ["sh", CI / "gate.sh"],
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"RUN": "true", "PROFILER": "false"}, "run 1 of the baseline failed with 1: true"),
+        ({"RUN": "true", "BUILD": "exit 3"}, "the baseline cannot be built: exit 3"),
+        ({"RUN": "true", "BASELINE": "nowhere"}, "no commit nowhere to compare with"),
+    ],
+)
+def test_what_fails_before_the_check_is_no_verdict(
+    repository: Path, environment: dict[str, str], message: str
+) -> None:
+    code, error = gate(repository, **environment)
+    assert code == 2
+    assert message in error
+
+
+def test_a_clone_without_its_history_says_how_to_get_it(repository: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", "--depth", "1", f"file://{repository}", "shallow")
+    code, error = gate(tmp_path / "shallow", RUN="true")
+    assert code == 2
+    assert "fetch-depth: 0" in error
+
+
+def test_what_is_inconclusive_stops_nobody_unless_asked() -> None:
+    steps = yaml.safe_load((CI / "github" / "action.yml").read_text())["runs"]["steps"]
+    (flags,) = (step["env"]["CHECK"] for step in steps if "CHECK" in step.get("env", {}))
+    assert flags.startswith("--inconclusive pass ")
+
+
 def test_the_action_passes_all_of_its_inputs_on() -> None:
     action = yaml.safe_load((CI / "github" / "action.yml").read_text())
     text = str(action["runs"])
