@@ -103,7 +103,7 @@ def functions(union: Union, terms: Terms | None = None) -> Diff:
     diluted = dilution(union.sides, terms)
     selves, totals = (costs(union.sides, column, numbers, terms, diluted) for column in _COLUMNS)
     rows = [
-        _placed(union, number, FunctionDifference(union.keys[number], own, total))
+        _placed(union, number, FunctionDifference(union.keys[number], own, total), terms)
         for number, own, total in zip(numbers.tolist(), selves, totals, strict=True)
     ]
     rows.sort(key=_weight)
@@ -195,14 +195,14 @@ def _change(before: float, after: float, differs: bool) -> Change:
     return Change.GROWN if after > before else Change.SHRUNK
 
 
-def _placed(union: Union, number: int, row: FunctionDifference) -> FunctionDifference:
+def _placed(union: Union, number: int, row: FunctionDifference, terms: Terms) -> FunctionDifference:
     """With its names, and as moved what only moved."""
     row = replace(row, names=union.names.get(number))
     for column in _COLUMNS:
         found = row.of(column)
         if found.change is Change.NOISE:
             continue
-        inside = moved.within(union, number, column, shrunk=found.difference < 0)
+        inside = moved.within(union, number, column, terms, shrunk=found.difference < 0)
         if inside is None:
             continue
         row = replace(row, moved_in=union.keys[inside])

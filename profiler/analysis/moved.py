@@ -4,7 +4,8 @@ A function that is split, inlined, or does what another one did before is dearer
 nothing is slower. Then what else stands below a caller of both lost what the function gained.
 Shares of everything fall when anything grows, so that the rest is measured as its share of all but
 the function itself: growth leaves that as it was, and a move does not. Shares of what is nearly
-everything, such as `main`, cannot tell the two apart, and count as growth.
+everything, such as `main`, cannot tell the two apart, and count as growth. Costs by CPUs or by
+requests are no parts of a whole, and the rest is measured by these as it is.
 
 FBDetect (SOSP '24, section 5.4) leaves such cost shifts out for the same reason.
 """
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from profiler.analysis.estimate import MIN_UNITS, Ratio, compare
+from profiler.analysis.estimate import MIN_UNITS, Ratio, Vector, compare
+from profiler.analysis.gate import Terms, denominator
 from profiler.analysis.rules import Column
 from profiler.analysis.tree import Column as Values
 from profiler.analysis.union import Leaves, Union
@@ -34,13 +36,20 @@ MIN_EFFECT = 0.02
 """Of the growth, by which the share of the rest would change at all: less is no measure."""
 
 
-def within(union: Union, function: int, column: Column, *, shrunk: bool = False) -> int | None:
+def within(
+    union: Union,
+    function: int,
+    column: Column,
+    terms: Terms,
+    *,
+    shrunk: bool = False,
+) -> int | None:
     """The innermost function in which the growth of `function` is a move, None if it is none;
     `shrunk`: the same of what it lost."""
     order = (1, 0) if shrunk else (0, 1)
     if min(union.sides[side].units for side in order) < MIN_UNITS:
         return None
-    growth = _Growth.of(union, function, column, order)
+    growth = _Growth.of(union, function, column, order, terms)
     node = growth.start if column == "self" else int(union.shape.parents[growth.start])
     while node != ROOT:
         if growth.moved_below(node):
@@ -49,24 +58,34 @@ def within(union: Union, function: int, column: Column, *, shrunk: bool = False)
     return None
 
 
-def reason(union: Union, function: int, column: Column) -> str:
+def reason(union: Union, function: int, column: Column, terms: Terms) -> str:
     """Why its growth is none, "" where it is."""
-    inside = within(union, function, column)
+    inside = within(union, function, column, terms)
     return "" if inside is None else f"moved within {union.keys[inside][0]}, which did not grow"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Growth:
     """The nodes of a function and what each of them costs by side and unit. `order` are the sides,
-    the one that is to have grown last."""
+    the one that is to have grown last, and `wholes` what costs of theirs are divided by: all that
+    was sampled where they are `shares` of it."""
 
     union: Union
     nodes: NDArray[np.intp]
     costs: tuple[NDArray[np.float64], NDArray[np.float64]]
     order: tuple[int, int]
+    wholes: tuple[Vector, Vector]
+    shares: bool
 
     @classmethod
-    def of(cls, union: Union, function: int, column: Column, order: tuple[int, int]) -> "_Growth":
+    def of(
+        cls,
+        union: Union,
+        function: int,
+        column: Column,
+        order: tuple[int, int],
+        terms: Terms,
+    ) -> "_Growth":
         shape = union.shape
         outermost = shape.outermost
         nodes = outermost if column == "total" else np.arange(1, len(shape))
@@ -78,11 +97,9 @@ class _Growth:
         before, after = (
             np.array([costs(unit) for unit in union.leaves[side]], np.float64) for side in order
         )
-        return cls(union, nodes, (before, after), order)
-
-    @property
-    def wholes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return self.union.sides[self.order[0]].whole, self.union.sides[self.order[1]].whole
+        was, now = (denominator(union.sides[side], side, terms) for side in order)
+        shares = terms.per == "share"
+        return cls(union, nodes, (before, after), order, (was, now), shares)
 
     @property
     def by_node(self) -> NDArray[np.float64]:
@@ -107,13 +124,15 @@ class _Growth:
         for which, side in enumerate(self.order):
             own = self.costs[which][:, inside].sum(axis=1)
             below = _totals(self.union, side, caller)
-            sides.append(_Rest(own, below - own, self.wholes[which]))
+            whole = self.wholes[which]
+            others = whole - own if self.shares else whole
+            sides.append(_Rest(below - own, whole, others))
         before, after = sides
         if before.share > MOST * growth:
             return False
         difference = compare(before.ratio, after.ratio)
         lost = -float(difference.estimate[0])
-        expected = before.share_of_others - (before.share - growth) / max(1 - after.own_share, 1e-9)
+        expected = before.share_of_others - (before.share - growth) / after.part_of_others
         if expected < MIN_EFFECT * growth or lost < PART * expected:
             return False
         return bool(difference.reversed.above(0.0)[0] <= LEVEL)
@@ -121,15 +140,16 @@ class _Growth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rest:
-    """Of one side, by unit: what a function costs, what else its caller does, and all."""
+    """Of one side, by unit: what the caller of a function does besides, what that is divided by,
+    and the same without the function where it is a part of it."""
 
-    own: NDArray[np.float64]
     rest: NDArray[np.float64]
     whole: NDArray[np.float64]
+    others: NDArray[np.float64]
 
     @property
-    def own_share(self) -> float:
-        return float(self.own.sum() / self.whole.sum())
+    def part_of_others(self) -> float:
+        return max(float(self.others.sum() / self.whole.sum()), 1e-9)
 
     @property
     def share(self) -> float:
@@ -137,11 +157,11 @@ class _Rest:
 
     @property
     def share_of_others(self) -> float:
-        return self.share / max(1 - self.own_share, 1e-9)
+        return self.share / self.part_of_others
 
     @property
     def ratio(self) -> Ratio:
-        return Ratio.of(self.rest[:, None], self.whole - self.own)
+        return Ratio.of(self.rest[:, None], self.others)
 
 
 def _totals(union: Union, side: int, node: int) -> NDArray[np.float64]:

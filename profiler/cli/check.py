@@ -201,7 +201,9 @@ def _judged(
         lambda found: interrupts.reason(both.union, found.function, found.rule.column),
     ]
     if not count_moved:
-        reasons.append(lambda found: moved.reason(both.union, found.function, found.rule.column))
+        reasons.append(
+            lambda found: moved.reason(both.union, found.function, found.rule.column, terms)
+        )
     verdict = gate.excuse(
         verdict, lambda found: next(filter(None, (reason(found) for reason in reasons)), "")
     )

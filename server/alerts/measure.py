@@ -145,7 +145,7 @@ def _compared(source: Source, rule: Rule, before: Selection, after: Selection) -
     terms = Terms(rules=(rule.bound,), alpha=ALPHA, strict="holm")
     verdict = gate.excuse(
         gate.judge(both.sides, both.keys, terms),
-        lambda found: moved.reason(both, found.function, found.rule.column),
+        lambda found: moved.reason(both, found.function, found.rule.column, terms),
     )
     return _judged(verdict, rule)
 

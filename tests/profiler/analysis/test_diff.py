@@ -69,6 +69,24 @@ def test_cost_that_moved_below_one_caller_is_told_apart_from_growth() -> None:
     assert changes(found)["handle"] == ("noise", "grown")
 
 
+def test_growth_by_request_is_no_move_within_a_program_that_starts_and_ends() -> None:
+    """A little less to start the program is not what the program costs more."""
+    before = side("sh;fork 60", "job;exec 120", "job;start;main 6000")
+    after = side("sh;fork 100", "job;exec 80", "job;start;main 12000", seed=1)
+    both = renamed.union_of(before, after)
+    found = changes(functions(both, Terms(per="request", requests=(6, 6))))
+    assert found["start"] == ("noise", "grown")
+    assert found["main"] == ("grown", "grown")
+
+
+def test_cost_by_request_that_moved_below_one_caller_is_told_apart_from_growth() -> None:
+    before = side("main;handle;a 600", "main;handle;b 600", "main;other 3000")
+    after = side("main;handle;a 900", "main;handle;b 300", "main;other 3000", seed=1)
+    both = renamed.union_of(before, after)
+    found = changes(functions(both, Terms(per="request", requests=(6, 6))))
+    assert found == {"a": ("moved", "moved"), "b": ("moved", "moved")}
+
+
 def test_a_subtree_that_moved_to_another_caller_did_not_grow() -> None:
     rest = ("main;other 3000",)
     before = side("main;handle;a;deep 900", "main;handle;b 600", *rest)
