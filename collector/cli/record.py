@@ -114,7 +114,7 @@ def record(
       profiler record -o build.folded -- make -j4
       profiler record -F 199 -o job.speedscope.json -- python job.py
       profiler record --event cpu,off-cpu,page-faults -o job.pb.gz -- ./job
-      profiler record --repeat 10 -o runs/main -- ./benchmark
+      profiler record -F 999 --repeat 10 -o runs/main -- ./benchmark
       profiler record -p 1234 --duration 30s -o service.pb.gz
       profiler record --server 127.0.0.1:8441 -- ./benchmark
       profiler record --on 'host_name="a",service_name="checkout"' --duration 10s -o a.pb.gz

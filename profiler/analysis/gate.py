@@ -22,8 +22,9 @@ from profiler.analysis.union import Counts
 from profiler.errors import NotComparable, UsageError
 from profiler.model import Kind
 
-DEFAULT_RULES = (parse("self>+0pp"), parse("total>+0pp"))
-"""Any growth that is no chance. Margins are for those who know what they can bear."""
+DEFAULT_RULES = (parse("self>+0%"), parse("total>+0%"))
+"""Any growth that is no chance, of any denominator. Margins are for those who know what they can
+bear."""
 
 MIN_SAMPLES = 40
 """Of a function on both sides together, to be tested: fewer are not normal enough for a t, and each
@@ -280,7 +281,8 @@ def _rejected(p: Vector, terms: Terms) -> NDArray[np.bool_]:
 def _doubts(findings: Sequence[Finding], terms: Terms) -> Iterator[str]:
     """Why that nothing was found may say nothing."""
     if not findings:
-        yield f"no function has {terms.min_samples} samples on both sides together"
+        which = "" if terms.rules == DEFAULT_RULES else " that a rule is about"
+        yield f"no function{which} has {terms.min_samples} samples on both sides together"
     needed = terms.sensitivity
     if needed is None:
         return

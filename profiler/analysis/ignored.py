@@ -56,7 +56,7 @@ def loads(text: str, today: date, name: str) -> Ignored:
     try:
         document = tomllib.loads(text)
     except ValueError as error:
-        raise UsageError(f"{name}: {error}") from None
+        raise UsageError(f"{name}: not TOML: {error}") from None
     tables = document.pop("ignore", [])
     if document or not isinstance(tables, list):
         raise UsageError(f"{name}: expected tables [[ignore]] and nothing else")

@@ -220,6 +220,8 @@ def paths(text: str) -> tuple[Path, ...]:
         return (Path(STDIN),)
     path = Path(text)
     found = sorted(_listed(path)) if path.is_dir() else [path]
+    if path.is_dir() and not found:
+        raise UsageError(f"no files in the folder {text!r:.200}")
     if not path.exists():
         found = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
     if not found:
