@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -14,12 +15,23 @@ from profiler.analysis import (
     ignored,
     interrupts,
     moved,
+    places,
     rules,
     union,
 )
-from profiler.analysis.gate import DEFAULT_RULES, MIN_SAMPLES, Finding, Outcome, Strict, Terms
+from profiler.analysis.gate import (
+    DEFAULT_RULES,
+    MIN_SAMPLES,
+    Finding,
+    Outcome,
+    Strict,
+    Terms,
+    Verdict,
+)
+from profiler.analysis.grouping import FunctionKey
 from profiler.analysis.ignored import Ignored
-from profiler.analysis.rules import Per, Rule
+from profiler.analysis.places import Place
+from profiler.analysis.rules import Column, Per, Rule
 from profiler.cli import compared, options, sides
 from profiler.cli.compared import Compared
 from profiler.cli.sides import Reader
@@ -209,7 +221,19 @@ def _judged(
     )
     if flamegraph and "://" not in flamegraph:
         _write(_flamegraph(both, terms, flamegraph), flamegraph)
-    return Report(verdict, both.baseline, both.candidate, both.notices, excused.expired, flamegraph)
+    return Report(
+        *(verdict, both.baseline, both.candidate, both.notices, excused.expired, flamegraph),
+        places=_places(both, verdict),
+        root=str(Path.cwd()),
+    )
+
+
+def _places(both: Compared, verdict: Verdict) -> dict[tuple[FunctionKey, Column], Place]:
+    found: dict[tuple[FunctionKey, Column], Place] = {}
+    for column in get_args(Column):
+        keys = {failure.key for failure in verdict.failures if failure.rule.column == column}
+        found |= {(key, column): at for key, at in places.of(both.units, keys, column).items()}
+    return found
 
 
 def _flamegraph(both: Compared, terms: Terms, file: str) -> bytes:
@@ -231,8 +255,10 @@ def _ignored(file: str | None) -> Ignored:
         return Ignored((), today)
     try:
         text = Path(file).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {file}: {error}") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file} is not UTF-8: {error}") from None
     return ignored.loads(text, today, file)
 
 

@@ -16,12 +16,14 @@ DEPLOY = "deploy:"
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Both sides' names, their union, and what people should know of it."""
+    """Both sides' names, their union, and what people should know of it; `units` are those of the
+    candidate."""
 
     baseline: str
     candidate: str
     union: Union
     notices: tuple[str, ...]
+    units: Sequence[Profile]
 
 
 def read(reader: Reader, baseline: str | None, candidate: str) -> Compared:
@@ -33,7 +35,7 @@ def read(reader: Reader, baseline: str | None, candidate: str) -> Compared:
         before, after = units(reader, baseline), units(reader, candidate)
     sides = (_profiles(before), _profiles(after))
     notices = comparable.check(*sides)
-    return Compared(before.name, after.name, renamed.union_of(*sides), notices)
+    return Compared(before.name, after.name, renamed.union_of(*sides), notices, sides[1])
 
 
 def units(reader: Reader, text: str) -> Side:

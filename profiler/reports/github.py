@@ -1,12 +1,11 @@
 """Annotations of GitHub's workflows: lines on the standard output that the runner picks up.
 
-    ::error title=parse got slower::parse (self) 1.90 %25 -> 2.85 %25, +0.95 pp (+50 %25)
+    ::error file=parse.c,line=12,title=parse got slower::parse (self) 1.90 %25 -> 2.85 %25, …
 
 https://docs.github.com/actions/reference/workflow-commands-for-github-actions
 """
 
 from profiler.analysis.gate import Finding
-from profiler.analysis.rules import Per
 from profiler.reports import report as words
 from profiler.reports.report import Report
 
@@ -20,7 +19,7 @@ _PROPERTY = _DATA | {":": "%3A", ",": "%2C"}
 def render(report: Report) -> str:
     verdict = report.verdict
     failures = verdict.failures
-    rows = [_error(found, verdict.terms.per) for found in failures[:MOST]]
+    rows = [_error(report, found) for found in failures[:MOST]]
     if len(failures) > MOST:
         rows[-1:] = [f"::error title=profiler check::and {len(failures) - MOST + 1} more"]
     level = "notice" if not verdict.reasons else "warning"
@@ -29,10 +28,13 @@ def render(report: Report) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _error(found: Finding, per: Per) -> str:
-    file = f"file={_escaped(found.key[1], _PROPERTY)}," if found.key[1] else ""
+def _error(report: Report, found: Finding) -> str:
+    place = words.place(report, found)
+    file = f"file={_escaped(place.file, _PROPERTY)}," if place.file else ""
+    line = f"line={place.line}," if place.file and place.line else ""
     title = _escaped(f"{words.name(found)} got slower", _PROPERTY)
-    return f"::error {file}title={title}::{_escaped(words.sentence(found, per), _DATA)}"
+    sentence = words.sentence(found, report.verdict.terms.per)
+    return f"::error {file}{line}title={title}::{_escaped(sentence, _DATA)}"
 
 
 def _escaped(text: str, escapes: dict[str, str]) -> str:

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from profiler.analysis.gate import Finding
+from profiler.reports import report as words
 from profiler.reports.report import Report
 
 VERSION = 1
@@ -32,16 +33,18 @@ def render(report: Report) -> str:
             for entry in report.expired
         ],
         "flamegraph": report.flamegraph,
-        "findings": [_finding(found) for found in verdict.findings],
+        "findings": [_finding(report, found) for found in verdict.findings],
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def _finding(found: Finding) -> dict[str, Any]:
-    function, file, binary, kind = found.key
+def _finding(report: Report, found: Finding) -> dict[str, Any]:
+    function, _, binary, kind = found.key
+    place = words.place(report, found)
     return {
         "function": function,
-        "file": file,
+        "file": place.file,
+        "line": place.line,
         "binary": binary,
         "kind": kind.name.lower(),
         "column": found.rule.column,

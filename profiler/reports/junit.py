@@ -30,7 +30,7 @@ def render(report: Report) -> str:
         case = ElementTree.SubElement(suite, "testcase", name="verdict", classname="profiler")
         ElementTree.SubElement(case, "skipped", message=_text(words.headline(report)))
     for found in verdict.findings:
-        _case(suite, found, words.sentence(found, verdict.terms.per))
+        _case(suite, report, found)
     output = ElementTree.SubElement(suite, "system-out")
     output.text = _text("\n".join([words.headline(report), *words.lines(report)]))
     ElementTree.indent(suite)
@@ -38,8 +38,11 @@ def render(report: Report) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
-def _case(suite: ElementTree.Element, found: Finding, message: str) -> None:
+def _case(suite: ElementTree.Element, report: Report, found: Finding) -> None:
+    message = words.sentence(found, report.verdict.terms.per)
     attributes = {"name": _text(words.name(found)), "classname": _text(found.rule.text)}
+    if file := words.place(report, found).file:
+        attributes["file"] = _text(file)
     case = ElementTree.SubElement(suite, "testcase", attributes)
     if found.failed and found.excuse:
         ElementTree.SubElement(case, "skipped", message=_text(f"{message}: {found.excuse}"))

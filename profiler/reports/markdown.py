@@ -14,7 +14,7 @@ def render(report: Report) -> str:
     rows = [f"### Profile: {escaped(words.headline(report))}", ""]
     if verdict.failures:
         rows += [
-            "| function | | before | after | difference | at least | |",
+            "| function | cost | before | after | difference | at least | relative |",
             "| --- | --- | --: | --: | --: | --: | --: |",
         ]
     for found in verdict.failures:

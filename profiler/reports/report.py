@@ -1,18 +1,22 @@
 """A verdict and what stands around it, and the words that all formats have for it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
 from statistics import median
 
 from profiler.analysis.gate import Finding, Outcome, Verdict
+from profiler.analysis.grouping import FunctionKey
 from profiler.analysis.ignored import Ignore
-from profiler.analysis.rules import Per
+from profiler.analysis.places import Place
+from profiler.analysis.rules import Column, Per
 from profiler.cli.terminal import printable
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`flamegraph` is where the differential flamegraph is, "" nowhere."""
+    """`flamegraph` is where the differential flamegraph is, "" nowhere. `places` are those of the
+    failures in the candidate's sources, and files below the folder `root` are named from there."""
 
     verdict: Verdict
     baseline: str
@@ -20,6 +24,8 @@ class Report:
     notices: tuple[str, ...] = ()
     expired: tuple[Ignore, ...] = ()
     flamegraph: str = ""
+    places: Mapping[tuple[FunctionKey, Column], Place] = field(default_factory=dict)
+    root: str = "/"
 
 
 _OUTCOMES = {
@@ -82,6 +88,14 @@ def name(found: Finding) -> str:
     return printable(found.key[0])
 
 
+def place(report: Report, found: Finding) -> Place:
+    """Where the function is; the file is "" where that is not known."""
+    known = report.places.get((found.key, found.rule.column), Place(found.key[1]))
+    path = PurePath(known.file)
+    inside = report.root != "/" and path.is_relative_to(report.root)
+    return Place(str(path.relative_to(report.root)), known.line) if inside else known
+
+
 def amounts(found: Finding, per: Per) -> str:
     relative = "new" if found.relative is None else f"{100 * found.relative:+.0f} %"
     return (
@@ -93,10 +107,22 @@ def amounts(found: Finding, per: Per) -> str:
 def amount(value: float, per: Per) -> str:
     if per == "share":
         return f"{100 * value:.2f} %"
-    return f"{value:.3g} cores" if per == "cores" else f"{value / 1e3:,.3g} µs"
+    return f"{value:.3g} cores" if per == "cores" else _time(value)
 
 
 def change(value: float, per: Per) -> str:
     if per == "share":
         return f"{100 * value:+.2f} pp"
-    return f"{value:+.3g} cores" if per == "cores" else f"{value / 1e3:+,.3g} µs"
+    return (
+        f"{value:+.3g} cores"
+        if per == "cores"
+        else f"{'-' if value < 0 else '+'}{_time(abs(value))}"
+    )
+
+
+def _time(ns: float) -> str:
+    scale, unit = next((each for each in _SCALES if ns >= each[0]), _SCALES[-1])
+    return f"{ns / scale:.3g} {unit}"
+
+
+_SCALES = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))

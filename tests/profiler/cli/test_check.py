@@ -8,7 +8,7 @@ import pytest
 
 from profiler.analysis.diff import Change
 from profiler.formats import pprof
-from profiler.model import OFF_CPU, Profile
+from profiler.model import OFF_CPU, Frame, Profile, ProfileBuilder
 from profiler.reports.svg import COLOURS
 from tests.builders import profile
 from tests.profiler.analysis.test_gate import BEFORE, SLOWER, side
@@ -74,6 +74,52 @@ def test_what_cannot_be_compared_is_exit_4(run: Run, tmp_path: Path, before: str
     code, out, err = run("check", "--baseline", before, "--candidate", other)
     assert (code, out) == (4, "")
     assert "different types" in err
+
+
+def test_costs_by_request_need_no_rule_of_ones_own(run: Run, before: str, after: str) -> None:
+    asked = ("check", "--baseline", before, "--candidate", after, "--per", "request")
+    code, out, err = run(*asked, "--requests", "6,6")
+    assert (code, err) == (1, "")
+    assert "total  main  40" in out  # 4,000 samples of 10 ms
+    assert " s -> 45" in out
+
+
+def test_a_function_that_no_rule_means_is_said_to_be_missing(run: Run, before: str) -> None:
+    asked = ("check", "--baseline", before, "--candidate", before)
+    code, out, _ = run(*asked, "--fail", "self:nothing>+1%")
+    assert code == 3
+    assert "no function that a rule is about has 40 samples" in out
+
+
+def test_a_folder_without_files_is_named(run: Run, tmp_path: Path, before: str) -> None:
+    (tmp_path / "empty").mkdir()
+    code, _, err = run("check", "--baseline", before, "--candidate", str(tmp_path / "empty"))
+    assert code == 2
+    assert "no files in the folder" in err
+
+
+def test_reports_beside_the_code_name_the_line_in_the_candidates_sources(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def built(folder: str, counts: tuple[int, int]) -> list[Profile]:
+        builder = ProfileBuilder()
+        for line, count in zip((7, 8), counts, strict=True):
+            builder.add((Frame("f", f"{folder}/src/f.c", line),), count, count)
+        builder.add((Frame("g", f"{folder}/src/g.c", 3),), 2000, 2000)
+        return [builder.build()] * 4
+
+    one = folder(tmp_path / "1", built("/a", (500, 100)))
+    other = folder(tmp_path / "2", built(str(tmp_path), (500, 600)))
+    monkeypatch.chdir(tmp_path)
+    asked = ("check", "--baseline", one, "--candidate", other, "--format")
+    assert run(*asked, "github")[1].startswith("::error file=src/f.c,line=8,title=f got slower::")
+    (result, *_) = json.loads(run(*asked, "sarif")[1])["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"] == {
+        "artifactLocation": {"uri": "src/f.c"},
+        "region": {"startLine": 8},
+    }
+    (finding, *_) = json.loads(run(*asked, "json")[1])["findings"]
+    assert (finding["file"], finding["line"]) == ("src/f.c", 8)
 
 
 def test_a_server_that_does_not_answer_is_no_regression(run: Run, before: str) -> None:
