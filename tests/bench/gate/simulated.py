@@ -1,7 +1,5 @@
 """Does the gate alarm as rarely as it says, and find what it should? Beside the usual rules.
 
-    make bench-gate ARGS="--simulations 200"
-
 Profiles are simulated as counts of 400 functions in hosts' windows, and judged by what `profiler
 check` calls, at its nominal 5 %. A host's shares vary around those of the fleet by a coefficient of
 variation (CV), each function's by itself; samples are drawn from them. Functions call each other in
@@ -15,11 +13,10 @@ by more than that, "pooled z" a test of all samples as if they were independent,
 Hochberg's correction. They look at self shares alone, the gate at totals too.
 """
 
-import argparse
 import math
 import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from argparse import Namespace
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
@@ -31,11 +28,10 @@ from profiler.analysis.correction import benjamini_hochberg
 from profiler.analysis.gate import MIN_SAMPLES, Terms, judge
 from profiler.analysis.union import Counts
 from profiler.model import Kind
-from tests.bench.report import Figure, Report, report
+from tests.bench.report import Figure, Report
 
 FUNCTIONS = 400
 ALPHA = 0.05
-SIMULATIONS = 1000
 KEYS = [(f"f{number}", "", "", Kind.NATIVE) for number in range(FUNCTIONS)]
 MAX_ALARMS, MAX_T_ALARMS = 0.06, 0.07
 PLANTED = 0.019
@@ -179,22 +175,14 @@ ROWS = [
 ] + [Row(10, 2_000, 0.1, 1.5, 0.85), Row(30, 3_000, 0.1, 1.25, 0.90)]
 
 
-def main(arguments: Sequence[str] = ()) -> None:
-    options = parsed(arguments)
+def measure(options: Namespace, kept: Report) -> None:
     count = options.simulations
     print(f"of {count:,} simulations, in how many a rule alarms; +N %: about what got slower")
     print(LINE("", *RULES, "demands met"), flush=True)
-    with report("bench-gate") as kept, ProcessPoolExecutor(os.cpu_count()) as processes:
+    with ProcessPoolExecutor(os.cpu_count()) as processes:
         asked = [processes.submit(row.found, count, options.seed) for row in ROWS]
         for row, answer in zip(ROWS, asked, strict=True):
             _print(row, answer.result(), count, kept)
-
-
-def parsed(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bench-gate")
-    parser.add_argument("--simulations", type=int, default=SIMULATIONS, help="of each setting")
-    parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args(arguments)
 
 
 def _print(row: Row, found: dict[str, int], count: int, kept: Report) -> None:
@@ -206,7 +194,3 @@ def _print(row: Row, found: dict[str, int], count: int, kept: Report) -> None:
         figures += row.figures(rule, rate, error)
         cells.append(f"{100 * rate:.1f} ± {100 * error:.1f} %")
     print(LINE(row.name, *cells, kept.add(*figures)), flush=True)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
