@@ -3,7 +3,7 @@
 import logging
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Protocol
@@ -11,6 +11,7 @@ from typing import Protocol
 from collector.delivery import Exporter
 from collector.sources import SampleSource
 from profiler.clock import Clock, SystemClock
+from profiler.model import Drain
 from profiler.timerange import SECOND
 
 FIRST_DRAIN_NS = 2 * SECOND
@@ -54,9 +55,9 @@ class SignalClock(SystemClock):
 class Agent:
     """Takes drains from `source` every `interval_ns` and gives them to `exporter`.
 
-    With an interval of 0 it does not wait, which serves a recording. After each drain it calls
-    `look`. Beside that it counts: samples taken and lost by cause, drains, and the time that they
-    took.
+    With an interval of 0 it does not wait, which serves a recording. What is `left` of a collector
+    before goes first; once the source is open it calls `begun`, and after each drain `look`. Beside
+    that it counts: samples taken and lost by cause, drains, and the time that they took.
 
     Collectors that were started together do not go on together: each shifts its drains by
     `shift_ns` of the interval, so that a fleet's batches reach the server spread over it.
@@ -70,6 +71,8 @@ class Agent:
         interval_ns: int,
         *,
         shift_ns: int = 0,
+        left: Iterable[Drain] = (),
+        begun: Callable[[], None] = lambda: None,
         look: Callable[[], None] = lambda: None,
     ) -> None:
         self.taken = 0
@@ -81,11 +84,16 @@ class Agent:
         self._clock = clock
         self._interval_ns = interval_ns
         self._shift_ns = shift_ns
+        self._left = left
+        self._begun = begun
         self._look = look
 
     def run(self) -> None:
         """Returns when the source has finished or the clock was stopped, after a last drain."""
+        for drain in self._left:
+            self._keep(drain)
         with self._source:
+            self._begun()
             self._loop()
 
     def _loop(self) -> None:
@@ -105,17 +113,20 @@ class Agent:
 
     def _drain(self) -> None:
         start_ns = self._clock.monotonic_ns()
-        taken = series = 0
+        before, series = self.taken, 0
         for drain in self._source.drain():
-            self._exporter.export(drain)
-            taken += drain.taken
+            self._keep(drain)
             series += len(drain.profiles)
-            self.losses.update(drain.losses)
         took_ns = self._clock.monotonic_ns() - start_ns
         self.drains += 1
         self.drain_ns += took_ns
-        self.taken += taken
+        taken = self.taken - before
         logger.debug("drain: %d samples, %d series, %.1f ms", taken, series, took_ns / 1e6)
+
+    def _keep(self, drain: Drain) -> None:
+        self._exporter.export(drain)
+        self.taken += drain.taken
+        self.losses.update(drain.losses)
 
 
 def _next_due(start_ns: int, now_ns: int, interval_ns: int, shift_ns: int) -> int:

@@ -34,6 +34,7 @@ class Config:
     debuginfod: Settings | None
     spool: Path
     spool_bytes: int
+    pins: Path
     metrics: str
     recorded: str
     repeat: bool

@@ -102,8 +102,8 @@ def _delivery(exporter: GrpcExporter) -> Iterator[Metric]:
     yield _counter("spool_damaged", "Batches that could not be read.", spool.damaged)
     yield _gauge(
         "unaccounted_seconds",
-        "Before this start, since the last drain of a collector that was killed.",
-        spool.unaccounted_ns / SECOND,
+        "Before this start, of a collector that was killed: how many samples is not known.",
+        spool.mark.unaccounted_ns / SECOND,
     )
     yield _gauge("spool_batches", "Batches that wait.", spool.batches)
     yield _gauge("spool_bytes", "Bytes of the batches that wait.", spool.size_bytes)

@@ -11,7 +11,7 @@ CAUSES = frozenset(
     (
         *("ring_full", "stack_collision", "counts_full", "sleeping_full", "symbols_failed"),
         "excluded",
-        *("spool_full", "spool_damaged", "refused", "unaccounted"),
+        *("collector_killed", "spool_full", "spool_damaged", "refused", "unaccounted"),
     )
 )
 """The causes of docs/architecture.md. Any other that a sender may invent is counted as `other`,

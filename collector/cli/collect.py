@@ -4,6 +4,7 @@ import logging
 import random
 import sys
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from collector.delivery.file import FileExporter
 from collector.delivery.grpc import GrpcExporter, plain_channel
 from collector.delivery.spool import Spool
 from collector.kernel import check as node
+from collector.kernel.pins import PINS
 from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampling import sample
 from collector.on_demand.sessions import Sessions
@@ -73,6 +75,16 @@ logger = logging.getLogger(__name__)
     default="256MiB",
     show_default=True,
     help="Beyond it the oldest samples are dropped, and counted.",
+)
+@click.option(
+    "--pins",
+    # access(2) would say no: it does not know of CAP_DAC_READ_SEARCH.
+    type=click.Path(readable=False, path_type=Path),
+    metavar="DIR",
+    default=PINS,
+    show_default=True,
+    help="In the BPF file system: there the kernel's counters outlive a collector that is killed,"
+    " so that the samples that it loses are counted; '' for nowhere.",
 )
 @click.option("--metrics", metavar="ADDR", default="", help="Serve Prometheus at HOST:PORT.")
 @click.option(
@@ -142,7 +154,16 @@ def run(config: Config, clock: StoppableClock) -> str:
         restraint = _restraint(config, source, sessions, clock)
         look = restraint.look if restraint else lambda: None
         shift_ns = random.randrange(interval_ns) if interval_ns else 0
-        agent = Agent(source, exporter, clock, interval_ns, shift_ns=shift_ns, look=look)
+        agent = Agent(
+            source,
+            exporter,
+            clock,
+            interval_ns,
+            shift_ns=shift_ns,
+            left=exporter.spool.mark.lost if isinstance(exporter, GrpcExporter) else (),
+            begun=partial(_follow, config, source, exporter),
+            look=look,
+        )
         if config.metrics:
             # What brings an HTTP server along weighs 5 MB.
             from collector import metrics
@@ -161,6 +182,12 @@ def _restraint(
     if not isinstance(source, LiveSource):
         return None
     return Restraint(config.ceilings, source, Meter(source, sessions).read, clock, sessions.give_up)
+
+
+def _follow(config: Config, source: SampleSource, exporter: Exporter) -> None:
+    """So that the next collector can tell what this one lost, should it be killed."""
+    if isinstance(source, LiveSource) and isinstance(exporter, GrpcExporter):
+        exporter.spool.mark.follow(config.host_name, source.parts)
 
 
 def _summary(agent: Agent, exporter: Exporter) -> str:
@@ -224,7 +251,9 @@ def _exporter(config: Config) -> Exporter:
     with suppress(OSError):  # the spool says what is wrong with it
         config.spool.mkdir(parents=True, exist_ok=True)
     _stand_back(config)
-    return GrpcExporter(Spool(config.spool, config.spool_bytes), connect, f"server {config.server}")
+    pins = config.pins if config.pins.name else None
+    spool = Spool(config.spool, config.spool_bytes, pins=pins)
+    return GrpcExporter(spool, connect, f"server {config.server}")
 
 
 def _stand_back(config: Config) -> None:

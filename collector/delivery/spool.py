@@ -30,6 +30,7 @@ from typing import IO, Self
 from collector.delivery import batchfile, durable, losses
 from collector.delivery.identity import Identity
 from collector.delivery.mark import Mark
+from collector.kernel.pins import Pins
 from profiler import wire
 from profiler.clock import Clock, SystemClock
 from profiler.errors import FormatError, UsageError
@@ -80,15 +81,21 @@ class Entry:
 class Spool:
     """The batches waiting in `directory`, which no other process may use meanwhile.
 
-    `lost` counts the samples dropped here by cause, `damaged` the files that could not be read. The
-    newest drain stays in memory until it is acknowledged or there is a newer one: where the server
-    is there, nothing is read and decoded again.
+    `lost` counts the samples dropped here by cause, `damaged` the files that could not be read;
+    `mark` tells what a collector lost that was killed. The newest drain stays in memory until it is
+    acknowledged or there is a newer one: where the server is there, nothing is read and decoded
+    again.
     """
 
     def __init__(
-        self, directory: Path, limit_bytes: int = LIMIT_BYTES, clock: Clock | None = None
+        self,
+        directory: Path,
+        limit_bytes: int = LIMIT_BYTES,
+        clock: Clock | None = None,
+        pins: Path | None = None,
     ) -> None:
-        """Raises UsageError where `directory` cannot be used."""
+        """`pins` is where counters are held, in a folder of the spool's own; None: they are not.
+        Raises UsageError where `directory` cannot be used."""
         self.lost: Counter[str] = Counter()
         self.damaged = 0
         self._directory = directory
@@ -98,7 +105,8 @@ class Spool:
         self._lock = _lock(directory)
         self._entries = {entry.sequence: entry for entry in self._found()}
         self._identity = Identity(directory / "identity", used=max(self._entries, default=0))
-        self._mark = Mark(directory / "running", clock or SystemClock())
+        held = Pins.of(directory, pins) if pins else None
+        self.mark = Mark(directory / "running", clock or SystemClock(), held, self._holds)
 
     def __enter__(self) -> Self:
         return self
@@ -114,17 +122,12 @@ class Spool:
     def close(self) -> None:
         """Writes what is only in memory, if the disk takes it, and lets others in."""
         self._write_waiting()
-        self._mark.remove()
+        self.mark.remove()
         self._lock.close()
 
     @property
     def directory(self) -> Path:
         return self._directory
-
-    @property
-    def unaccounted_ns(self) -> int:
-        """See Mark."""
-        return self._mark.unaccounted_ns
 
     @property
     def batches(self) -> int:
@@ -145,13 +148,13 @@ class Spool:
         if batch.ByteSize() > MESSAGE_BYTES:
             logger.warning("a batch of %d bytes is too large to send", batch.ByteSize())
             self._reduce(number, "refused")
+        self.mark.stage(drain, number)
         self._drop_beyond(self._limit_bytes, list(self._entries.values()))
         self._write_waiting()
         self._drop_beyond(
             MEMORY_BYTES, [entry for entry in self._entries.values() if entry.data is not None]
         )
-        if not self._disk_full:
-            self._mark.advance(drain)
+        self.mark.settle(on_disk=not self._disk_full)
 
     def due(self) -> list[int]:
         """The sequences of the batches to send now, oldest first, at most WINDOW."""
@@ -200,6 +203,9 @@ class Spool:
                 wire.write_batch(file, batch)
         self._reduce(sequence, "refused")
         self._write_waiting()
+
+    def _holds(self, sequence: int) -> bool:
+        return any(one.first <= sequence <= one.sequence for one in self._entries.values())
 
     def _load_batch(self, entry: Entry) -> pb.Batch:
         path = self._directory / entry.name

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector import privileges
-from collector.kernel import hook, perf_event, ring
+from collector.kernel import hook, perf_event, pins, ring
 from collector.kernel.loader import LOADERS, Load, fit, load
 from collector.kernel.perf_event import CPU_CLOCK, CYCLES, Counter
 from collector.kernel.program import DWARF, Kind, Program, Sizes
@@ -88,6 +88,7 @@ def _findings() -> Iterator[Finding]:
     yield tracepoints(hook.tracefs())
     yield _uprobes()
     yield _py_spy()
+    yield _pins()
     yield from _loaders()
 
 
@@ -187,6 +188,13 @@ def _py_spy() -> Finding:
     program = find_program()
     value = str(program or "not installed: interpreters not known otherwise show native frames")
     return Finding("py-spy", value, works=program is not None, mend="pip install py-spy")
+
+
+def _pins() -> Finding:
+    problem = pins.problem()
+    value = problem or "a killed collector's samples are counted as lost"
+    mend = "mount -t bpf bpf /sys/fs/bpf; in a container, from the host"
+    return Finding("BPF file system", value, works=not problem, mend=mend)
 
 
 def _loaders() -> Iterator[Finding]:

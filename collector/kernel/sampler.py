@@ -11,7 +11,7 @@ from typing import Self
 from collector.events import Event, parse
 from collector.events.notation import COUNT
 from collector.kernel import attachment, cpus
-from collector.kernel.abi import LOSSES, RING, Counter
+from collector.kernel.abi import COUNTERS, LOSSES, RING, Counter
 from collector.kernel.hook import Hook
 from collector.kernel.loader import load
 from collector.kernel.perf_event import Events
@@ -46,7 +46,8 @@ class Sampler:
 
     With `on_exec`, sampling begins when the target executes a program (see `command.Command`).
 
-    Entering raises PrivilegeError, UsageError or UnavailableError. A sampler serves one thread.
+    `counters_fd` is then the map that its program counts in. Entering raises PrivilegeError,
+    UsageError or UnavailableError. A sampler serves one thread.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Sampler:
         self.call_graph = call_graph
         self.problem = ""
         self.unwind: Mapping[str, int] = {}
+        self.counters_fd = -1
         self.of = event
         self._target = target
         self._on_exec = on_exec
@@ -95,6 +97,7 @@ class Sampler:
             self._attach()
             self._open = opened.pop_all()
         self.loader, self.event = loaded.loader, attached.name
+        self.counters_fd = loaded.maps[COUNTERS]
         self.call_graph, self.problem = loaded.call_graph, loaded.problem
         if loaded.unwind:
             self.unwind = {**loaded.unwind, RING: loaded.maps[RING]}
@@ -118,6 +121,12 @@ class Sampler:
         trace: TracebackType | None,
     ) -> None:
         self._open.close()
+
+    @property
+    def counted(self) -> Mapping[str, int]:
+        """By the program, in all drains up to now: samples taken, and lost by cause. Of off-CPU
+        time a sleep is counted once it is over."""
+        return self._sets.counted
 
     @property
     def stopped(self) -> bool:

@@ -20,7 +20,7 @@ from collector.kernel.sampler import Sampler
 from collector.kernel.stacks import WalkSaved, unwalked
 from collector.sources.raw import RawDrain, RawSample
 from profiler.errors import UsageError
-from profiler.model import CPU, OFF_CPU, WALL
+from profiler.model import CPU, OFF_CPU, WALL, ProfileType
 
 
 class Sampling:
@@ -83,6 +83,21 @@ class Sampling:
     @property
     def stopped(self) -> bool:
         return all(sampler.stopped for sampler in self.samplers)
+
+    @property
+    def parts(self) -> dict[ProfileType, tuple[Sampler, ...]]:
+        """The samplers whose samples the drains of each type are made of."""
+        summed = {WALL: (_ON, _OFF)}
+        return {
+            event.type: tuple(
+                [
+                    sampler
+                    for sampler in self.samplers
+                    if sampler.type.name in summed.get(event.type, (event.type.name,))
+                ]
+            )
+            for event in self.events
+        }
 
     def stop(self) -> None:
         """Ends the sampling; the next drains are the last and miss nothing."""

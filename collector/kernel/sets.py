@@ -1,7 +1,7 @@
 """The two sets of maps: which one the program fills, and what the other one holds."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from ctypes import sizeof
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collector.kernel import abi, cpus, grace
 from collector.kernel.maps import Map
@@ -17,6 +18,9 @@ from collector.kernel.raw import RawSamples, Record, addresses
 from collector.kernel.ring import Ring
 from collector.kernel.stacks import Key, Stacks, WalkSaved, unwalked
 from profiler.errors import ProfilerError
+
+Totals = NDArray[np.uint64]
+"""By abi.Counter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,11 @@ class Sets:
         return Contents(self._count(number), samples, values, stacks.times_ns)
 
     @property
+    def counted(self) -> Counter[str]:
+        """By the program, up to what was taken last: samples taken, and lost by cause."""
+        return samples_of(self._read)
+
+    @property
     def _filled(self) -> int:
         """The set that was active before the swap."""
         return (self._drain + 1) % abi.SETS
@@ -114,13 +123,25 @@ class Sets:
             yield abi.CountKey.from_buffer_copy(key), abi.Count.from_buffer_copy(count)
 
     def _count(self, number: int) -> dict[abi.Counter, int]:
-        value = self._counters.lookup(_u32(number))
-        if value is None:
-            raise ProfilerError(f"BPF map {abi.COUNTERS} has no set {number}: a stale BPF object")
-        total = np.frombuffer(value, np.uint64).reshape(-1, len(abi.Counter)).sum(axis=0)
-        since = total - self._read[number]
-        self._read[number] = total
+        now = total(self._counters, number)
+        since = now - self._read[number]
+        self._read[number] = now
         return dict(zip(abi.Counter, since.tolist(), strict=True))
+
+
+def total(counters: Map, number: int) -> Totals:
+    """What all CPUs counted of a set since the program was loaded."""
+    value = counters.lookup(_u32(number))
+    if value is None:
+        raise ProfilerError(f"BPF map {abi.COUNTERS} has no set {number}: a stale BPF object")
+    sums: Totals = np.frombuffer(value, np.uint64).reshape(-1, len(abi.Counter)).sum(axis=0)
+    return sums
+
+
+def samples_of(totals: Iterable[Totals]) -> Counter[str]:
+    """Of several sets together: samples taken, and those of them that the program lost by cause."""
+    sums = sum(totals, np.zeros(len(abi.Counter), np.uint64)).tolist()
+    return Counter({one.name.lower(): sums[one] for one in (abi.Counter.TAKEN, *abi.LOSSES)})
 
 
 def map_of(

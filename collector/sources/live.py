@@ -11,6 +11,7 @@ from typing import Self
 from collector import memory
 from collector.kernel import cpus
 from collector.kernel.process_events import ProcessEvents
+from collector.kernel.sampler import Sampler
 from collector.kernel.sampling import Sampling
 from collector.kernel.stacks import unwalked
 from collector.pyspy.placement import Sighting
@@ -26,7 +27,7 @@ from collector.sources.unwinding import (
 from collector.symbols.addresses import without_python
 from collector.symbols.symbolizer import Symbolizer
 from collector.unwind.later import SavedStack, Walk
-from profiler.model import CPU, Drain
+from profiler.model import CPU, Drain, ProfileType
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +121,11 @@ class LiveSource:
     def frequency_hz(self) -> int:
         """At which it samples now; 0: what is sampled has none."""
         return self._sampling.frequency_hz
+
+    @property
+    def parts(self) -> Mapping[ProfileType, Sequence[Sampler]]:
+        """What counts the samples of each profile type."""
+        return self._sampling.parts
 
     @property
     def children(self) -> list[int]:

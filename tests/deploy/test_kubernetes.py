@@ -13,6 +13,7 @@ import yaml
 
 from collector.config import cache_folder, default_spool
 from collector.delivery.grpc import CLOSE_SECONDS
+from collector.kernel.pins import PINS
 from collector.privileges import AS_ROOT, NEEDED
 from server.api import urls
 from server.config import GRPC, HTTP
@@ -134,9 +135,10 @@ def test_the_spool_and_the_cache_are_the_nodes(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("os.geteuid", lambda: container(manifest)["securityContext"]["runAsUser"])
     assert default_spool().is_relative_to(mounts["spool"])
     assert cache_folder("unwind").is_relative_to(mounts["cache"])
-    for name in ("spool", "cache"):
+    assert mounts["pins"] == PINS.parent
+    for name in ("spool", "cache", "pins"):
         assert volumes[name]["hostPath"]["path"] == str(mounts[name])
-    assert set(mounts) == set(volumes) == {"spool", "cache", "tmp"}
+    assert set(mounts) == set(volumes) == {"spool", "cache", "pins", "tmp"}
 
 
 def test_the_server_has_no_privilege_and_is_asked_what_it_answers() -> None:

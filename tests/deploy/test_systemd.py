@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from collector import priority
+from collector.kernel.pins import PINS
 from collector.privileges import NEEDED
 
 UNITS = Path(__file__).parents[2] / "deploy" / "systemd"
@@ -82,6 +83,11 @@ def test_the_collector_may_call_what_the_kernel_offers_profilers() -> None:
     assert {"bpf", "perf_event_open"} <= set(
         settings("profiler-collector")["SystemCallFilter"][0].split()
     )
+
+
+def test_the_collectors_user_may_hold_counters_where_it_does_by_default() -> None:
+    (before,) = settings("profiler-collector")["ExecStartPre"]
+    assert before.startswith("-+") and before.split()[-3:] == ["-m", "1777", str(PINS)]
 
 
 def test_the_server_has_no_capability() -> None:

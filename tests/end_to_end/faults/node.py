@@ -178,9 +178,14 @@ class Node:
         self._cpu_percent = 100 * (used - self._began[1]) / (now - self._began[0])
         self._peak_mb = _peak_mb(self._collector.pid)
 
+    def said_killed(self) -> int:
+        """How many samples of CPU time the last collector said that the one before had lost."""
+        said = re.findall(r"was killed: ([\d,]+) samples of cpu", self.log.read_text())
+        return int(said[-1].replace(",", ""))
+
     def outcome(self, taken_before: int = 0) -> Outcome:
-        """While the server runs; the collectors have ended, one that was killed after it had left
-        `taken_before` in the spool."""
+        """While the server runs; the collectors have ended, those that were killed and said nothing
+        after they had taken `taken_before`."""
         shown = self.get("flamegraph")
         counts = re.findall(r"taken ([\d,]+) samples, ", self.log.read_text())
         self._asking.shutdown()

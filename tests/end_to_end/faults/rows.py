@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from collector.delivery import batchfile
+from tests import bpf_fs
 from tests.end_to_end.conftest import started
 from tests.end_to_end.faults import cpu, killing
 from tests.end_to_end.faults.clock import WallClock
@@ -92,16 +93,37 @@ def spool_disk_full(folder: Path, program: Path, seconds: float, options: Sequen
 def collector_killed(
     folder: Path, program: Path, seconds: float, options: Sequence[str]
 ) -> Outcome:
-    """In mid-drain, with batches in the spool that nobody has; another one is started."""
-    node = Node(folder, *options)
-    with started(program):
+    """In mid-drain, with batches in the spool that nobody has; another one is started. What those
+    that were killed took is read from the kernel's counters."""
+    with started(program), bpf_fs.mounted(folder / "bpf") as root:
+        pins = root / "profiler"
+        node = Node(folder, "--pins", str(pins), *options)
+        taken = 0
         for _ in range(KILLS):
             with node.collecting() as collector:
                 node.last(seconds)
                 in_time = killing.kill_while_it_writes(collector, node.spool)
+            taken += bpf_fs.taken(pins) or 0
             if in_time:
                 break
         assert in_time, f"each of {KILLS} batches was written before the signal came"
+        with node.serving():
+            with node.collecting():
+                node.recover()
+            # The one that ends in order has those of the last killed one in its own sum.
+            return node.outcome(taken - node.said_killed())
+
+
+def collector_killed_uncounted(
+    folder: Path, program: Path, seconds: float, options: Sequence[str]
+) -> Outcome:
+    """Where no counters can be held: what is known are the batches that it left."""
+    node = Node(folder, *options, "--pins", str(folder / "none" / "such"))
+    with started(program):
+        with node.collecting() as collector:
+            node.last(seconds)
+            collector.kill()
+            collector.wait()
         spooled = sum(map(_taken, node.spool.glob("*.batch")))
         with node.serving():
             with node.collecting():

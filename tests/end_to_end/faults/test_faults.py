@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.delivery.mark import CAUSE
 from tests.end_to_end.faults import rows
 from tests.end_to_end.faults.node import Outcome
 from tests.end_to_end.faults.rows import Row
@@ -33,9 +34,7 @@ def outcome(row: Row, folder: Path, program: Path, options: Sequence[str] = ()) 
         pytest.param(rows.clock_set_back, "", id="clock-set-back"),
         pytest.param(rows.cpu_offline, "was offline", id="cpu-offline"),
         pytest.param(rows.spool_disk_full, "keeping batches in memory", id="disk-full"),
-        pytest.param(
-            rows.collector_killed, "the collector before was killed", id="collector-killed"
-        ),
+        pytest.param(rows.collector_killed_uncounted, "was not counted", id="killed-uncounted"),
     ],
 )
 def test_nothing_that_was_counted_is_lost(row: Row, said: str, split: Path, tmp_path: Path) -> None:
@@ -49,3 +48,11 @@ def test_nothing_that_was_counted_is_lost(row: Row, said: str, split: Path, tmp_
 def test_a_full_disk_and_a_full_spool_lose_samples_by_name(split: Path, tmp_path: Path) -> None:
     found = outcome(rows.spool_disk_full, tmp_path, split, ("--spool-size", "4KiB"))
     assert set(found.losses) - {"excluded"} == {"spool_full"}
+
+
+def test_what_a_killed_collector_loses_is_counted(split: Path, tmp_path: Path) -> None:
+    """What is taken was read from the kernel, by others than the collector."""
+    found = outcome(rows.collector_killed, tmp_path, split)
+    assert set(found.losses) - {"excluded"} == {CAUSE}
+    assert found.losses[CAUSE] > 0
+    assert "was not counted" not in found.said

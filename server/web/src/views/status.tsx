@@ -14,6 +14,7 @@ const CAUSES: Record<string, string> = {
   sleeping_full: "no room in the kernel's map of threads that sleep",
   symbols_failed: "the collector could not name them: its log has the traceback",
   excluded: "a rule of the collector leaves their processes out",
+  collector_killed: "the collector was killed before they were on its disk",
   spool_full: "the collector's spool was full, the oldest went",
   spool_damaged: "the batch's file was cut or changed on the collector's disk",
   refused: "the server could never accept the batch",
