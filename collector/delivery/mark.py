@@ -19,7 +19,6 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from collector.delivery.durable import SUFFIX
 from collector.kernel.pins import Pins
 from profiler.clock import Clock
 from profiler.model import Drain, ProfileType
@@ -86,8 +85,8 @@ class Mark:
         self._state = found or _State(now_ns, 0, {})
         if found:
             self._account(found, now_ns)
-        else:
-            self._write(self._path)
+        elif self._write():
+            self._turn()
 
     def follow(self, host_name: str, parts: Mapping[ProfileType, Sequence[Part]]) -> None:
         """What samples from now on, before its first drain. Nothing more is known of the collector
@@ -107,7 +106,8 @@ class Mark:
             for type, counting in parts.items()
         }
         self._state = _State(now_ns, 0, types)
-        self._write(self._path)
+        if not (self._write() and self._turn()):
+            self._let_go()
 
     def stage(self, drain: Drain, sequence: int) -> None:
         """A batch is about to be written. Those of sessions are not expected to go on."""
@@ -119,20 +119,15 @@ class Mark:
         standing = replace(before, until_ns=end_ns, counted=dict(counted))
         types = {**self._state.types, name: standing}
         self._state = replace(self._state, sequence=sequence, types=types)
-        self._staged = self._write(self._next)
+        self._staged = self._write()
         if not self._staged:
             self._let_go()
 
     def settle(self, *, on_disk: bool) -> None:
         """The batch is on disk. Where it is not, it may be stored by the server without ever being
         there, and the mark would know nothing of it: no number is better than a wrong one."""
-        if self._staged and on_disk:
-            try:
-                self._next.replace(self._path)
-            except OSError:
-                self._let_go()
-            else:
-                self._hold_again()
+        if self._staged and on_disk and self._turn():
+            self._hold_again()
         elif self._staged:
             self._let_go()
         self._staged = False
@@ -147,8 +142,7 @@ class Mark:
         """What the collector before left."""
         newer = _read(self._next)
         if newer and spooled(newer.sequence):
-            with suppress(OSError):
-                self._next.replace(self._path)
+            self._turn()
             return newer
         return _read(self._path)
 
@@ -205,12 +199,19 @@ class Mark:
             self._pins.clear()
         self._held = False
 
-    def _write(self, path: Path) -> bool:
-        """Not to stay: what a power cut takes back is older, and it ends what is held too."""
-        temporary = path.with_name(path.name + SUFFIX)
+    def _write(self) -> bool:
+        """Beside the mark. One that a kill cut short says nothing; what a power cut takes back is
+        older, and it ends what is held too."""
         try:
-            temporary.write_text(json.dumps(asdict(self._state)), "utf-8")
-            temporary.replace(path)
+            self._next.write_text(json.dumps(asdict(self._state)), "utf-8")
+        except OSError:
+            return False
+        return True
+
+    def _turn(self) -> bool:
+        """Makes that the mark."""
+        try:
+            self._next.replace(self._path)
         except OSError:
             return False
         return True

@@ -3,6 +3,9 @@
 import json
 import mmap
 import os
+import random
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -10,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.delivery import batchfile
 from collector.delivery.mark import CAUSE
 from collector.delivery.spool import Spool
 from collector.events import parse_all
@@ -19,6 +23,7 @@ from collector.kernel.maps import Shape
 from collector.kernel.pins import Pins, problem
 from collector.kernel.sampler import Sampler
 from collector.kernel.sampling import sample
+from collector.sources.raw import RawDrain
 from profiler.errors import UnavailableError
 from profiler.model import CPU, OFF_CPU, WALL, Drain, ProfileType
 from tests import bpf_fs
@@ -77,9 +82,7 @@ def test_of_each_event_that_a_killed_collector_sampled_the_loss_is_known(
         for _ in range(3):
             work()
             for raw in sampling.drain():
-                lost = {**raw.losses, "excluded": raw.taken - sum(raw.losses.values())}
-                window = raw.start_ns, raw.duration_ns
-                killed.append(Drain("a", *window, raw.taken, lost, type=raw.type))
+                killed.append(nameless(raw))
                 accounts[raw.type] += raw.taken
         work()
         sampling.drain()  # the one in hand
@@ -100,6 +103,59 @@ def test_of_each_event_that_a_killed_collector_sampled_the_loss_is_known(
     # A sleep that goes on is divided by drains: a sample more for each.
     assert accounts.pop(WALL) >= taken.pop(WALL) > 0
     assert accounts == taken and len(taken) == 2
+
+
+COLLECTOR = """
+import sys
+from pathlib import Path
+from collector.delivery.spool import Spool
+from collector.events import parse_all
+from collector.kernel.sampling import sample
+from tests.collector.kernel.test_pins import nameless
+
+spool = Spool(Path(sys.argv[1]), limit_bytes=1 << 30, pins=Path(sys.argv[2]))
+for drain in spool.mark.lost:
+    spool.append(drain)
+with sample(parse_all(("cpu,page-faults/period=1/",), frequency_hz=4000)) as sampling:
+    spool.mark.follow("a", sampling.parts)
+    while True:
+        for raw in sampling.drain():
+            print("drained", flush=True)
+            spool.append(nameless(raw))
+"""
+
+
+def kill_one_after_another(spool: Path, root: Path, times: int) -> tuple[int, int, int]:
+    """Collectors, at any moment; samples that their programs took, of the accounts, and of what was
+    lost."""
+    taken = 0
+    for _ in range(times):
+        command = [sys.executable, "-c", COLLECTOR, str(spool), str(root)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as collector:
+            for _ in range(random.randint(2, 8)):
+                assert collector.stdout and collector.stdout.readline()
+            time.sleep(random.uniform(0, 0.05))
+            collector.kill()
+        taken += bpf_fs.taken(root) or 0
+    with Spool(spool, limit_bytes=1 << 30, pins=root) as left:
+        for drain in left.mark.lost:
+            left.append(drain)
+    found = [batchfile.loads_accounts(path.read_bytes()).accounts for path in spool.glob("*.batch")]
+    lost = sum(accounts.losses[CAUSE] for accounts in found if CAUSE in accounts.losses)
+    return taken, sum(accounts.taken for accounts in found), lost
+
+
+def test_killed_at_any_moment_no_sample_is_missed_or_counted_twice(
+    root: Path, tmp_path: Path
+) -> None:
+    taken, accounted, lost = kill_one_after_another(tmp_path / "spool", root, times=4)
+    assert taken == accounted > lost > 0
+
+
+def nameless(raw: RawDrain) -> Drain:
+    """Without samples: what is lost here is not what the tests are about."""
+    lost = {**raw.losses, "excluded": raw.taken - sum(raw.losses.values())}
+    return Drain("a", raw.start_ns, raw.duration_ns, raw.taken, lost, type=raw.type)
 
 
 def work() -> None:
