@@ -25,9 +25,6 @@ from profiler.errors import ProfilerError
 PINS = Path("/sys/fs/bpf/profiler")
 """Where systemd and Kubernetes' nodes have that file system; nobody mounts it for us."""
 
-# enum bpf_cmd of linux/bpf.h: 4.4, 4.4, 4.13.
-_PIN, _GET, _INFO = 6, 7, 15
-
 
 class _Object(ctypes.Structure):
     _fields_ = (("path", ctypes.c_char_p), ("fd", ctypes.c_uint32), ("flags", ctypes.c_uint32))
@@ -80,11 +77,11 @@ class Pins:
 
     def _pin(self, fd: int) -> int:
         number = _number(fd)
-        syscalls.bpf(_PIN, _Object(self._path(number), fd))
+        syscalls.bpf(maps.OBJ_PIN, _Object(self._path(number), fd))
         return number
 
     def _count(self, number: int) -> Counter[str]:
-        fd = syscalls.bpf(_GET, _Object(self._path(number)))
+        fd = syscalls.bpf(maps.OBJ_GET, _Object(self._path(number)))
         try:
             sizes = 4, sizeof(abi.Counters), cpus.possible()
             counters = map_of({abi.COUNTERS: fd}, abi.COUNTERS, *sizes)
@@ -116,5 +113,5 @@ def problem(root: Path = PINS) -> str:
 def _number(fd: int) -> int:
     """A map's: the second field of struct bpf_map_info, of which the kernel fills what is asked."""
     info = (ctypes.c_uint32 * 2)()
-    syscalls.bpf(_INFO, _Info(fd, sizeof(info), ctypes.addressof(info)))
+    syscalls.bpf(maps.OBJ_INFO, _Info(fd, sizeof(info), ctypes.addressof(info)))
     return info[1]

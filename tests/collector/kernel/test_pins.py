@@ -75,7 +75,7 @@ def test_a_sampler_knows_what_its_drains_counted(root: Path, tmp_path: Path) -> 
 def test_of_each_event_that_a_killed_collector_sampled_the_loss_is_known(
     root: Path, tmp_path: Path
 ) -> None:
-    sampling = sample(parse_all(("cpu,page-faults/period=1/,wall",), frequency_hz=999))
+    sampling = sample(parse_all(("cpu,page-faults/period=10/,wall",), frequency_hz=999))
     killed, accounts = Spool(tmp_path, pins=root), Counter[ProfileType]()
     with sampling:  # its descriptors are closed at the end, as the kernel does
         killed.mark.follow("a", sampling.parts)
@@ -116,7 +116,7 @@ from tests.collector.kernel.test_pins import nameless
 spool = Spool(Path(sys.argv[1]), limit_bytes=1 << 30, pins=Path(sys.argv[2]))
 for drain in spool.mark.lost:
     spool.append(drain)
-with sample(parse_all(("cpu,page-faults/period=1/",), frequency_hz=4000)) as sampling:
+with sample(parse_all(("cpu,page-faults/period=10/",), frequency_hz=999)) as sampling:
     spool.mark.follow("a", sampling.parts)
     while True:
         for raw in sampling.drain():
