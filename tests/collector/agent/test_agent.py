@@ -92,6 +92,26 @@ def test_after_each_drain_somebody_may_look() -> None:
     assert looks == [1, 2, 3]
 
 
+def test_what_a_collector_before_left_goes_first_and_is_counted() -> None:
+    clock, exporter = FakeClock(stop_after=1), Exporter()
+    source, left = Source(clock), drain(7, samples=0, ring_full=9)
+    begun: list[bool] = []
+    agent = Agent(
+        source,
+        exporter,
+        clock,
+        10 * SECOND_NS,
+        left=[left],
+        begun=lambda: begun.append(source.open and exporter.drains == [left]),
+    )
+    agent.run()
+    assert begun == [True]
+    assert (agent.taken, agent.losses) == (
+        9 + 11 * len(source.at),
+        {"ring_full": 9 + len(source.at)},
+    )
+
+
 def test_a_drain_that_takes_longer_than_the_interval_is_not_made_up_for() -> None:
     clock = FakeClock(stop_after=3)
     source = Source(clock, seconds=13)
