@@ -15,6 +15,10 @@
  *
  * The thread that comes back is counted first; then the one that leaves, which still is the current one,
  * has its stack walked.
+ *
+ * The kernel does not tell every switch: none on a CPU that is being taken offline, and some kernels none
+ * away from threads that they protect. Who comes then is not seen to come. It is found out when it leaves,
+ * or by the program off_cpu_look, which the collector runs on each CPU before it swaps the sets.
  */
 #ifndef OFF_CPU_H
 #define OFF_CPU_H
@@ -88,16 +92,13 @@ static __always_inline int keep_sleep(__u32 set, const struct sleep *sleep, __u6
 	return add_to_count(set, &key, ns);
 }
 
-/* Counts what the thread slept that now runs. Its entry stays, for it will sleep again. */
-static __always_inline void end_sleep(__u32 tid, __u32 drain, struct counters *counters, __u64 now_ns)
+/* Counts a sleep that has ended. The thread's entry stays, for it will sleep again. */
+static __always_inline void tell_sleep(__u32 tid, struct sleep *sleep, __u32 drain,
+				       struct counters *counters, __u64 ended_ns)
 {
-	struct sleep *sleep = bpf_map_lookup_elem(&sleeping, &tid);
-	__u64 ns;
+	__u64 ns = ended_ns - sleep->since_ns;
 	int kept;
 
-	if (!sleep || !sleep->since_ns)
-		return;
-	ns = now_ns - sleep->since_ns;
 	counters->of[TAKEN]++;
 	counters->of[TAKEN_NS] += ns;
 	kept = sleep->drain == drain ? keep_sleep(drain & 1, sleep, ns)
@@ -107,6 +108,35 @@ static __always_inline void end_sleep(__u32 tid, __u32 drain, struct counters *c
 		counters->of[COUNTS_FULL_NS] += ns;
 	}
 	*(volatile __u64 *)&sleep->since_ns = 0;
+}
+
+/* Of the thread that now runs. */
+static __always_inline void end_sleep(__u32 tid, __u32 drain, struct counters *counters, __u64 now_ns)
+{
+	struct sleep *sleep = bpf_map_lookup_elem(&sleeping, &tid);
+
+	if (sleep && sleep->since_ns)
+		tell_sleep(tid, sleep, drain, counters, now_ns);
+}
+
+/*
+ * Of the current thread, if it was not seen to come: it still slept at the last switch of this CPU that
+ * was told. What has passed since then is lost, as it is not known when it came.
+ */
+static __always_inline void end_unseen(__u32 tid, __u32 drain, struct counters *counters,
+				       __u64 switched_ns, __u64 now_ns)
+{
+	struct sleep *sleep = bpf_map_lookup_elem(&sleeping, &tid);
+	__u64 known_ns;
+
+	if (!sleep || !sleep->since_ns)
+		return;
+	known_ns = switched_ns > sleep->since_ns ? switched_ns : sleep->since_ns;
+	counters->of[TAKEN]++;
+	counters->of[TAKEN_NS] += now_ns - known_ns;
+	counters->of[END_UNSEEN]++;
+	counters->of[END_UNSEEN_NS] += now_ns - known_ns;
+	tell_sleep(tid, sleep, drain, counters, known_ns);
 }
 
 /* The thread whose sleep is about to begin; its entry is made where it has none. */
@@ -163,12 +193,16 @@ static __always_inline struct raw_sample *off_cpu_begin(__u64 *ctx)
 	__u32 tid = pid_tgid;
 	struct raw_sample *raw = current_sample();
 	struct counters *counters = counters_of(drain & 1);
+	__u64 switched_ns;
 
 	if (!counters || !raw)
 		return NULL;
+	switched_ns = raw->time_ns;
+	raw->time_ns = now_ns;
 	end_sleep(coming->pid, drain, counters, now_ns);
 	if (!tid)
 		return NULL;
+	end_unseen(tid, drain, counters, switched_ns, now_ns);
 	if (is_dead(leaving)) {
 		bpf_map_delete_elem(&sleeping, &tid);
 		return NULL;
@@ -178,7 +212,6 @@ static __always_inline struct raw_sample *off_cpu_begin(__u64 *ctx)
 	raw->set = drain & 1;
 	raw->drain = drain;
 	raw->tgid = pid_tgid >> 32;
-	raw->time_ns = now_ns;
 	raw->value = 0;
 	raw->saved_size = 0;
 	raw->kernel_stack = NO_STACK;
@@ -187,6 +220,18 @@ static __always_inline struct raw_sample *off_cpu_begin(__u64 *ctx)
 		return raw;
 	off_cpu_end(raw, NOT_SAMPLED);
 	return NULL;
+}
+
+SEC("raw_tp")
+int off_cpu_look(void *ctx)
+{
+	__u32 drain = active_drain();
+	struct raw_sample *raw = current_sample();
+	struct counters *counters = counters_of(drain & 1);
+
+	if (counters && raw)
+		end_unseen(bpf_get_current_pid_tgid(), drain, counters, raw->time_ns, bpf_ktime_get_ns());
+	return 0;
 }
 
 /* Whether what the hash of the stack stands for was sent in this drain. */

@@ -38,8 +38,8 @@
  *
  * and of off-CPU time, where RAW_SENT counts no samples:
  *
- *   TAKEN == sum of its counts and spanning sleeps + COUNTS_FULL + SLEEPING_FULL
- *   TAKEN_NS == sum of their values + COUNTS_FULL_NS
+ *   TAKEN == sum of its counts and spanning sleeps + COUNTS_FULL + SLEEPING_FULL + END_UNSEEN
+ *   TAKEN_NS == sum of their values + COUNTS_FULL_NS + END_UNSEEN_NS
  */
 #ifndef PROFILE_H
 #define PROFILE_H
@@ -77,6 +77,8 @@ enum counter {
 	SLEEPING_FULL,	 /* lost, of off-CPU time: no room for another thread in `sleeping` */
 	TAKEN_NS,	 /* no samples: the off-CPU time of TAKEN, of SLEEPING_FULL not known */
 	COUNTS_FULL_NS,	 /* no samples: that of COUNTS_FULL */
+	END_UNSEEN,	 /* lost, of off-CPU time: the rest of a sleep whose end was not told */
+	END_UNSEEN_NS,	 /* no samples: that of END_UNSEEN, at most */
 	COUNTERS,
 };
 

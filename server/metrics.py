@@ -9,9 +9,9 @@ from server.store.size import Holdings
 
 CAUSES = frozenset(
     (
-        *("ring_full", "stack_collision", "counts_full", "sleeping_full", "symbols_failed"),
-        "excluded",
-        *("collector_killed", "spool_full", "spool_damaged", "refused", "unaccounted"),
+        *("ring_full", "stack_collision", "counts_full", "sleeping_full", "end_unseen"),
+        *("symbols_failed", "excluded", "collector_killed"),
+        *("spool_full", "spool_damaged", "refused", "unaccounted"),
     )
 )
 """The causes of docs/architecture.md. Any other that a sender may invent is counted as `other`,

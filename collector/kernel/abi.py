@@ -31,6 +31,8 @@ class Counter(IntEnum):
     SLEEPING_FULL = 7
     TAKEN_NS = 8
     COUNTS_FULL_NS = 9
+    END_UNSEEN = 10
+    END_UNSEEN_NS = 11
 
 
 LOSSES = (
@@ -38,6 +40,7 @@ LOSSES = (
     Counter.STACK_COLLISION,
     Counter.COUNTS_FULL,
     Counter.SLEEPING_FULL,
+    Counter.END_UNSEEN,
 )
 """The counters that are causes of loss; the cause's name is theirs in small letters."""
 

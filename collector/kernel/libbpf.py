@@ -211,13 +211,14 @@ def _loaded(
     library: Library, bpf_object: int, sizes: Sizes, call_graph: str, program: Program
 ) -> Loaded:
     dwarf = call_graph == DWARF
-    entry = "off_cpu" if program.kind is Kind.OFF_CPU else "sample"
+    entry, *runs = program.names
     own = (*sizes.map_names, *program.map_names)
     fds = descriptors(
         library,
         bpf_object,
-        (entry, UNWIND_LATER) if dwarf else (entry,),
+        (*program.names, UNWIND_LATER) if dwarf else program.names,
         (*own, *UNWIND_MAPS) if dwarf else own,
     )
     program_fd, maps = fds.pop(entry), {name: fds.pop(name) for name in own}
-    return Loaded(NAME, program_fd, maps, sizes, call_graph, fds)
+    run_fds = {name: fds.pop(name) for name in runs}
+    return Loaded(NAME, program_fd, maps, sizes, call_graph, fds, run_fds)

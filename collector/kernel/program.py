@@ -85,6 +85,11 @@ class Program:
         """Beside those of every program."""
         return (abi.SLEEPING, *abi.SPANNING) if self.kind is Kind.OFF_CPU else ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is called; then what the collector runs itself."""
+        return ("off_cpu", OFF_CPU_LOOK) if self.kind is Kind.OFF_CPU else ("sample",)
+
     def settings(self, sizes: Sizes) -> abi.Settings:
         context = abi.Context.RECORD if self.kind is Kind.TRACEPOINT else abi.Context.REGISTERS
         return abi.Settings(
@@ -124,13 +129,17 @@ UNWIND_MAPS = (
 UNWIND_LATER = "unwind_later_start"
 """The program that walks saved stacks."""
 
+OFF_CPU_LOOK = "off_cpu_look"
+"""The program that looks which thread its CPU runs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A program in the kernel. It and its maps live until the descriptors are closed.
 
     `call_graph` is FRAME_POINTERS or DWARF; with the latter, `unwind` has the descriptors that an
-    Unwinder asks for. `problem` is why it is not DWARF where that would have been better.
+    Unwinder asks for. `runs` are the programs that the collector runs itself. `problem` is why it
+    is not DWARF where that would have been better.
     """
 
     loader: str
@@ -139,6 +148,7 @@ class Loaded:
     sizes: Sizes
     call_graph: str = FRAME_POINTERS
     unwind: Mapping[str, int] = field(default_factory=dict)
+    runs: Mapping[str, int] = field(default_factory=dict)
     problem: str = ""
 
     def __enter__(self) -> Self:
@@ -153,7 +163,8 @@ class Loaded:
         self.close()
 
     def close(self) -> None:
-        for fd in (self.program_fd, *self.maps.values(), *self.unwind.values()):
+        own = self.maps, self.unwind, self.runs
+        for fd in (self.program_fd, *(fd for fds in own for fd in fds.values())):
             os.close(fd)
 
 

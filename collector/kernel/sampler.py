@@ -135,6 +135,7 @@ class Sampler:
     def stop(self) -> None:
         """Ends the sampling; the next drain is the last and misses nothing."""
         if self._end is None:
+            self._sets.look()
             self._events.disable()
             self._end = self._now()
 
@@ -153,7 +154,10 @@ class Sampler:
         `walk` goes over stacks that were saved because the kernel could not walk them yet."""
         period = self._period()
         # A sleep is divided here, so before the swap: none that begins after it has begun yet.
-        end = self._end or self._now()
+        end = self._end
+        if end is None:
+            end = self._now()
+            self._sets.look()
         self._swap()
         start, self._start = self._start, end
         if isinstance(self._sets, Sleeps):
@@ -171,7 +175,7 @@ class Sampler:
             losses={cause.name.lower(): counted[cause] for cause in LOSSES if counted[cause]},
             samples=tuple(_samples(contents)),
             type=self.type,
-            lost_value=counted[Counter.COUNTS_FULL_NS],
+            lost_value=counted[Counter.COUNTS_FULL_NS] + counted[Counter.END_UNSEEN_NS],
         )
 
     def _period(self) -> int:

@@ -70,6 +70,9 @@ class Sets:
     ) -> None:
         self._open.close()
 
+    def look(self) -> None:
+        """To be called before a swap and before the end: the last that this set hears of."""
+
     def swap(self) -> None:
         """From now on, programs that start fill the other set."""
         self._drain = (self._drain + 1) % (1 << 32)

@@ -8,12 +8,14 @@ began in one by one, and what was counted of them before is taken off.
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from ctypes import sizeof
 from typing import NamedTuple
 
 from collector.events import OffCpu
-from collector.kernel import abi, grace
-from collector.kernel.program import Loaded
+from collector.kernel import abi, cpus, grace
+from collector.kernel.program import OFF_CPU_LOOK, Loaded
+from collector.kernel.program_run import ProgramRun
 from collector.kernel.sets import Contents, Sets, map_of
 from collector.kernel.stacks import Key, WalkSaved, unwalked
 
@@ -44,6 +46,7 @@ class Sleeps(Sets):
         super().__init__(loaded)
         self._minimum_ns = event.minimum_ns
         self._sleeps = event.sleeps
+        self._look = ProgramRun(loaded.runs[OFF_CPU_LOOK])
         self.walk_one_in(1)
         self._sleeping = map_of(loaded.maps, abi.SLEEPING, 4, sizeof(abi.Sleep))
         self._spanning = [
@@ -60,6 +63,15 @@ class Sleeps(Sets):
     def walk_one_in(self, divisor: int) -> None:
         """From now on, of so many sleeps that are asked for, one has its stack walked."""
         self._active.update(_DIVISOR, (self._sleeps * divisor).to_bytes(4, "little"))
+
+    def look(self) -> None:
+        """Ends the sleeps of threads that run now and were not seen to come, so that they are not
+        divided as if they went on."""
+        for cpu in cpus.online():
+            # It may just have gone offline. Before Linux 5.10, what is told beyond the end of such
+            # a sleep is taken off what is lost, once the thread leaves.
+            with suppress(OSError):
+                self._look.on(cpu)
 
     def take_until(self, end_ns: int, walk: WalkSaved = unwalked) -> Contents:
         """As `take`, of a set that was active up to `end_ns` on the monotonic clock."""
@@ -92,9 +104,12 @@ class Sleeps(Sets):
             key = _without_stack(sleep.key, abi.NoStack.BELOW_MINIMUM)
         counted_ns = self._counted_ns.pop((sleep.tid, sleep.since_ns), sleep.since_ns)
         before_ns = counted_ns - sleep.since_ns
+        # Its end was not seen: this was told before, and the program counts it as lost.
+        beyond_ns = max(0, before_ns - ns)
         contents.times_ns.setdefault((key.tgid, key.exec_id), sleep.since_ns)
-        self._add(contents, key, 1, ns - before_ns)
+        self._add(contents, key, 1, ns - before_ns + beyond_ns)
         contents.counters[abi.Counter.TAKEN_NS] -= before_ns
+        contents.counters[abi.Counter.END_UNSEEN_NS] -= beyond_ns
 
     def _divide(
         self, contents: Contents, sleep: _Sleep, end_ns: int, known: dict[int, Key]
@@ -115,9 +130,8 @@ class Sleeps(Sets):
         drain before is kept for one more."""
         names = {(sleep.tid, sleep.since_ns) for sleep in going_on}
         for name in self._counted_ns.keys() - names - self._went_on:
-            # Its end was not told. Where there was no room for it, the program counted all of it
-            # as lost, and what was counted before is not; where the program did not see the end
-            # (some in ten thousand, on a busy machine), it counted nothing.
+            # There was no room to tell its end: the program counted all of it as lost, and what was
+            # counted before is not.
             before_ns = self._counted_ns.pop(name) - name[1]
             twice_ns = min(before_ns, contents.counters[abi.Counter.COUNTS_FULL_NS])
             contents.counters[abi.Counter.TAKEN_NS] -= twice_ns

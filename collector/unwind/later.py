@@ -14,13 +14,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.kernel import maps, syscalls
+from collector.kernel import maps
+from collector.kernel.program_run import ProgramRun
 from collector.unwind import abi
 from collector.unwind.abi import Cause
 from collector.unwind.python import abi as python
 from profiler.errors import FormatError
-
-PROG_TEST_RUN = 10  # enum bpf_cmd of linux/bpf.h
 
 WAITING = frozenset((Cause.NO_PROCESS, Cause.NO_MAPPING, Cause.NO_TABLE))
 """Causes that the collector can remove: unwind_can_go_on_later() of bpf/unwind_walk.h."""
@@ -35,25 +34,6 @@ class Walk:
 
     words: tuple[int, ...]
     cause: Cause
-
-
-class _TestRun(ctypes.Structure):
-    _fields_ = (
-        ("prog_fd", ctypes.c_uint32),
-        ("retval", ctypes.c_uint32),
-        ("data_size_in", ctypes.c_uint32),
-        ("data_size_out", ctypes.c_uint32),
-        ("data_in", ctypes.c_uint64),
-        ("data_out", ctypes.c_uint64),
-        ("repeat", ctypes.c_uint32),
-        ("duration", ctypes.c_uint32),
-        ("ctx_size_in", ctypes.c_uint32),
-        ("ctx_size_out", ctypes.c_uint32),
-        ("ctx_in", ctypes.c_uint64),
-        ("ctx_out", ctypes.c_uint64),
-        ("flags", ctypes.c_uint32),
-        ("cpu", ctypes.c_uint32),
-    )
 
 
 class Saved(NamedTuple):
@@ -72,7 +52,7 @@ class LaterWalker:
         self._walk = np.frombuffer(self._memories[0], abi.UNWIND, 1)
         self._python = np.frombuffer(self._memories[1], python.WALK, 1)
         self._stack = ctypes.create_string_buffer(abi.SAVED_BYTES)
-        self._run = _TestRun(prog_fd=program_fd)
+        self._run = ProgramRun(program_fd)
 
     def close(self) -> None:
         del self._walk, self._python
@@ -93,7 +73,7 @@ class LaterWalker:
         self._python["chain"] = head["python"]
         self._python["chain"]["count"] = len(frames)
         self._python["frames"][0, : len(frames)] = frames
-        syscalls.bpf(PROG_TEST_RUN, self._run)
+        self._run.here()
         (walk,) = self._walk
         return Walk(tuple(walk["words"][: walk["count"]].tolist()), Cause(int(walk["cause"])))
 

@@ -12,6 +12,7 @@ const CAUSES: Record<string, string> = {
   stack_collision: "another stack held the slot",
   counts_full: "the kernel's map of counts was full",
   sleeping_full: "no room in the kernel's map of threads that sleep",
+  end_unseen: "the kernel did not tell that their threads came back to a CPU",
   symbols_failed: "the collector could not name them: its log has the traceback",
   excluded: "a rule of the collector leaves their processes out",
   collector_killed: "the collector was killed before they were on its disk",
