@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from profiler.analysis.tree import MAX_TOTAL
 from profiler.errors import NotComparable
 from profiler.model import ROOT, Profile
 
@@ -24,6 +25,8 @@ def check(baseline: Sequence[Profile], candidate: Sequence[Profile]) -> tuple[st
     for name, units in sides.items():
         if not any(unit.total_value for unit in units):
             raise NotComparable(f"the {name} has no samples")
+        if (total := sum(unit.total_value for unit in units)) > MAX_TOTAL:
+            raise NotComparable(f"the {name} adds up to {total:,}, more than 64 bits hold")
     _one(sides, "types", lambda unit: f"{unit.type.name} in {unit.type.unit}")
     _one(sides, "architectures", lambda unit: dict(unit.labels).get(_ARCHITECTURE, ""))
     unnamed = [_unnamed(units) for units in sides.values()]

@@ -19,6 +19,8 @@ T = TypeVar("T")
 Integers = NDArray[np.integer]
 Column = NDArray[np.int64]
 
+MAX_TOTAL = 2**63 - 1
+
 
 def depths(parents: Integers) -> NDArray[np.int32]:
     """The number of frames above and including each node; 0 at the root."""
@@ -131,8 +133,8 @@ def merge(profiles: Iterable[Profile]) -> Profile:
     """One profile with all their samples: equal stacks become one, their counts are added.
 
     The window spans all of theirs, the labels are those they share, the period is theirs where
-    all have the same and else 0. Of nothing it is an empty profile; profiles of different types
-    raise UsageError.
+    all have the same and else 0. Of nothing it is an empty profile; profiles of different types,
+    and those whose sums exceed 64 bits, raise UsageError.
     """
     parts = list(profiles)
     if not parts:
@@ -140,6 +142,9 @@ def merge(profiles: Iterable[Profile]) -> Profile:
     for part in parts:
         if part.type != parts[0].type:
             raise UsageError(f"cannot add {part.type} to {parts[0].type}; choose one profile type")
+    for total in (sum(p.total_samples for p in parts), sum(p.total_value for p in parts)):
+        if total > MAX_TOTAL:
+            raise UsageError(f"the profiles add up to {total:,}, more than 64 bits hold: add fewer")
     frames: dict[Frame, int] = {}
     tree = fold(_concatenated_parents(parts), _concatenated_keys(parts, frames))
     start_ns, duration_ns = _window(parts)

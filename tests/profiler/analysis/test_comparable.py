@@ -34,6 +34,12 @@ def test_an_empty_side_is_refused() -> None:
         check([unit()], [profile()])
 
 
+def test_a_side_whose_sum_exceeds_64_bits_is_refused() -> None:
+    large = profile(f"main {2**62}", period=1)
+    with pytest.raises(NotComparable, match="the candidate adds up to 9,223,372,036,854,775,808"):
+        check([large], [large, large])
+
+
 def test_a_side_without_symbols_is_refused() -> None:
     builder = ProfileBuilder()
     builder.add([Frame("main"), Frame("[unknown] app+0x12")], 3, 3)

@@ -128,3 +128,11 @@ def test_paths_are_the_stacks(profile: Profile) -> None:
     found = {tuple(path): node for node, path in paths(profile, profile.frames)}
     assert set(found) == set(exact_stacks(profile))
     assert all(profile.stack(node) == path for path, node in found.items())
+
+
+def test_merge_refuses_sums_beyond_64_bits() -> None:
+    half = profile(f"a {2**62}", period=1)
+    assert merge([half]).total_value == 2**62
+    for parts in ([half, half], [half, half, half]):
+        with pytest.raises(UsageError, match="more than 64 bits hold"):
+            merge(parts)
