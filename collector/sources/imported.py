@@ -4,7 +4,6 @@ A recording of our own keeps its drains and their accounts. Of all other files, 
 type is one drain, of which nothing is known to be lost.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,10 +14,8 @@ from profiler.analysis import tree
 from profiler.formats import files, packed, recording
 from profiler.formats.lines import Mistakes
 from profiler.model import Drain, Labels, Profile, ProfileType
-from profiler.wire.limits import LABEL_BYTES, NAME_BYTES
 
 HOST = "host_name"
-_OTHER = re.compile(r"[^A-Za-z0-9_]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +37,7 @@ class Imports:
             return
         of_type: defaultdict[ProfileType, list[Profile]] = defaultdict(list)
         for profile in files.load(opened, mistakes):
-            name = name_of(profile.type.name) or "samples"
-            unit = profile.type.unit[:NAME_BYTES]
-            of_type[ProfileType(name, unit)].append(profile)
+            of_type[recording.type_of(profile)].append(profile)
         for type, profiles in of_type.items():
             yield self._drain(type, self._series(profiles, type))
 
@@ -64,12 +59,5 @@ class Imports:
         return tuple(replace(tree.merge(of), labels=labels) for labels, of in parts.items())
 
     def _labels(self, profile: Profile) -> Labels:
-        own = {name_of(name): value for name, value in profile.labels}
-        own = {name: value[:LABEL_BYTES] for name, value in own.items() if name}
+        own = dict(recording.labels_of(profile))
         return tuple(sorted({**self.usual, **own, **self.labels}.items()))
-
-
-def name_of(text: str) -> str:
-    """A label or type as selectors spell it: `service.name` is `service_name`."""
-    name = _OTHER.sub("_", text)[:NAME_BYTES]
-    return f"_{name}"[:NAME_BYTES] if name[:1].isdigit() else name

@@ -2,22 +2,29 @@
 
     $ profiler collect --to node.pb        $ profiler convert node.pb node.folded
 
+Types and labels from elsewhere are called as selectors can spell them: `service.name` is
+`service_name`.
+
 See `profiler.wire.recording` and proto/profiler/v1/ingest.proto.
 """
 
 import io
+import re
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from profiler import wire
 from profiler.analysis import tree
 from profiler.errors import FormatError, UsageError
 from profiler.formats import limits
 from profiler.model import Drain, Labels, Profile, ProfileBuilder, ProfileType
-from profiler.wire.limits import COUNT, MESSAGE_BYTES
+from profiler.wire.limits import COUNT, LABEL_BYTES, MESSAGE_BYTES, NAME_BYTES
 
 _NOBODY = bytes(16)
 """The collector of what no collector took."""
+
+_OTHER = re.compile(r"[^A-Za-z0-9_]")
 
 PARTS = 64
 """Profiles of a series that are kept apart until they are merged."""
@@ -74,7 +81,25 @@ def loads_all(data: bytes) -> list[Profile]:
     return [tree.merge(parts) for parts in series.values()] or [ProfileBuilder().build(type)]
 
 
+def type_of(profile: Profile) -> ProfileType:
+    """As batches name it."""
+    type = profile.type
+    return ProfileType(_name(type.name) or "samples", _name(type.unit) or "count")
+
+
+def labels_of(profile: Profile) -> Labels:
+    """As batches name them."""
+    named = {_name(name): value[:LABEL_BYTES] for name, value in profile.labels}
+    return tuple(sorted((name, value) for name, value in named.items() if name))
+
+
+def _name(text: str) -> str:
+    name = _OTHER.sub("_", text)[:NAME_BYTES]
+    return f"_{name}"[:NAME_BYTES] if name[:1].isdigit() else name
+
+
 def _drain(profile: Profile) -> Drain:
+    profile = replace(profile, type=type_of(profile), labels=labels_of(profile))
     return Drain(
         host_name=dict(profile.labels).get("host_name", ""),
         start_ns=profile.start_ns,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from profiler.model import ROOT, Drain, Frame, Profile
 from profiler.session import MAX_REASON, TOLD, Progress
 from profiler.v1 import ingest_pb2 as pb
-from profiler.wire.limits import LABEL_BYTES, NAME_BYTES, STRING_BYTES
+from profiler.wire.limits import COUNT, LABEL_BYTES, NAME_BYTES, STRING_BYTES
 
 T = TypeVar("T")
 
@@ -58,13 +58,14 @@ class StreamEncoder:
         values = np.zeros(len(stacks), np.int64)
         np.add.at(samples, entry, profile.samples[leaves])
         np.add.at(values, entry, profile.values[leaves])
-        implied = profile.period > 0 and np.array_equal(values, samples * profile.period)
+        period = profile.period if profile.period < COUNT else 0
+        implied = period > 0 and np.array_equal(values, samples * period)
         return pb.Profile(
             label_names=_column([self._string(name) for name, _ in profile.labels], "<u4"),
             label_values=_column(
                 [self._string(wire_text(value, LABEL_BYTES)) for _, value in profile.labels], "<u4"
             ),
-            period=profile.period,
+            period=period,
             stacks=_column(stacks, "<u4"),
             samples=_column(samples, "<u8"),
             values=b"" if implied else _column(values, "<i8"),

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -56,3 +57,13 @@ def test_a_batch_that_cannot_be_read_is_named() -> None:
 def test_what_a_batch_cannot_hold_is_refused() -> None:
     with pytest.raises(UsageError, match="exceed a batch"):
         recording.dumps(profile(f"main {2**52}", period=2))
+
+
+def test_what_others_call_otherwise_is_read_back() -> None:
+    labels = (("9 lives", "x"), ("service.name", "a" * 5000))
+    type = ProfileType("sched:sched_switch", "")
+    original = profile("main 0", "main;f 0", type=type, period=2**60, labels=labels)
+    again = recording.loads(recording.dumps(replace(original, samples=original.parents + 2)))
+    assert again.type == ProfileType("sched_sched_switch", "count")
+    assert again.labels == (("_9_lives", "x"), ("service_name", "a" * 1024))
+    assert again.period == 0
