@@ -90,7 +90,7 @@ def _parse(line: str) -> tuple[list[str], int]:
     names = stack.split(";") if stack else []
     if "" in names:
         raise FormatError(f"a frame without a name in {lines.shown(line)}")
-    return names, int(count)
+    return [limits.name(name) for name in names], int(count)
 
 
 def _frame(name: str, known: dict[str, Frame]) -> Frame:

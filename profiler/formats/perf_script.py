@@ -49,6 +49,10 @@ _OFFSET = re2.compile(r"(.+)\+0x([0-9a-f]{1,16})")
 _MODIFIERS = re2.compile(r"(.+):[ukhGHIpPSDWeb]+")
 _UNKNOWN = "[unknown]"
 _CACHED_LINES = 1 << 16
+_CACHED_LENGTH = 1 << 10
+"""Of a line: 64 MB of them at most."""
+_MAX_LENGTH = 2 * limits.MAX_NAME
+"""Of a line that is read: RE2 takes a second for 40 MB."""
 
 
 def recognises(head: bytes) -> bool:
@@ -102,6 +106,8 @@ class _Reader:
         self._stack: list[Frame] = []  # innermost first
 
     def read(self, line: str) -> None:
+        if len(line) > _MAX_LENGTH:
+            raise _UnreadableError(f"{len(line):,} characters, more than {_MAX_LENGTH:,}")
         if not line or line.isspace() or line[0] == "#":
             self.finish()
         elif line[0] == "\t" and self._sample:  # else it may be a thread's name, set to the right
@@ -162,14 +168,18 @@ def _type(event: str, *, counted: bool) -> ProfileType:
     return CPU if name in _CLOCKS and not counted else ProfileType(name, "count")
 
 
-@lru_cache(_CACHED_LINES)
 def _frame(line: str) -> Frame | None:
+    return _cached_frame(line) if len(line) <= _CACHED_LENGTH else _read_frame(line)
+
+
+def _read_frame(line: str) -> Frame | None:
     match = _FRAME.fullmatch(line) or _WITHOUT_BINARY.fullmatch(line)
     if match is None:
         return None
     fields = match.groupdict()
     function, offset = _split(fields["symbol"] or _UNKNOWN)
-    binary = (fields.get("binary") or "").removesuffix(" (deleted)")
+    function = limits.name(function)
+    binary = limits.name((fields.get("binary") or "").removesuffix(" (deleted)"))
     if binary == "inlined":
         return Frame(function, inlined=True)
     binary, place = _split(binary) if binary.startswith("/") else (binary, 0)
@@ -180,6 +190,9 @@ def _frame(line: str) -> Frame | None:
     if function == _UNKNOWN and binary:
         function = f"{_UNKNOWN} {PurePosixPath(binary).name}" + (f"+{place:#x}" if place else "")
     return Frame(function, "", 0, binary, "", place & (2**64 - 1), kind)
+
+
+_cached_frame = lru_cache(_CACHED_LINES)(_read_frame)
 
 
 def _split(text: str) -> tuple[str, int]:

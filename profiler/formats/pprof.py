@@ -37,6 +37,9 @@ THREAD_LABEL = "thread"
 MAX_SERIES = 10_000
 """Types, and sets of labels of samples, that are told apart."""
 
+MAX_LABELS = 100
+"""Of a sample."""
+
 WHOLE_ADDRESS_SPACE = 2**64 - 1
 """The limit of a mapping from 0: pprof takes such addresses as already those of the file."""
 
@@ -205,6 +208,7 @@ class _Reader:
 
     def __init__(self, message: pb.Profile) -> None:
         self._message = message
+        self._texts: dict[int, str] = {}
         lines = sum(max(1, len(location.line)) for location in message.location)
         if lines > limits.MAX_NODES:
             raise FormatError(f"{lines:,} lines in all locations, more than {limits.MAX_NODES:,}")
@@ -254,11 +258,12 @@ class _Reader:
     def _about(self, column: int) -> dict[str, Any]:
         message, type = self._message, self._types[column]
         fits = message.period > 0 and self._type(message.period_type) == type
+        start_ns = min(max(message.time_nanos, 0), limits.MAX_TIME_NS)
         return {
             "type": type,
             "period": message.period if fits else 0,
-            "start_ns": max(message.time_nanos, 0),
-            "duration_ns": max(message.duration_nanos, 0),
+            "start_ns": start_ns,
+            "duration_ns": min(max(message.duration_nanos, 0), limits.MAX_TIME_NS - start_ns),
         }
 
     def _default(self) -> int:
@@ -288,6 +293,8 @@ class _Reader:
     ) -> tuple[list[Frame], frozenset[tuple[str, str]]]:
         """The name of the thread is the first frame of the stack and no label."""
         labels = {self._text(label.key): self._text(label.str) for label in sample.label}
+        if len(labels) > MAX_LABELS:
+            raise FormatError(f"a sample with {len(labels):,} labels, more than {MAX_LABELS}")
         stack = self._stack(sample, labels.pop(THREAD_LABEL, ""))
         return stack, frozenset(pair for pair in labels.items() if all(pair))
 
@@ -316,7 +323,7 @@ class _Reader:
                 raise FormatError(f"location {location.id}: no function {line.function_id}")
             name = self._text(function.name) or self._text(function.system_name) or "[unknown]"
             file = self._text(function.filename)
-            kind, number = kind_of(name, file, binary), max(line.line, 0)
+            kind, number = kind_of(name, file, binary), limits.line(line.line)
             address = 0 if frames else location.address
             frames.append(
                 Frame(name, file, number, binary, build_id, address, kind, inlined=bool(frames))
@@ -335,12 +342,14 @@ class _Reader:
         return ProfileType(self._text(value_type.type), self._text(value_type.unit))
 
     def _text(self, number: int) -> str:
-        table = self._message.string_table
-        if number == 0:
-            return ""
-        if not 0 <= number < len(table):
-            raise FormatError(f"string {number} of a table of {len(table)}")
-        return str(table[number])
+        """A text of the table, which makes a new one each time: thousands may share a long one."""
+        text = "" if number == 0 else self._texts.get(number)
+        if text is None:
+            table = self._message.string_table
+            if not 0 <= number < len(table):
+                raise FormatError(f"string {number} of a table of {len(table)}")
+            text = self._texts[number] = limits.name(table[number])
+        return text
 
 
 def _counts_samples(type: ProfileType) -> bool:

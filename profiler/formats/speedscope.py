@@ -131,7 +131,7 @@ def _adder(entry: dict[str, Any], frames: list[Frame]) -> Add:
 
 def _sampled(entry: dict[str, Any], scale: int) -> Iterator[tuple[list[Any], int]]:
     for stack, weight in zip(entry["samples"], entry["weights"], strict=True):
-        yield stack, round(weight * scale) if scale else _integer(weight, "a weight")
+        yield stack, _scaled(weight, scale) if scale else _integer(weight, "a weight")
 
 
 def _evented(entry: dict[str, Any], scale: int) -> Iterator[tuple[list[Any], int]]:
@@ -139,7 +139,7 @@ def _evented(entry: dict[str, Any], scale: int) -> Iterator[tuple[list[Any], int
     path: list[Any] = []
     before = 0
     for event in entry["events"]:
-        at = round(event["at"] * (scale or 1))
+        at = _scaled(event["at"], scale or 1)
         if path and at > before:
             yield path, at - before
         elif at < before:
@@ -166,7 +166,7 @@ def _type(entry: dict[str, Any]) -> tuple[str, str]:
 
 def _frame(entry: dict[str, Any]) -> Frame:
     line = _integer(entry.get("line") or 0, "a line")
-    return Frame(_text(entry["name"]), _text(entry.get("file") or ""), max(line, 0))
+    return Frame(_text(entry["name"]), _text(entry.get("file") or ""), limits.line(line))
 
 
 def _frame_object(shown: Shown) -> dict[str, str | int]:
@@ -186,6 +186,13 @@ def _at(frames: list[Frame], number: object) -> Frame:
     return frames[index]
 
 
+def _scaled(value: object, scale: int) -> int:
+    """A number times `scale`: texts and lists can be multiplied too."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise FormatError(f"a number expected, got {value!r:.40}")
+    return round(value * scale)
+
+
 def _integer(value: object, what: str) -> int:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -197,4 +204,5 @@ def _integer(value: object, what: str) -> int:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise FormatError(f"text expected, got {value!r:.40}")
-    return value
+    # JSON can write halves of pairs (\ud800), which no file can hold.
+    return limits.name(value.encode("utf-8", "backslashreplace").decode())

@@ -79,3 +79,19 @@ def test_any_bytes_are_profiles_or_a_format_error(start: bytes, rest: bytes, pac
         files.loads(zlib.compress(data, wbits=31) if packed else data)
     except FormatError as error:
         assert str(error)
+
+
+@pytest.mark.parametrize("line", ["{} 1\n", "\tffff {} (b)\n"])
+def test_the_names_in_a_file_are_bounded(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text may be as long as it likes, what is kept of it may not."""
+    monkeypatch.setattr(limits, "MAX_TEXT", 100_000)
+    names = (f"{number}{'a' * 5000}" for number in range(100))
+    start = "" if line.startswith("{") else "a 1 [0] 1.0: 1 cycles:\n"
+    data = start + "".join(f"{line.format(name)}{start and chr(10) + start}" for name in names)
+    with pytest.raises(FormatError, match="names of more than 100,000 characters in all frames"):
+        files.loads(data.encode())
+
+
+def test_a_long_name_is_cut() -> None:
+    (found,) = files.loads(b"main 1\n" + b"a" * 100_000 + b" 1\n")
+    assert len(found.frames[1].function) == limits.MAX_NAME

@@ -322,3 +322,34 @@ def test_sets_of_labels_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = [profile("a 1", labels=(("n", n),), type=ProfileType(n, "count")) for n in "xy"]
     with pytest.raises(FormatError, match="more than 1 sets of labels"):
         pprof.loads_all(pprof.dumps_all(parts))
+
+
+def test_a_name_that_many_share_is_held_once_and_cut() -> None:
+    message = heap()
+    message.string_table.append("x" * (1 << 20))
+    message.function.add(id=1, name=8)
+    for line in range(2000):
+        message.location.add(id=2 + line, line=[pb.Line(function_id=1, line=line)])
+        message.sample.add(location_id=[2 + line], value=[1] * 4)
+    names = [f.function for f in pprof.loads(message.SerializeToString()).frames if f.line]
+    assert len(names[0]) == limits.MAX_NAME
+    assert len({id(name) for name in names}) == 1
+
+
+def test_lines_and_times_beyond_what_others_hold_are_not_known() -> None:
+    message = heap()
+    message.function.add(id=1, name=7)
+    message.location[0].line.add(function_id=1, line=2**40)
+    message.time_nanos = message.duration_nanos = 2**63 - 1
+    (found, *_) = pprof.loads_all(message.SerializeToString())
+    assert found.frames[0].line == 0
+    assert found.start_ns + found.duration_ns < 2**63 - 1
+
+
+def test_the_labels_of_a_sample_are_bounded() -> None:
+    message = heap()
+    for number in range(pprof.MAX_LABELS + 1):
+        message.string_table.append(f"label{number}")
+        message.sample[0].label.add(key=8 + number, str=1)
+    with pytest.raises(FormatError, match="a sample with 101 labels"):
+        pprof.loads(message.SerializeToString())

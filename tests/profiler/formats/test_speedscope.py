@@ -154,3 +154,21 @@ def test_any_json_is_a_profile_or_a_format_error(value: object) -> None:
         speedscope.loads(json.dumps(value).encode())
     except FormatError as error:
         assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("weight", ["ab", [1], None, True, float("nan")])
+def test_only_numbers_are_multiplied(weight: object) -> None:
+    """A text times the nanoseconds of a second is a gigabyte."""
+    for changes in ({"weights": [weight]}, evented(("O", 0, 0))["profiles"][0]):
+        file = document(**{"unit": "seconds", **changes})
+        if "events" in changes:
+            file["profiles"][0]["events"][0]["at"] = weight
+        with pytest.raises(FormatError, match=r"number|not a speedscope file"):
+            speedscope.loads(json.dumps(file).encode())
+
+
+def test_names_and_lines_that_no_other_format_can_hold_are_made_such() -> None:
+    file = document(name="t\ud800")
+    file["shared"]["frames"] = [{"name": "a\udc80", "line": 10**30}]
+    found = speedscope.loads(json.dumps(file).encode())
+    assert (found.type.name, found.frames) == ("t\\ud800", (Frame("a\\udc80"),))
