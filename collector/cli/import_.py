@@ -15,6 +15,7 @@ from collector.delivery.grpc import plain_channel
 from collector.sources.imported import HOST, Imports
 from profiler import wire
 from profiler.cli import progress, sides
+from profiler.cli.terminal import printable
 from profiler.errors import FormatError, UsageError
 from profiler.formats.lines import Mistakes
 from profiler.model import Drain
@@ -105,7 +106,7 @@ def _read(path: Path, imports: Imports, skip_bad_lines: bool) -> Iterator[Drain]
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from None
     if mistakes is not None and mistakes.count:
-        click.echo(f"profiler: {path}: left out {mistakes}", err=True)
+        click.echo(f"profiler: {printable(str(path))}: left out {mistakes}", err=True)
 
 
 def _written_ns(path: Path) -> int:

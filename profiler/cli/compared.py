@@ -8,6 +8,7 @@ import click
 from profiler.analysis import comparable, renamed
 from profiler.analysis.union import Union
 from profiler.cli.sides import HOST, Files, Place, Reader, Side
+from profiler.cli.terminal import printable
 from profiler.errors import UsageError
 from profiler.model import Profile
 
@@ -35,7 +36,8 @@ def read(reader: Reader, baseline: str | None, candidate: str) -> Compared:
         before, after = units(reader, baseline), units(reader, candidate)
     sides = (_profiles(before), _profiles(after))
     notices = comparable.check(*sides)
-    return Compared(before.name, after.name, renamed.union_of(*sides), notices, sides[1])
+    names = printable(before.name), printable(after.name)
+    return Compared(*names, renamed.union_of(*sides), notices, sides[1])
 
 
 def units(reader: Reader, text: str) -> Side:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track, wrap_file
 
 from profiler.errors import UsageError
@@ -29,7 +30,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
             bar = wrap_file(
                 file,
                 size,
-                description=f"reading {path.name}",
+                description=escape(f"reading {path.name}"),
                 console=Console(stderr=True),
                 transient=True,
             )
@@ -44,4 +45,4 @@ def each(items: Sequence[T], what: str) -> Iterator[T]:
     if len(items) < 2 or not sys.stderr.isatty():
         yield from items
         return
-    yield from track(items, what, console=Console(stderr=True), transient=True)
+    yield from track(items, escape(what), console=Console(stderr=True), transient=True)

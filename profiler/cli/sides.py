@@ -23,6 +23,7 @@ from profiler import selector
 from profiler.analysis import tree
 from profiler.cli import options, progress
 from profiler.cli.client import Client
+from profiler.cli.terminal import printable
 from profiler.errors import FormatError, UnavailableError, UsageError
 from profiler.formats import files, pprof
 from profiler.formats.lines import Mistakes
@@ -165,7 +166,7 @@ class Reader:
         except FormatError as error:
             raise FormatError(f"{path}: {error}") from None
         if mistakes is not None and mistakes.count:
-            click.echo(f"profiler: {path}: left out {mistakes}", err=True)
+            click.echo(f"profiler: {printable(str(path))}: left out {mistakes}", err=True)
         return self._chosen(path, profiles)
 
     def _chosen(self, path: Path, profiles: Sequence[Profile]) -> Profile:
@@ -173,10 +174,15 @@ class Reader:
         types = list(dict.fromkeys(profile.type.name for profile in profiles))
         name = self.type or types[0]
         if name not in types:
-            raise UsageError(f"{path} holds no {name!r}; choose --type from {', '.join(types)}")
+            raise UsageError(
+                f"{path} holds no {name!r}; choose --type from {', '.join(types):.200}"
+            )
         if self.type is None and len(types) > 1:
-            others = ", ".join(types[1:])
-            click.echo(f"profiler: {path} also holds {others}: choose with --type", err=True)
+            others = printable(", ".join(types[1:])[:200])
+            click.echo(
+                f"profiler: {printable(str(path))} also holds {others}: choose with --type",
+                err=True,
+            )
         return tree.merge(profile for profile in profiles if profile.type.name == name)
 
 

@@ -21,7 +21,7 @@ def printable(text: str) -> str:
 def amount(value: int, unit: str) -> str:
     """A value in the unit of its type: `12.5 s`, `3,401`, `512 bytes`."""
     if unit != "nanoseconds":
-        return f"{value:,}" if unit == "count" else f"{value:,} {unit}"
+        return f"{value:,}" if unit == "count" else f"{value:,} {printable(unit)}"
     for scale, name in _SCALES:
         if value >= scale:
             return f"{value / scale:,.1f} {name}"

@@ -50,7 +50,12 @@ def headline(report: Report) -> str:
 
 
 def lines(report: Report) -> Iterator[str]:
-    """What is to be known beside the failures."""
+    """What is to be known beside the failures. A runner of GitHub's takes a line that begins with
+    :: for a command, so that none of them holds another, whatever reasons and names are."""
+    yield from map(printable, _lines(report))
+
+
+def _lines(report: Report) -> Iterator[str]:
     verdict = report.verdict
     what = "pairs of hosts" if verdict.paired else "hosts or runs"
     units = (

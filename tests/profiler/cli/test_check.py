@@ -1,6 +1,7 @@
 """`profiler check` and `profiler diff` on files, by their exit codes and what they print."""
 
 import json
+import os
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -53,6 +54,18 @@ def test_no_regression_is_exit_0_and_says_what_would_have_been_found(
     assert code == 0
     assert "no regression found: 4 functions tested" in out
     assert "would have been found in half of the functions" in out
+
+
+def test_names_of_files_are_safe_to_print(run: Run, tmp_path: Path, before: str) -> None:
+    (strange := Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n\x1b[2J"))).mkdir()
+    for file in Path(before).iterdir():
+        (strange / file.name).write_bytes(file.read_bytes())
+    for command in ("diff", "check"):
+        sides = ("--baseline", before, "--candidate") if command == "check" else (before,)
+        for format in ("json", *(("terminal", "sarif") if command == "check" else ("table",))):
+            code, out, err = run(command, *sides, str(strange), "--format", format)
+            assert (code, err) == (0, "")
+            assert "\x1b" not in out
 
 
 def test_too_few_runs_are_exit_3_unless_told_otherwise(
@@ -168,6 +181,11 @@ def test_ignored_functions_are_named_with_the_reason(
     assert code == 0
     assert "not counted: f (self)" in out
     assert "ignored until 9999-01-01: known" in out
+    file.write_text(entry.format("9999-01-01").replace("known", r"a\n::set-output::b\u001b[2J"))
+    for format in ("terminal", "markdown", "github"):
+        _, out, _ = run(*asked, "--format", format)
+        assert "::b" in out.replace("%3A", ":")
+        assert not any(line.startswith("::set") or "\x1b" in line for line in out.split("\n"))
     file.write_text(entry.format("2020-01-01"))
     code, out, _ = run(*asked)
     assert code == 1

@@ -58,6 +58,17 @@ def test_a_type_is_chosen_where_a_file_holds_several(run: Run, tmp_path: Path) -
     assert "holds no 'heap'; choose --type from cpu, page_faults" in err
 
 
+def test_a_type_and_a_unit_are_safe_to_print(run: Run, tmp_path: Path) -> None:
+    types = [ProfileType("a", "\x1b[2J"), ProfileType("\x1b]0;b", "count")]
+    path = tmp_path / "a.pb.gz"
+    path.write_bytes(pprof.dumps_all([profile("main 1", type=type) for type in types]))
+    for arguments in (("top", str(path)), ("top", str(path), "--sort", "total")):
+        code, out, err = run(*arguments)
+        assert code == 0
+        assert "\x1b" not in out + err
+        assert "]0;b" in err and "[2J" in out
+
+
 def test_a_speedscope_file_that_says_no_samples_is_folded_by_its_values(
     run: Run, tmp_path: Path
 ) -> None:
