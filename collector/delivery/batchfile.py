@@ -44,6 +44,9 @@ def loads(data: bytes) -> pb.Batch:
         return accounts
     compressed, _ = _split(rest)
     try:
+        # A frame that says its size is unpacked to that, whatever is allowed beside it.
+        if (size := zstandard.frame_content_size(compressed)) > MESSAGE_BYTES:
+            raise FormatError(f"a batch of {size} bytes, at most {MESSAGE_BYTES}")
         return wire.parse(zstandard.decompress(compressed, MESSAGE_BYTES))
     except zstandard.ZstdError as error:
         raise FormatError(str(error)) from None

@@ -6,20 +6,24 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collector.delivery import batchfile
 from collector.delivery import spool as spools
 from collector.delivery.spool import WINDOW, Spool
 from profiler import wire
-from profiler.errors import UsageError
+from profiler.errors import FormatError, UsageError
 from profiler.model import Drain
+from profiler.wire.limits import MESSAGE_BYTES
 from tests.collector.delivery.drains import SECOND_NS, drain, held, losses, taken
 
 
@@ -246,6 +250,20 @@ def test_a_file_with_damaged_samples_still_says_how_many_there_were(tmp_path: Pa
     assert taken(found) == 33
     assert held(found) == 10
     assert losses(found) == {"ring_full": 3, "spool_damaged": 20}
+
+
+def test_a_file_that_unpacks_to_more_than_a_batch_is_damaged(tmp_path: Path) -> None:
+    with Spool(tmp_path) as spool:
+        spool.append(drain(0))
+    (path,) = tmp_path.glob("*.batch")
+    packed = zstandard.compress(bytes(MESSAGE_BYTES + 1))
+    accounts = batchfile.dumps(batchfile.loads_accounts(path.read_bytes()))
+    path.write_bytes(accounts + batchfile.HEADER.pack(zlib.crc32(packed), len(packed)) + packed)
+    with pytest.raises(FormatError, match="a batch of 33554433 bytes"):
+        batchfile.loads(path.read_bytes())
+    with Spool(tmp_path) as spool:
+        assert losses(content(spool)) == {"ring_full": 1, "spool_damaged": 10}
+        assert spool.damaged == 1
 
 
 def test_a_file_cut_behind_its_accounts_is_damaged(tmp_path: Path) -> None:
