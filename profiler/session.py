@@ -72,7 +72,8 @@ def profile_type(event: str) -> str:
     """The name of the profile type of sessions of an event, whatever terms it has: of
     `off-cpu/min=1ms/`, `off_cpu_on_demand`."""
     name, *_ = re.split("[/:]", event, maxsplit=1)
-    return re.sub(r"[^A-Za-z0-9_]", "_", name)[:MAX_NAME] + "_on_demand"
+    name = re.sub(r"[^A-Za-z0-9_]", "_", name)[:MAX_NAME]
+    return f"{'_' if name[:1].isdigit() else ''}{name}_on_demand"
 
 
 def query(event: str, session: str) -> str:

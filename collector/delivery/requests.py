@@ -18,6 +18,9 @@ from profiler.v1 import ingest_pb2_grpc
 WAIT_SECONDS = 50.0
 """Of one call. What stands between us and the server may end calls that are silent for a minute."""
 
+PAUSE_SECONDS = 0.5
+"""After an answer: a server that answers everything at once has us call no more often."""
+
 RETRY_SECONDS = 5.0
 """After a call that failed, while the stream beside it goes on."""
 
@@ -43,13 +46,19 @@ def listen(channel: grpc.Channel, host_name: str, ask: Ask) -> None:
     def answered(future: Any) -> None:
         code = future.code()
         if code is grpc.StatusCode.OK:
-            ask(future.result())
+            try:
+                ask(future.result())
+            except Exception:  # whoever asks next is heard all the same
+                logger.exception("a request for a session was not understood")
         if code in (grpc.StatusCode.OK, grpc.StatusCode.DEADLINE_EXCEEDED):
-            call()
+            later(PAUSE_SECONDS)
         elif code not in _OVER:
             logger.debug("nobody can ask for a session: %s", code.name)
-            again = threading.Timer(RETRY_SECONDS, call)
-            again.daemon = True
-            again.start()
+            later(RETRY_SECONDS)
+
+    def later(seconds: float) -> None:
+        again = threading.Timer(seconds, call)
+        again.daemon = True
+        again.start()
 
     call()

@@ -31,7 +31,7 @@ MAX_SLEEPS = 1_000_000
 COUNT = "count"
 
 _EVENT = re.compile(
-    r"(?P<name>uprobe:(?P<path>/[^:,]+):(?P<symbol>[^/,:+]+)(?:\+(?P<offset>0x[0-9a-f]+|\d+))?"
+    r"(?P<name>uprobe:(?P<path>/[^:,]+):(?P<symbol>[^/,:+]+)(?:\+(?P<offset>0x[0-9a-f]{1,16}|[0-9]{1,18}))?"
     r"|[^,/:]+(?::[^,/:]+)*)"
     r"(?:/(?P<terms>[^/]*)/(?P<modifier>[a-zA-Z]*))?"
     r"(?:,|$)"
@@ -98,7 +98,8 @@ def _event(match: re.Match[str], frequency_hz: int, each: bool) -> Event:
     if each and _is_software(name) and "freq" not in terms:
         terms.setdefault("period", "1")
     if match["path"]:
-        probe = Uprobe(match["path"], match["symbol"], int(match["offset"] or "0", 0))
+        offset = match["offset"] or "0"
+        probe = Uprobe(match["path"], match["symbol"], int(offset, 16 if "x" in offset else 10))
         return _traced(name, probe, _probe_type(probe), terms, modifier)
     first, _, rest = name.partition(":")
     source = _known(first, terms)

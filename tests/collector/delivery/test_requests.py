@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import pytest
 
@@ -69,3 +69,32 @@ def test_a_call_that_nobody_answers_is_made_again(
     monkeypatch.setattr(requests, "WAIT_SECONDS", 30.0)
     server.requests.put(ASKED[0])
     assert heard.get(timeout=30) == ASKED[0]
+
+
+def test_a_request_that_fails_is_not_the_last(server: Server, exporter: GrpcExporter) -> None:
+    heard = SimpleQueue[pb.Request]()
+
+    def ask(request: pb.Request) -> None:
+        heard.put(request)
+        raise ValueError(request.session)
+
+    exporter.listen("a", ask)
+    exporter.export(drain(1))
+    for request in ASKED:
+        server.requests.put(request)
+    assert [heard.get(timeout=30) for _ in ASKED] == ASKED
+
+
+def test_a_server_that_answers_everything_at_once_is_not_called_without_end(
+    server: Server, exporter: GrpcExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "PAUSE_SECONDS", 60.0)
+    heard = SimpleQueue[pb.Request]()
+    exporter.listen("a", heard.put)
+    exporter.export(drain(1))
+    for request in ASKED:
+        server.requests.put(request)
+    assert heard.get(timeout=30) == ASKED[0]
+    with pytest.raises(Empty):
+        heard.get(timeout=0.5)
+    assert server.listened == 1

@@ -88,6 +88,10 @@ def count(name: str) -> ProfileType:
             ),
         ),
         (
+            "uprobe:/a:f+010",
+            Event("uprobe:/a:f+010", count("probe_a_f_a"), Uprobe("/a", "f", 10), 0, 1),
+        ),
+        (
             "off-cpu/min=1ms,sample=10/",
             Event("off-cpu", ProfileType("off_cpu", "nanoseconds"), OffCpu(1_000_000, 10), 99),
         ),
@@ -123,6 +127,7 @@ def test_several_stand_in_one_list_or_in_several() -> None:
         ("cpu,cpu-clock", "are both of the profile type cpu: give one of them another"),
         ("faults,page-faults", "are both of the profile type page_faults"),
         ("cs/name=a-b/", "name='a-b': expected letters, digits and underscores"),
+        (f"uprobe:/a:f+{'9' * 5000}", "expected NAME, NAME:MODIFIER or NAME/TERM=VALUE,…/"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_name(text: str, said: str) -> None:

@@ -15,6 +15,7 @@ from collector.on_demand.limits import Limits
 from collector.on_demand.request import Request
 from collector.on_demand.sessions import Sessions
 from collector.on_demand.source import Node, Open, Source, opened
+from profiler import wire
 from profiler.errors import PrivilegeError
 from profiler.model import Drain
 from profiler.session import State
@@ -255,6 +256,8 @@ def broken(request: Request, node: Node) -> Iterator[Source]:
         ({}, {"event": "pagefaults"}, "no event 'pagefaults'; did you mean page-faults"),
         ({}, {"event": "cpu,off-cpu"}, "events cpu,off-cpu: a session is of one"),
         ({}, {"event": "uprobe:/bin/dash:main"}, "uprobe:/bin/dash:main is not offered on demand"),
+        ({}, {"event": "uprobe:/a:f+08"}, "uprobe:/a:f+08 is not offered on demand"),
+        ({}, {"event": "9x"}, "no event '9x'"),
         ({}, {"event": "page-faults/period=1/"}, "page-faults is not offered on demand"),
         ({}, {"event": "sched:sched_switch"}, "sched:sched_switch is not offered on demand"),
         ({"opened": refused_by_the_kernel}, {}, "the kernel refuses perf events"),
@@ -271,9 +274,10 @@ def test_a_refusal_says_why(
     reason: str,
 ) -> None:
     begin(**{"opened": waiting, **limits}).ask(request(**asked))
-    state, said = outcome(delivered.next())
+    state, said = outcome(drain := delivered.next())
     assert state is State.REFUSED
     assert reason in said
+    wire.decode(wire.encode(drain, bytes(16), 1))  # the server takes it
     assert delivered.nothing
 
 
