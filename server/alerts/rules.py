@@ -208,7 +208,10 @@ class _Table:
         except ValueError:
             fits = False
         if not fits or not text.isascii() or " " in text or "@" in parts.netloc:
-            raise self.mistake(key, "expected http://HOST[:PORT]/… or https://…")
+            # The value may hold a password, and this goes to a log.
+            raise UsageError(
+                f"{self.where}: {key}: expected http://HOST[:PORT]/… or https://…, and no password"
+            )
         return text
 
     def texts(self, key: str) -> dict[str, str]:
