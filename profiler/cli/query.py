@@ -150,8 +150,8 @@ def table(top: Mapping[str, Any], seconds: float | None = None) -> Table:
     whole = top["total"]["value"]
     for row in top["functions"]:
         shown.add_row(
-            *_costs(row["self"], whole, top["unit"], seconds, price),
-            *_costs(row["total"], whole, top["unit"], seconds, price),
+            *map(Text, _costs(row["self"], whole, top["unit"], seconds, price)),
+            *map(Text, _costs(row["total"], whole, top["unit"], seconds, price)),
             cell(row["function"], STYLES.get(row["kind"], "")),
             cell(row["binary"]),
         )

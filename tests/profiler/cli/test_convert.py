@@ -59,7 +59,7 @@ def test_a_type_is_chosen_where_a_file_holds_several(run: Run, tmp_path: Path) -
 
 
 def test_a_type_and_a_unit_are_safe_to_print(run: Run, tmp_path: Path) -> None:
-    types = [ProfileType("a", "\x1b[2J"), ProfileType("\x1b]0;b", "count")]
+    types = [ProfileType("a", "[/red]\x1b[2J"), ProfileType("\x1b]0;b", "count")]
     path = tmp_path / "a.pb.gz"
     path.write_bytes(pprof.dumps_all([profile("main 1", type=type) for type in types]))
     for arguments in (("top", str(path)), ("top", str(path), "--sort", "total")):
