@@ -24,6 +24,11 @@ from profiler.timerange import SECOND
 DRAIN_NS = SECOND
 """Often enough that samples meet the mappings that they were taken in."""
 
+PATIENCE_SECONDS = 15.0
+"""In each drain, for what it takes to walk and name the samples of a program that has just begun: a
+sixth of all, where the program ends within a second. On a machine with a load of 30 on 2 CPUs, what
+a node's collector waits (1 s) was too short for the first drain of half of the recordings."""
+
 LOOK_SECONDS = 0.05
 """Between two looks at whether it has ended."""
 
@@ -78,11 +83,16 @@ class Recording:
         live = LiveSource(
             sampling,
             ProcessEvents(),
-            Symbolizer(Labelling(self.host_name), debuginfod=self.debuginfod),
+            Symbolizer(
+                Labelling(self.host_name),
+                debuginfod=self.debuginfod,
+                patience_seconds=PATIENCE_SECONDS,
+            ),
             self.host_name,
             cache_folder("unwind"),
             py_spy=self.py_spy,
             rest_seconds=ATTENTIVE_REST_SECONDS,
+            patience_seconds=PATIENCE_SECONDS,
         )
         with live as source:
             begin()

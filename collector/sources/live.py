@@ -56,11 +56,13 @@ class LiveSource:
         *,
         py_spy: bool = True,
         rest_seconds: float = REST_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
         last_patience_seconds: float = LAST_PATIENCE_SECONDS,
     ) -> None:
-        """`rest_seconds` pass at most until a new process is told to the kernel; so long the last
-        drain waits for the tables of stacks that could not be walked yet."""
+        """`rest_seconds` pass at most until a new process is told to the kernel; so long a drain,
+        and the last one, waits for the tables of stacks that could not be walked yet."""
         self._rest_seconds = rest_seconds
+        self._patience_seconds = patience_seconds
         self._last_patience_seconds = last_patience_seconds
         self.idle = 0
         self.spent_ns = 0
@@ -209,7 +211,7 @@ class LiveSource:
         if self.unwinding is None:
             return unwalked(saved)
         stopped = self._sampling.stopped
-        patience = self._last_patience_seconds if stopped else PATIENCE_SECONDS
+        patience = self._last_patience_seconds if stopped else self._patience_seconds
         return self.unwinding.walk(saved, patience)
 
 

@@ -264,7 +264,7 @@ def _ignored(file: str | None) -> Ignored:
 
 def _calibrate(reader: Reader, candidate: str, terms: Terms, output: str) -> None:
     side = compared.units(reader, candidate)
-    units = [unit.profile for unit in side.units]
+    units, _ = compared.without_early([unit.profile for unit in side.units])
     comparable.check(units, units)
     both = union.of(units, units[:1])
     found = calibration.measure(both.sides[0], both.keys, terms)

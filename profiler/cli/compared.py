@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import click
 
-from profiler.analysis import comparable, renamed
+from profiler.analysis import comparable, incomplete, renamed
 from profiler.analysis.union import Union
 from profiler.cli.sides import HOST, Files, Place, Reader, Side
 from profiler.cli.terminal import printable
@@ -13,6 +13,9 @@ from profiler.errors import UsageError
 from profiler.model import Profile
 
 DEPLOY = "deploy:"
+
+_TOLD = 0.005
+"""Of all samples, from which on it is said that some are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,23 @@ def read(reader: Reader, baseline: str | None, candidate: str) -> Compared:
         before, after = units(reader, baseline), units(reader, candidate)
     sides = (_profiles(before), _profiles(after))
     notices = comparable.check(*sides)
+    (baseline_units, early), (candidate_units, early_too) = map(without_early, sides)
+    if max(early, early_too) >= _TOLD:
+        notices += (
+            f"{early:.0%} of the baseline's samples and {early_too:.0%} of the candidate's are left"
+            " out: they were taken before their program was known to the profiler",
+        )
+    both = renamed.union_of(baseline_units, candidate_units)
     names = printable(before.name), printable(after.name)
-    return Compared(*names, renamed.union_of(*sides), notices, sides[1])
+    return Compared(*names, both, notices, candidate_units)
+
+
+def without_early(units: Sequence[Profile]) -> tuple[Sequence[Profile], float]:
+    """What is compared of them, and which part is not."""
+    found = [incomplete.without_early(unit) for unit in units]
+    whole = sum(unit.total_value for unit in units)
+    early = sum(unit.total_value * part for unit, (_, part) in zip(units, found, strict=True))
+    return [unit for unit, _ in found], early / (whole or 1)
 
 
 def units(reader: Reader, text: str) -> Side:

@@ -1,7 +1,7 @@
 """The live source over a sampler of the test's own: what it counts, and that nothing kills it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import cast
 
 import pytest
@@ -18,7 +18,10 @@ from collector.processes.events import Event
 from collector.processes.procfs import ProcFs
 from collector.sources.live import LiveSource
 from collector.sources.raw import RawDrain, RawSample
+from collector.sources.unwinding import Unwinding
+from collector.symbols.addresses import without_python
 from collector.symbols.symbolizer import Symbolizer
+from collector.unwind.later import SavedStack, Walk
 from profiler.model import OFF_CPU, WALL, Drain
 from tests.collector.clock import FakeClock
 
@@ -119,6 +122,34 @@ def test_lost_off_cpu_time_is_counted_once_and_on_metrics() -> None:
     }
     (sample,) = told["profiler_collector_off_cpu_seconds_lost"].samples
     assert sample.value == 1.5
+
+
+def test_a_drain_waits_for_tables_as_long_as_it_is_told() -> None:
+    waited: list[float] = []
+
+    class Waits:
+        names = SimpleNamespace(answer=without_python)
+
+        def walk(self, saved: Sequence[SavedStack], patience_seconds: float) -> list[Walk]:
+            waited.append(patience_seconds)
+            return []
+
+        def catch_up(self) -> None: ...
+
+    class Walks(Samples):
+        def drain(self, walk: WalkSaved) -> tuple[RawDrain, ...]:
+            walk([])
+            return super().drain(walk)
+
+    for patience in ({}, {"patience_seconds": 15.0}):
+        events, names = cast(ProcessEvents, Nothing()), Symbolizer(Labelling("a"))
+        sampling = Walks()
+        live = LiveSource(cast(Sampling, sampling), events, names, "a", **patience)
+        live.unwinding = cast(Unwinding, Waits())
+        live.drain()
+        sampling.stopped = True
+        live.drain()
+    assert waited == [1.0, 15.0, 15.0, 15.0]
 
 
 def test_hidden_kernel_symbols_are_told_of_once(caplog: pytest.LogCaptureFixture) -> None:

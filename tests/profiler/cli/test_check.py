@@ -68,6 +68,16 @@ def test_names_of_files_are_safe_to_print(run: Run, tmp_path: Path, before: str)
             assert "\x1b" not in out
 
 
+def test_samples_from_before_the_program_was_known_are_told_of_and_left_out(
+    run: Run, tmp_path: Path, before: str
+) -> None:
+    early = [f"[truncated: no unwind table];{line.removeprefix('main;')}" for line in BEFORE]
+    busy = folder(tmp_path / "busy", side(*BEFORE, *(f"{line[:-2]}0" for line in early)))
+    code, out, _ = run("check", "--baseline", busy, "--candidate", before)
+    assert code == 0
+    assert "note: 9% of the baseline's samples and 0% of the candidate's are left out" in out
+
+
 def test_too_few_runs_are_exit_3_unless_told_otherwise(
     run: Run, tmp_path: Path, after: str
 ) -> None:
