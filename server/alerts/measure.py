@@ -2,17 +2,20 @@
 
 A share is exact. Growth is judged by `profiler.analysis.gate`, on hosts or windows, so that it is
 told from noise; of the same range a week before, or of what ran right before the newest deploy.
+How often it is judged, `looks` has.
 """
 
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from profiler.analysis import comparable, gate, moved, renamed
+from profiler.analysis import comparable, gate, interrupts, moved, renamed
 from profiler.analysis.gate import MIN_SAMPLES, Finding, Outcome, Terms, Verdict
 from profiler.errors import NotComparable, UsageError
 from profiler.selector import Matcher, Selector
 from profiler.timerange import UNITS
+from server.alerts import looks
+from server.alerts.looks import LOOKS
 from server.alerts.rules import Condition, Rule
 from server.alerts.state import Reading
 from server.query import comparison, deploys, function, matching, selection
@@ -27,9 +30,9 @@ from server.store.sums import add_up
 from server.store.symbols import SymbolReader
 
 ALPHA = 0.001
-"""How often one window says that something grew where nothing did. A gate in CI is asked once a
-change; this is asked for all windows of a day, one after another: of an hour, that is one false
-alarm in 40 days."""
+"""How often it is said of one window, or of one deploy, that something grew where nothing did, all
+looks together. A gate in CI is asked once a change; this is asked for all windows of a day, one
+after another: of an hour, that is one false alarm in 40 days."""
 
 DEPLOY_NS = UNITS["d"]
 """How long after a deploy its functions are compared with what ran before it."""
@@ -60,9 +63,7 @@ def measure(source: Source, rule: Rule, now_ns: int) -> Reading:
         return _shared(*_share(source, now, rule), rule)
     share = _share_beside(source, now, rule)
     if rule.condition is Condition.GROWTH:
-        week = UNITS["w"]
-        then = TimeRange(max(now.within.from_ns - week, 0), max(now.within.to_ns - week, 1))
-        reading = _compared(source, rule, source.select(rule.selector, then), now)
+        reading = _grown_in_a_week(source, rule, now_ns)
     else:
         reading = _after_deploy(source, rule, now_ns)
     return replace(reading, share=share)
@@ -102,13 +103,22 @@ def _shared(share: float | None, samples: int, rule: Rule) -> Reading:
     return Reading(share > rule.bound.relative, share, share, samples, detail)
 
 
+def _grown_in_a_week(source: Source, rule: Rule, now_ns: int) -> Reading:
+    end_ns = looks.ends(now_ns, rule.window_ns)
+    then, now = (
+        source.select(rule.selector, TimeRange(max(to_ns - rule.window_ns, 0), max(to_ns, 1)))
+        for to_ns in (end_ns - UNITS["w"], end_ns)
+    )
+    return _compared(source, rule, then, now)
+
+
 def _after_deploy(source: Source, rule: Rule, now_ns: int) -> Reading:
     recent = TimeRange(max(now_ns - DEPLOY_NS, 0), now_ns)
     newest = next(deploys.select(source.transaction, source.tenant, rule.selector, recent), None)
     if newest is None:
         return Reading(False, detail="no deploy in the last day")
     began_ns, program = newest.began_ns, newest.version.program
-    length_ns = min(rule.window_ns, now_ns - began_ns)
+    length_ns = looks.since_deploy(now_ns - began_ns, rule.window_ns)
     named = f"{program.service} {newest.version.name}"[:_NAME_CHARACTERS]
     if length_ns < SHORTEST_NS:
         return Reading(False, detail=f"{named}: deployed just now")
@@ -142,12 +152,20 @@ def _compared(source: Source, rule: Rule, before: Selection, after: Selection) -
     except NotComparable as error:
         return Reading(False, detail=f"nothing to compare: {error}")
     both = renamed.union_of(*sides)
-    terms = Terms(rules=(rule.bound,), alpha=ALPHA, strict="holm")
+    asked = terms(rule)
     verdict = gate.excuse(
-        gate.judge(both.sides, both.keys, terms),
-        lambda found: moved.reason(both, found.function, found.rule.column, terms),
+        gate.judge(both.sides, both.keys, asked),
+        lambda found: (
+            interrupts.reason(both, found.function, found.rule.column)
+            or moved.reason(both, found.function, found.rule.column, asked)
+        ),
     )
     return _judged(verdict, rule)
+
+
+def terms(rule: Rule) -> Terms:
+    """Of one look."""
+    return Terms(rules=(rule.bound,), alpha=ALPHA / LOOKS, strict="holm")
 
 
 def _judged(verdict: Verdict, rule: Rule) -> Reading:

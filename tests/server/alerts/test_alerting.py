@@ -99,6 +99,27 @@ def test_growth_is_against_the_same_window_a_week_before(database: Database) -> 
     assert not measured(database, rule(growth="100%")).holds
 
 
+def test_between_two_looks_growth_is_that_of_the_same_samples(database: Database) -> None:
+    fill(database, MIDNIGHT - WEEK)
+    fill(database, MIDNIGHT - WEEK + 30 * MINUTE, 11)
+    fill(database, MIDNIGHT, 21)
+    fill(database, MIDNIGHT + 30 * MINUTE, 31, f=500)
+    grown = rule(growth="10%")
+    found = [measured(database, grown, NOW + seconds * SECOND) for seconds in (0, 60, 420)]
+    assert found == [found[0]] * 3 and not found[0].holds
+    assert measured(database, grown, NOW + 30 * MINUTE // 4).holds
+
+
+def test_a_deploy_is_looked_at_four_times(database: Database) -> None:
+    after = rule(after_deploy="10%", window="16m")
+    fill(database, MIDNIGHT - 16 * MINUTE, service_version="1")
+    fill(database, MIDNIGHT - 2 * MINUTE, 11, service_version="1")
+    fill(database, MIDNIGHT, 21, service_version="2")
+    fill(database, MIDNIGHT + 5 * MINUTE, 31, f=900, service_version="2")
+    held = [measured(database, after, MIDNIGHT + age * MINUTE).holds for age in range(1, 18)]
+    assert held == [False] * 7 + [True] * 10
+
+
 def test_noise_is_no_growth(database: Database) -> None:
     fill(database, MIDNIGHT - WEEK)
     fill(database, MIDNIGHT, 11, f=101)
