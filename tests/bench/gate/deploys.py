@@ -111,7 +111,8 @@ class Row:
         if self.condition == "after_deploy":
             parts = sides[0][-minute:], sides[1][:minute]
         else:
-            parts = tuple(side[minute - WINDOW : minute] for side in sides)
+            before, after = (side[minute - WINDOW : minute] for side in sides)
+            parts = before, after
         counts = tuple(_counts(part, self.same) for part in parts)
         asked = terms(_RULE)
         if rule == "every minute":

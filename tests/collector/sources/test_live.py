@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace, TracebackType
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -141,7 +141,8 @@ def test_a_drain_waits_for_tables_as_long_as_it_is_told() -> None:
             walk([])
             return super().drain(walk)
 
-    for patience in ({}, {"patience_seconds": 15.0}):
+    given: tuple[dict[str, Any], ...] = ({}, {"patience_seconds": 15.0})
+    for patience in given:
         events, names = cast(ProcessEvents, Nothing()), Symbolizer(Labelling("a"))
         sampling = Walks()
         live = LiveSource(cast(Sampling, sampling), events, names, "a", **patience)
