@@ -4,9 +4,8 @@ of raw tracepoints since Linux 5.10.
 
 import ctypes
 
-from collector.kernel import syscalls
+from collector.kernel import maps, syscalls
 
-_PROG_TEST_RUN = 10  # enum bpf_cmd of linux/bpf.h
 _ON_CPU = 1  # BPF_F_TEST_RUN_ON_CPU
 
 
@@ -38,10 +37,10 @@ class ProgramRun:
 
     def here(self) -> None:
         """Raises OSError before Linux 5.10."""
-        syscalls.bpf(_PROG_TEST_RUN, self._here)
+        syscalls.bpf(maps.PROG_TEST_RUN, self._here)
 
     def on(self, cpu: int) -> None:
         """In an interrupt of that CPU: the program's current thread is the one that runs there.
         Raises OSError before Linux 5.10, and where the CPU is not online."""
         self._there.cpu = cpu
-        syscalls.bpf(_PROG_TEST_RUN, self._there)
+        syscalls.bpf(maps.PROG_TEST_RUN, self._there)
