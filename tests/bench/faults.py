@@ -7,7 +7,7 @@ Each is made with real processes, as `tests/end_to_end/faults` tells; the collec
 whole machine with its defaults, but drains every second. `stored after` is the time from the end of
 the fault until all that was sampled before is stored; the rest is the collector's: CPU time in % of
 one CPU from the beginning of the fault to then, its memory at most, and the most that was in its
-spool.
+spool. What a killed collector took is read from the kernel's counters, which outlive it.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def show(name: str, found: Outcome, kept: Report) -> None:
             f"{found.lost:,}",
             causes or "none",
             f"{found.recovery_s:.1f} s",
-            f"{found.cpu_percent:.1f} %",
+            "-" if found.cpu_percent is None else f"{found.cpu_percent:.1f} %",
             f"{found.peak_mb:.0f} MiB",
             f"{found.spool_bytes / 1024:.0f} KiB",
         ),
@@ -80,10 +80,11 @@ def show(name: str, found: Outcome, kept: Report) -> None:
         Figure(name, "unaccounted samples", unaccounted, "samples", at_most=0),
         Figure(name, "lost", found.lost, "samples"),
         Figure(name, "stored after", found.recovery_s, "s"),
-        Figure(name, "CPU of the collector", found.cpu_percent, "% of a CPU"),
         Figure(name, "memory", found.peak_mb, "MiB"),
         Figure(name, "spool", found.spool_bytes, "bytes"),
     )
+    if found.cpu_percent is not None:
+        kept.add(Figure(name, "CPU of the collector", found.cpu_percent, "% of a CPU"))
 
 
 if __name__ == "__main__":

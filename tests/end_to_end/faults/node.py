@@ -32,7 +32,7 @@ class Outcome:
     """`taken` by the kernel program, as the collectors say at their end; `stored` and `losses`, as
     the server says; `shown` on the page. `recovery_s` passed after the end of the fault until all
     that was sampled before was stored; CPU time is that of the collector from the beginning of the
-    fault to then, in % of one CPU; `said` is what both logged."""
+    fault to then, in % of one CPU, None where another took over; `said` is what both logged."""
 
     taken: int
     accounted: int
@@ -41,7 +41,7 @@ class Outcome:
     losses: Mapping[str, int]
     fault_s: float
     recovery_s: float
-    cpu_percent: float
+    cpu_percent: float | None
     peak_mb: float
     spool_bytes: float
     said: str
@@ -82,11 +82,11 @@ class Node:
         self._http, self._grpc = (f"{host}:{free_address().rpartition(':')[2]}" for _ in range(2))
         self._metrics = free_address()
         self._collector: Popen[bytes] | None = None
-        self._began = (0.0, 0.0)
+        self._began: tuple[float, float] | None = None
         self._spool_bytes = 0.0
         self._fault_s = 0.0
         self._recovery_s = 0.0
-        self._cpu_percent = 0.0
+        self._cpu_percent: float | None = None
         self._peak_mb = 0.0
         self._asking = ThreadPoolExecutor(1, initializer=near)
 
@@ -110,6 +110,7 @@ class Node:
     def collecting(
         self, *options: str, environment: Mapping[str, str] | None = None
     ) -> Iterator[Popen[bytes]]:
+        self._began = None
         command = ["--server", self._grpc, "--spool", str(self.spool), "--metrics", self._metrics]
         with running(
             "collect",
@@ -163,8 +164,9 @@ class Node:
         """Lets a fault, which has just begun, last."""
         assert self._collector
         self._fault_s = seconds
-        self._began = time.monotonic(), proc.cpu_seconds(proc.tree(self._collector.pid))
-        while (passed := time.monotonic() - self._began[0]) < seconds:
+        began = time.monotonic()
+        self._began = began, proc.cpu_seconds(proc.tree(self._collector.pid))
+        while (passed := time.monotonic() - began) < seconds:
             time.sleep(min(0.5, seconds - passed))
             self._spool_bytes = max(self._spool_bytes, self.metric("spool_bytes"))
 
@@ -175,7 +177,8 @@ class Node:
         self.wait_until_stored()
         now, used = time.monotonic(), proc.cpu_seconds(proc.tree(self._collector.pid))
         self._recovery_s = now - over
-        self._cpu_percent = 100 * (used - self._began[1]) / (now - self._began[0])
+        if self._began:
+            self._cpu_percent = 100 * (used - self._began[1]) / (now - self._began[0])
         self._peak_mb = _peak_mb(self._collector.pid)
 
     def said_killed(self) -> int:
