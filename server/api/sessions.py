@@ -87,6 +87,8 @@ def show_latest() -> Response:
 @blueprint.get(urls.SESSION)
 def show(name: str) -> Response:
     Arguments()
+    if not session.is_id(name):
+        return _unknown(name)
     with backend().database.read() as transaction:
         found = sessions.find(transaction, backend().tenant, name)
     return answer(_session(found)) if found else _unknown(name)
@@ -95,6 +97,8 @@ def show(name: str) -> Response:
 @blueprint.delete(urls.SESSION)
 def stop(name: str) -> Response:
     Arguments()
+    if not session.is_id(name):
+        return _unknown(name)
     with backend().database.write() as transaction:
         sessions.stop(transaction, backend().tenant, name, backend().clock.now_ns())
         found = sessions.find(transaction, backend().tenant, name)
@@ -124,6 +128,8 @@ def _body() -> Mapping[str, Any]:
 
 def _selector(text: str) -> Selector:
     """Without what says which session: that is of no process."""
+    if not text.isprintable():  # JSON can hold what no database stores: NUL, halves of pairs
+        raise ParameterError("query", "is to be a printable text")
     try:
         parsed = selector.parse(text)
     except SelectorError as error:

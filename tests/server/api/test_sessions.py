@@ -12,6 +12,8 @@ PATH = "/api/v1/sessions"
     [
         ({"query": "cpu{"}, "query: "),
         ({"query": 'cpu{service_name="nobody"}'}, "nothing was sampled of"),
+        ({"query": 'cpu{service_name!="\0"}'}, "query: is to be a printable text"),
+        ({"query": 'cpu{service_name!="\ud800"}'}, "query: is to be a printable text"),
         ({"frequency": "many"}, "frequency: expected a number from 1"),
         ({"frequency": 0}, "frequency: expected a number from 1"),
         ({"duration": "0s"}, "duration: expected a duration from 1s"),
@@ -40,3 +42,4 @@ def test_a_session_that_is_not_known_is_not_found(address: str) -> None:
     for answer in (get(address, f"{PATH}/nonsense"), delete(address, f"{PATH}/nonsense")):
         assert answer.status == 404
         assert answer.json["detail"] == "no session 'nonsense' is known here"
+    assert get(address, f"{PATH}/%00").status == 404
