@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from profiler.analysis.tree import MAX_TOTAL
 from profiler.errors import NotComparable
 from profiler.model import ROOT, Profile
 
 MAX_UNNAMED = 0.25
 """By how much of all samples more frames may be without a name on one side: a function without its
 name is none of the other side's functions, and all of them would seem to vanish."""
+
+MAX_TOTAL = 2**62
+"""Of a side's values, which are added up as doubles: these may be above what they are of."""
 
 _ARCHITECTURE = "host_arch"
 
@@ -26,7 +28,7 @@ def check(baseline: Sequence[Profile], candidate: Sequence[Profile]) -> tuple[st
         if not any(unit.total_value for unit in units):
             raise NotComparable(f"the {name} has no samples")
         if (total := sum(unit.total_value for unit in units)) > MAX_TOTAL:
-            raise NotComparable(f"the {name} adds up to {total:,}, more than 64 bits hold")
+            raise NotComparable(f"the {name} adds up to {total:,}, more than {MAX_TOTAL:,}")
     _one(sides, "types", lambda unit: f"{unit.type.name} in {unit.type.unit}")
     _one(sides, "architectures", lambda unit: dict(unit.labels).get(_ARCHITECTURE, ""))
     unnamed = [_unnamed(units) for units in sides.values()]
