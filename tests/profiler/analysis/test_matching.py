@@ -76,3 +76,16 @@ def test_namesakes_in_two_files_stay_two_where_one_side_has_not_sampled_one_of_t
 def test_threads_are_matched_by_name_alone() -> None:
     one, other = ("w.cold", "", "", Kind.THREAD), ("w", "", "", Kind.THREAD)
     assert shared({one}, {other}) == {one: one, other: other}
+
+
+@pytest.mark.parametrize(
+    "part", [".cold", ".cold.1", " [clone ", " [clone x]", "{lambda(", "{lambda()", ".__uniq.1"]
+)
+def test_a_hostile_name_takes_no_longer_than_its_length(part: str) -> None:
+    """These took the square of it."""
+    name = part * 40_000 + "x"
+    assert canonical(name) == name
+
+
+def test_a_lambda_within_a_lambda_has_no_number_either() -> None:
+    assert canonical("{lambda({lambda(int)#2}&)#1}") == "{lambda({lambda(int)}&)}"
