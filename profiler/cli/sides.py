@@ -102,7 +102,7 @@ class Reader:
         if match := _DEPLOY.fullmatch(text):
             return self.deploy(match["service"], match["version"])[0]
         match = _SELECTOR.fullmatch(text)
-        if match and not Path(text).exists():
+        if match and not _exists(text):
             start, _, end = (match["range"] or f"{self.start}..{self.end}").partition("..")
             return Selected(match["query"], start, end or "now")
         return Files(paths(text))
@@ -207,7 +207,7 @@ def reading(command: Callable[..., None]) -> Callable[..., None]:
 
 def is_file(text: str) -> bool:
     """Whether `text` names files, rather than what a server has."""
-    return not _DEPLOY.fullmatch(text) and (Path(text).exists() or not _SELECTOR.fullmatch(text))
+    return not _DEPLOY.fullmatch(text) and (_exists(text) or not _SELECTOR.fullmatch(text))
 
 
 def _load(path: Path, mistakes: Mistakes | None) -> list[Profile]:
@@ -225,16 +225,36 @@ def paths(text: str) -> tuple[Path, ...]:
     if text == STDIN:
         return (Path(STDIN),)
     path = Path(text)
-    found = sorted(_listed(path)) if path.is_dir() else [path]
-    if path.is_dir() and not found:
-        raise UsageError(f"no files in the folder {text!r:.200}")
-    if not path.exists():
-        found = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    if not _exists(text):
+        found = _matched(path)
+    elif path.is_dir():
+        found = sorted(_listed(path))
+        if not found:
+            raise UsageError(f"no files in the folder {text!r:.200}")
+    else:
+        found = [path]
     if not found:
         raise UsageError(f"no file {text!r:.200}, and no selector such as cpu{{…}}")
     if len(found) > MAX_FILES:
         raise UsageError(f"{text} means {len(found):,} files, more than {MAX_FILES:,}")
     return tuple(found)
+
+
+def _exists(text: str) -> bool:
+    """A selector may be longer than the name of a file can be."""
+    try:
+        return Path(text).exists()
+    except OSError:
+        return False
+
+
+def _matched(pattern: Path) -> list[Path]:
+    """Files alone: to open a pipe waits for its writer."""
+    try:
+        found = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
+        return sorted(filter(Path.is_file, found))
+    except (OSError, ValueError):  # it has a name that is too long, or a ** beside others
+        return []
 
 
 def _listed(folder: Path) -> Iterator[Path]:

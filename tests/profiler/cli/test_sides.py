@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ READER = Reader("http://127.0.0.1:1", "now-1h", "now")
         ("cpu@now-2h", Selected("cpu", "now-2h", "now")),
         ("cpu@now-2h..now-1h", Selected("cpu", "now-2h", "now-1h")),
         ('cpu{a=~"x.*@y"}@1..2', Selected('cpu{a=~"x.*@y"}', "1", "2")),
+        (f'cpu{{a="{"x" * 300}"}}', Selected(f'cpu{{a="{"x" * 300}"}}', "now-1h", "now")),
         ('off_cpu{a="x}"}', Selected('off_cpu{a="x}"}', "now-1h", "now")),
     ],
 )
@@ -43,6 +45,19 @@ def test_each_file_is_a_unit(tmp_path: Path) -> None:
         ("run-2.folded", {("main",): 2}),
     ]
     assert stacks(side.merged) == {("main",): 3}
+
+
+@pytest.mark.parametrize("text", ["a" * 300 + ".folded", "a**b", "[bc]"])
+def test_a_pattern_means_files_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a").write_text("main 1\n")
+    Path("b").mkdir()
+    os.mkfifo("c")
+    assert sides.paths("?") == (Path("a"),)
+    with pytest.raises(UsageError, match="no file"):
+        sides.paths(text)
 
 
 def test_each_host_of_a_selector_is_a_unit(server: FakeServer) -> None:
