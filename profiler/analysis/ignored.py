@@ -17,6 +17,9 @@ from typing import Any
 
 from profiler.errors import UsageError
 
+MAX_BYTES = 1 << 20
+"""Of a file: some thousand entries."""
+
 _KEYS = ("function", "reason", "expires")
 
 
@@ -55,7 +58,7 @@ def loads(text: str, today: date, name: str) -> Ignored:
     """The entries of a TOML file; raises UsageError that says of which what is wrong."""
     try:
         document = tomllib.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{name}: not TOML: {error}") from None
     tables = document.pop("ignore", [])
     if document or not isinstance(tables, list):

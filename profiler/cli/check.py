@@ -254,7 +254,11 @@ def _ignored(file: str | None) -> Ignored:
     if file is None:
         return Ignored((), today)
     try:
-        text = Path(file).read_text("utf-8")
+        with Path(file).open("rb") as opened:
+            data = opened.read(ignored.MAX_BYTES + 1)
+        if len(data) > ignored.MAX_BYTES:
+            raise UsageError(f"{file} has more than {ignored.MAX_BYTES:,} bytes")
+        text = data.decode()
     except OSError as error:
         raise UsageError(f"cannot read {file}: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -88,7 +88,7 @@ def read(path: Path) -> Alerts:
         document = tomllib.loads(text.decode())
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except ValueError as error:  # TOML's mistakes and those of UTF-8
+    except (ValueError, RecursionError) as error:  # TOML's mistakes and those of UTF-8
         raise UsageError(f"{path}: {error}") from None
     return parse(document, str(path))
 

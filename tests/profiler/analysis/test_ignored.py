@@ -36,6 +36,7 @@ def test_an_expired_entry_bears_nothing_and_is_said() -> None:
         (ENTRY.replace('"the new parser, issue 1234"', '" "'), "function and reason are texts"),
         ("ignored = 1", "expected tables"),
         ("[[ignore", "ignore.toml: "),
+        ("a = " + "[" * 100_000, "ignore.toml: not TOML: maximum recursion depth"),
     ],
 )
 def test_a_mistake_is_named(text: str, message: str) -> None:

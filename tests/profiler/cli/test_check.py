@@ -196,6 +196,8 @@ def test_ignored_functions_are_named_with_the_reason(
         _, out, _ = run(*asked, "--format", format)
         assert "::b" in out.replace("%3A", ":")
         assert not any(line.startswith("::set") or "\x1b" in line for line in out.split("\n"))
+    code, _, err = run(*asked[:-1], "/dev/zero")
+    assert (code, err) == (2, "profiler: /dev/zero has more than 1,048,576 bytes\n")
     file.write_text(entry.format("2020-01-01"))
     code, out, _ = run(*asked)
     assert code == 1
