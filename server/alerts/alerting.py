@@ -55,6 +55,8 @@ class Alerting(Periodic):
         self._functions = functions
         self._metrics = metrics
         self._clock = clock
+        self._evaluated_ns: dict[str, int] = {}
+        """When this server last evaluated each rule."""
         self._webhook = (
             Webhook(alerts.webhook, alerts.page, metrics, self._told) if alerts.webhook else None
         )
@@ -103,7 +105,8 @@ class Alerting(Periodic):
             before = store.read(transaction, self._tenant)[rule.name]
         after = self._evaluated(rule, before)
         with self._database.write() as transaction:
-            store.write(transaction, self._tenant, rule.name, turn_ns, after)
+            if store.write(transaction, self._tenant, rule.name, turn_ns, after):
+                self._evaluated_ns[rule.name] = after.evaluated_ns
 
     def _evaluated(self, rule: Rule, before: Standing) -> Standing:
         now_ns = self._clock.now_ns()
@@ -129,10 +132,12 @@ class Alerting(Periodic):
                 self._metrics.alert_share.labels(rule.name).set(share)
 
     def _notices(self, standings: dict[str, Standing]) -> Sequence[Notice]:
+        """Of the rules that no other server has evaluated since: one of them tells it."""
         found = []
         for rule in self._alerts.rules:
             standing = standings.get(rule.name, Standing())
-            if (news := state.untold(standing)) is not None:
+            mine = self._evaluated_ns.get(rule.name) == standing.evaluated_ns
+            if mine and (news := state.untold(standing)) is not None:
                 found.append(Notice(rule, news, standing))
         return found
 
