@@ -1,5 +1,6 @@
 """`profiler record`: a profile of one command, or of one process."""
 
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -65,7 +66,7 @@ RECORDING = "recording"
     "--server",
     metavar="HOST:PORT|URL",
     help="Send the samples there (gRPC) instead; with --on, the server to ask."
-    f"  [default with --on: {DEFAULT_SERVER}]",
+    f"  [default with --on: $PROFILER_SERVER, or {DEFAULT_SERVER}]",
 )
 @click.option(
     "--repeat",
@@ -124,7 +125,8 @@ def record(
     if on is not None:
         given = click.get_current_context().get_parameter_source("frequency")
         hz = SESSION_HZ if given is ParameterSource.DEFAULT else frequency
-        asked = on_demand.Session(server or DEFAULT_SERVER, on, _one(event), hz, duration_ns)
+        url = server or os.environ.get("PROFILER_SERVER") or DEFAULT_SERVER
+        asked = on_demand.Session(url, on, _one(event), hz, duration_ns)
         sys.exit(0 if on_demand.record(asked, output, format) else 1)
     if (output is None) == (server is None):
         raise UsageError("give either -o FILE or --server HOST:PORT")

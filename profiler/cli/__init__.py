@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 import click
 
@@ -22,10 +23,22 @@ GROUP = "profiler.commands"
 OURS = ("profiler", "collector", "server")
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
+NO_READER = 141
+"""128 + SIGPIPE, likewise: 1 would be a regression to whoever pipes what `check` prints."""
+
+
+class _NoReader(Exception):
+    """Who read our output has gone. Of a BrokenPipeError click makes an exit with 1."""
 
 
 class Commands(click.Group):
     """A group that loads a subcommand when it is used, and hides what cannot be loaded."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise _NoReader from None
 
     def names(self) -> set[str]:
         """All commands, those whose extra is not installed too."""
@@ -106,8 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = error.exit_code
     except click.Abort:
         code = INTERRUPTED
-    except BrokenPipeError:
-        # Who read our output has gone; nor shall the interpreter try to flush it when it ends.
+    except _NoReader:
+        # Nor shall the interpreter try to flush it when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
+        code = NO_READER
     sys.exit(code)

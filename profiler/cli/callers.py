@@ -7,7 +7,7 @@ import click
 from rich.console import RenderableType
 from rich.text import Text
 
-from profiler.cli import options, printed
+from profiler.cli import nothing, options, printed
 from profiler.cli.options import Selection
 from profiler.cli.terminal import amount, printable, share
 
@@ -53,7 +53,10 @@ def callers(
     found = selection.client.get("callers", parameters)
 
     def shown(answer: Mapping[str, Any]) -> Iterator[RenderableType]:
-        return tree(answer, "callees" if callees else "callers", depth, least / 100)
+        if answer["functions"]:
+            yield from tree(answer, "callees" if callees else "callers", depth, least / 100)
+        else:
+            yield Text(nothing.function(selection, function, answer["total"]["samples"]))
 
     printed.write(selection.server, found, shown, format, output)
 
@@ -61,9 +64,6 @@ def callers(
 def tree(found: Mapping[str, Any], side: str, depth: int, least: float) -> Iterator[RenderableType]:
     """A line a node, indented; what is left out is counted."""
     drawn, whole = found[side], found[side]["total"]["value"]
-    if not found["functions"]:
-        yield Text("no such function in this range")
-        return
     of_all = share(whole, found["total"]["value"])
     yield Text(f"{amount(whole, found['unit'])}, {of_all} of everything", style="bold")
     nodes, strings = drawn["nodes"], drawn["strings"]

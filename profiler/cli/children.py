@@ -28,6 +28,9 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_TIMEOUT_S = 20.0
 """For a collector's last drain and its delivery; then it is killed."""
 
+PATIENCE_S = 2.0
+"""Who pressed Ctrl-C waits so long without a word."""
+
 REASON_DELAY_S = 0.5
 """How long a line is kept back, since it may be the reason of an end that follows it."""
 
@@ -119,11 +122,17 @@ class Children:
         """Asks it to end and waits; a second signal, or too long a time, kills it."""
         self._stopping = False
         child.process.terminate()
-        deadline = time.monotonic() + STOP_TIMEOUT_S
+        start = time.monotonic()
+        told = False
         while child.process.poll() is None:
-            if self._stopping or time.monotonic() > deadline:
+            waited = time.monotonic() - start
+            if not told and waited > PATIENCE_S:
+                told = True
+                self._relay(f"profiler: waiting for `{child.name}` to end; Ctrl-C again kills it")
+            if self._stopping or waited > STOP_TIMEOUT_S:
                 child.process.kill()
                 child.process.wait()
+                self._relay(f"profiler: `{child.name}` was killed: what it had left is not stored")
             self._read(0.05)
         child.close()
 
@@ -143,7 +152,7 @@ class _Child:
         self._output = process.stdout
         self.fd = self._output.fileno()
         os.set_blocking(self.fd, False)
-        self._name = name
+        self.name = name
         self._may_end = may_end
         self._relay = relay
         self._partial = b""
@@ -178,7 +187,7 @@ class _Child:
         if not reason:  # or it took longer to end than the line was kept back
             reason = "see above" if code > 0 and self._relayed else "no reason"
         ending = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        raise UnavailableError(f"`profiler {self._name}` ended: {reason} ({ending})")
+        raise UnavailableError(f"`profiler {self.name}` ended: {reason} ({ending})")
 
     def close(self) -> None:
         self._read_last()

@@ -5,7 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import BadStatusLine, HTTPException
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
@@ -95,6 +95,10 @@ class Client:
             )
         if isinstance(reason, TimeoutError):
             return UnavailableError(f"no answer from {self._server} within {self._timeout_s:g} s")
+        if isinstance(reason, BadStatusLine):
+            return UnavailableError(
+                f"{self._server} does not speak HTTP: give the page's address, not the collectors'"
+            )
         text = reason.strerror if isinstance(reason, OSError) and reason.strerror else reason
         return UnavailableError(f"no answer from {self._server}: {text}")
 

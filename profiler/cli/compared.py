@@ -7,9 +7,11 @@ import click
 
 from profiler.analysis import comparable, incomplete, renamed
 from profiler.analysis.union import Union
-from profiler.cli.sides import HOST, Files, Place, Reader, Side
+from profiler.cli import nothing
+from profiler.cli.options import Selection
+from profiler.cli.sides import HOST, Files, Place, Reader, Selected, Side
 from profiler.cli.terminal import printable
-from profiler.errors import UsageError
+from profiler.errors import NotComparable, UsageError
 from profiler.model import Profile
 
 DEPLOY = "deploy:"
@@ -37,6 +39,9 @@ def read(reader: Reader, baseline: str | None, candidate: str) -> Compared:
         before, after = _deploy(reader, candidate)
     else:
         before, after = units(reader, baseline), units(reader, candidate)
+    for side in (before, after):
+        if not any(unit.profile.total_value for unit in side.units):
+            raise NotComparable(_without_samples(reader, side))
     sides = (_profiles(before), _profiles(after))
     notices = comparable.check(*sides)
     (baseline_units, early), (candidate_units, early_too) = map(without_early, sides)
@@ -61,6 +66,13 @@ def without_early(units: Sequence[Profile]) -> tuple[Sequence[Profile], float]:
 def units(reader: Reader, text: str) -> Side:
     """A side with its units apart; those of a server are named by their hosts."""
     return _named(reader, text, reader.place(text))
+
+
+def _without_samples(reader: Reader, side: Side) -> str:
+    if not isinstance(side.place, Selected):
+        return f"no samples in {side.name}"
+    place = side.place
+    return nothing.said(Selection(place.query, reader.server, place.start, place.end))
 
 
 def _deploy(reader: Reader, text: str) -> tuple[Side, Side]:

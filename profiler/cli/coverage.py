@@ -5,10 +5,11 @@ from typing import Any
 
 import click
 from rich.console import RenderableType
+from rich.table import Table
 from rich.text import Text
 
-from profiler.cli import options, printed
-from profiler.cli.client import Client
+from profiler.cli import nothing, options, printed
+from profiler.cli.options import Selection
 from profiler.cli.query import cell
 from profiler.cli.terminal import share, when
 
@@ -38,14 +39,19 @@ def coverage(query: str, server: str, format: str, output: str, **given: Any) ->
       profiler coverage 'cpu{service_name="checkout"}' --from now-90d
       profiler coverage --step 1h --from now-1d
     """
-    found = Client(server).get("coverage", {"query": query, **given})
+    selection = Selection(query, server, given.pop("from"), given.pop("to"))
+    found = selection.client.get("coverage", {**selection.parameters, **given})
+
+    def shown(answer: Mapping[str, Any]) -> Iterator[RenderableType]:
+        if answer["buckets"]:
+            yield days(answer)
+        else:
+            yield Text(nothing.said(selection))
+
     printed.write(server, found, shown, format, output)
 
 
-def shown(found: Mapping[str, Any]) -> Iterator[RenderableType]:
-    if not found["buckets"]:
-        yield Text("nothing was taken in this range")
-        return
+def days(found: Mapping[str, Any]) -> Table:
     hours = found["step"] < 86_400_000
     table = printed.table("time", "hosts", "taken", "stored", "lost", "", "causes", text=1)
     for row in found["buckets"]:
@@ -60,4 +66,4 @@ def shown(found: Mapping[str, Any]) -> Iterator[RenderableType]:
             share(lost, row["taken"]),
             cell(causes),
         )
-    yield table
+    return table

@@ -2,7 +2,7 @@
 
 import click
 
-from profiler.cli import options, sides
+from profiler.cli import nothing, options, sides
 from profiler.cli.convert import dumped
 from profiler.cli.options import Selection
 from profiler.cli.sides import Reader
@@ -43,6 +43,4 @@ def download(selection: Selection, format: str, output: str, value: str = "sampl
     data = selection.client.download("profiles", parameters)
     options.write(data, output, binary=FORMATS[format].binary)
     if not data:
-        click.echo(
-            f"no samples of {selection.query} from {selection.start} to {selection.end}", err=True
-        )
+        click.echo(nothing.said(selection), err=True)

@@ -2,7 +2,7 @@
 
 import click
 
-from profiler.cli import options, sides
+from profiler.cli import nothing, options, sides
 from profiler.cli.options import Selection
 from profiler.cli.sides import Reader
 from profiler.formats import PICTURES
@@ -29,7 +29,9 @@ def flame(selection: Selection, format: str | None, output: str) -> None:
     name = format or ending
     if sides.is_file(selection.query):
         reader = Reader(selection.server, selection.start, selection.end)
-        data = PICTURES[name].dumps(reader.profile(selection.query))
-    else:
-        data = selection.client.download("profiles", selection.parameters | {"format": name})
+        options.write(PICTURES[name].dumps(reader.profile(selection.query)), output)
+        return
+    data = selection.client.download("profiles", selection.parameters | {"format": name})
     options.write(data, output)
+    if not nothing.hosts(selection):
+        click.echo(nothing.said(selection), err=True)

@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from profiler.cli import options, plot
+from profiler.cli import nothing, options, plot
 from profiler.cli.client import Client
+from profiler.cli.options import Selection
 from profiler.cli.query import STYLES, WIDTH, cell
 from profiler.cli.terminal import cores, otherwise, printable, when
 from profiler.errors import UsageError
@@ -69,28 +70,38 @@ def history(function: str, query: str, format: str, output: str, server: str, **
       profiler history memcpy --step 1h --from now-2d --format csv -o memcpy.csv
     """
     parameters = {name: value for name, value in given.items() if value is not None}
-    found = _asked(Client(server), function, {"query": query, **parameters})
+    found, mistake = _asked(Client(server), function, {"query": query, **parameters})
+    selection = Selection(query, server, str(given["from"]), str(given["to"]))
     with otherwise(server):
         if format == "json":
             text = json.dumps(found, indent=1) + "\n"
         elif format == "csv":
             text = as_csv(found)
         else:
-            text = render(f"{function}, {query}", found, str(given["cost"]), output)
+            missing = "" if found["lines"] else _missing(selection, function, mistake)
+            text = render(found, str(given["cost"]), output, missing)
     options.write(text.encode(), output)
 
 
-def _asked(client: Client, function: str, parameters: dict[str, str | int]) -> dict[str, Any]:
-    """Of the functions of that name, or those that match."""
+def _asked(
+    client: Client, function: str, parameters: dict[str, str | int]
+) -> tuple[dict[str, Any], str]:
+    """Of the functions of that name, or those that match; and why it is no expression, "" where it
+    is one."""
     found = client.get("trend", parameters | {"function": function})
     if found.get("lines"):
-        return found
+        return found, ""
     try:
-        return client.get("trend", parameters | {"match": function})
+        return client.get("trend", parameters | {"match": function}), ""
     except UsageError as error:
         if str(error).startswith("match: not a regular expression"):
-            return found  # it is a name then, and nothing has it
+            return found, str(error)  # it is a name then, and nothing has it
         raise
+
+
+def _missing(selection: Selection, function: str, mistake: str) -> str:
+    text = nothing.function(selection, function, len(nothing.hosts(selection)))
+    return f"{text} ({mistake})" if mistake else text
 
 
 def as_csv(found: Mapping[str, Any]) -> str:
@@ -109,14 +120,14 @@ def as_csv(found: Mapping[str, Any]) -> str:
     return text.getvalue()
 
 
-def render(name: str, found: Mapping[str, Any], cost: str, output: str) -> str:
+def render(found: Mapping[str, Any], cost: str, output: str, missing: str = "") -> str:
     terminal = output == options.STDOUT and sys.stdout.isatty()
     console = Console(
         file=io.StringIO(), force_terminal=terminal, width=None if terminal else WIDTH
     )
     with console.capture() as capture:
-        if not found["lines"]:
-            console.print(Text(f"{printable(name)}: nothing in this range"))
+        if missing:
+            console.print(Text(missing), soft_wrap=True)
         for line in found["lines"]:
             _print(console, found, line, cost)
         if hidden := found["hidden"]["lines"]:

@@ -7,7 +7,7 @@ import click
 from rich.console import RenderableType
 from rich.text import Text
 
-from profiler.cli import options, printed
+from profiler.cli import nothing, options, printed
 from profiler.cli.options import Selection
 from profiler.cli.query import cell
 from profiler.cli.terminal import amount
@@ -50,15 +50,22 @@ def hosts(
     asked: dict[str, str | int] = {"cost": cost, "limit": limit}
     asked["match" if regex else "function"] = function
     found = selection.client.get("hosts", {**selection.parameters, **asked})
+
+    def shown(answer: Mapping[str, Any]) -> Iterator[RenderableType]:
+        if any(row["samples"] for row in answer["hosts"]):
+            yield from table(answer)
+        else:
+            yield Text(nothing.function(selection, function, answer["hosts_total"]))
+
     printed.write(selection.server, found, shown, format, output)
 
 
-def shown(found: Mapping[str, Any]) -> Iterator[RenderableType]:
+def table(found: Mapping[str, Any]) -> Iterator[RenderableType]:
     headline = f"median {100 * found['median']:.2f} %, {found['outliers']:,} outliers"
     yield Text(f"{headline} of {found['hosts_total']:,} hosts", style="bold")
-    table = printed.table("", "z", "share", "cost", "samples", "of", "host", text=1)
+    rows = printed.table("", "z", "share", "cost", "samples", "of", "host", text=1)
     for row in found["hosts"]:
-        table.add_row(
+        rows.add_row(
             "*" if row["outlier"] else "",
             f"{row['z']:+.1f}",
             f"{100 * row['share']:.2f} %",
@@ -68,6 +75,6 @@ def shown(found: Mapping[str, Any]) -> Iterator[RenderableType]:
             cell(row["host_name"]),
         )
     if found["hosts"]:
-        yield table
+        yield rows
     if hidden := found["hosts_total"] - len(found["hosts"]):
         yield Text(f"and {hidden:,} more hosts (--limit)")

@@ -7,7 +7,7 @@ import click
 from rich.console import RenderableType
 from rich.text import Text
 
-from profiler.cli import options, printed
+from profiler.cli import nothing, options, printed
 from profiler.cli.client import Client
 from profiler.cli.options import Selection
 from profiler.cli.query import STYLES, cell
@@ -69,7 +69,8 @@ def movers(
       profiler movers --only new --deploy checkout@1.4
     """
     start, end = given.pop("from"), given.pop("to")
-    sides = Selection(query, server, start, end).parameters
+    selection = Selection(query, server, start, end)
+    sides = selection.parameters
     if deploy is not None:
         service, _, version = deploy.partition("@")
         now, before = Reader(server, start, end).deploy(service, version or None)
@@ -78,10 +79,17 @@ def movers(
     elif since is not None:
         sides = {**sides, "since": since}
     found = Client(server).get("movers", {**sides, **given})
+
+    def shown(answer: Mapping[str, Any]) -> Iterator[RenderableType]:
+        if answer["total"]["samples"] or answer["before"]["samples"]:
+            yield from ranked(answer)
+        else:
+            yield Text(nothing.said(selection))
+
     printed.write(server, found, shown, format, output)
 
 
-def shown(found: Mapping[str, Any]) -> Iterator[RenderableType]:
+def ranked(found: Mapping[str, Any]) -> Iterator[RenderableType]:
     before = found["before"]
     ranges = [
         f"{when(one['from'], hours=True)} to {when(one['to'], hours=True)}"

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from profiler.cli import options
+from profiler.cli import nothing, options
 from profiler.cli.export import download
 from profiler.cli.options import Selection
 from profiler.cli.terminal import amount, otherwise, printable, share
@@ -119,7 +119,7 @@ def headline(selection: Selection, top: Mapping[str, Any]) -> str:
     """What was asked and how much there is of it: cpu: 3.2 min in 19,200 samples of 2 hosts."""
     total, coverage = top["total"], top["coverage"]
     if not total["samples"] and not total["value"]:
-        return f"{selection.query}: no samples from {selection.start} to {selection.end}"
+        return nothing.said(selection)
     hosts = f"{coverage['hosts']:,} host{'s' if coverage['hosts'] != 1 else ''}"
     recorded = " (with recorded profiles)" if coverage["recorded"] else ""
     value = amount(total["value"], top["unit"])

@@ -50,18 +50,6 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """Units under the name that they were asked for by."""
-
-    name: str
-    units: tuple[Unit, ...]
-
-    @property
-    def merged(self) -> Profile:
-        return tree.merge(unit.profile for unit in self.units)
-
-
-@dataclass(frozen=True, slots=True)
 class Files:
     paths: tuple[Path, ...]
 
@@ -80,6 +68,19 @@ class Selected:
 
 
 Place = Files | Selected
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Units under the name that they were asked for by, and where they are from."""
+
+    name: str
+    place: Place
+    units: tuple[Unit, ...]
+
+    @property
+    def merged(self) -> Profile:
+        return tree.merge(unit.profile for unit in self.units)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +115,13 @@ class Reader:
     def units(self, name: str, place: Place) -> Side:
         if isinstance(place, Files):
             read = progress.each(place.paths, f"reading {name}")
-            return Side(name, tuple(Unit(str(path), self._file(path)) for path in read))
+            return Side(name, place, tuple(Unit(str(path), self._file(path)) for path in read))
         hosts = self.client.get(f"labels/{HOST}/values", place.parameters)["values"]
         units = tuple(
             Unit(host, self._selected(_of_host(place, host)))
             for host in progress.each(hosts, f"asking for {name}")
         )
-        return Side(name, units)
+        return Side(name, place, units)
 
     def profile(self, text: str) -> Profile:
         """All of it as one."""

@@ -7,7 +7,7 @@ import click
 from rich.console import RenderableType
 from rich.text import Text
 
-from profiler.cli import options, printed
+from profiler.cli import nothing, options, printed
 from profiler.cli.options import Selection
 from profiler.cli.query import losses, table
 from profiler.cli.terminal import amount, share
@@ -42,10 +42,19 @@ def stacks(
     if lacking is not None:
         parameters["without"] = lacking
     found = selection.client.get("stacks", parameters)
+
+    def shown(answer: Mapping[str, Any]) -> Iterator[RenderableType]:
+        if answer["found"]["samples"]:
+            yield from costs(answer)
+        elif lacking is None:
+            yield Text(nothing.function(selection, having, answer["total"]["samples"]))
+        else:
+            yield Text(f"no stack holds {having!r} and not {lacking!r}")
+
     printed.write(selection.server, found, shown, format, output)
 
 
-def shown(found: Mapping[str, Any]) -> Iterator[RenderableType]:
+def costs(found: Mapping[str, Any]) -> Iterator[RenderableType]:
     value, samples = found["found"]["value"], found["found"]["samples"]
     of_all = share(value, found["total"]["value"])
     headline = f"{amount(value, found['unit'])} in {samples:,} samples, {of_all} of everything"

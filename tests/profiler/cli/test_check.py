@@ -14,6 +14,7 @@ from profiler.reports.svg import COLOURS
 from tests.builders import profile
 from tests.profiler.analysis.test_gate import BEFORE, SLOWER, side
 from tests.profiler.cli.conftest import Run
+from tests.profiler.cli.fake_server import FakeServer
 
 
 def folder(path: Path, units: list[Profile]) -> str:
@@ -148,6 +149,20 @@ def test_reports_beside_the_code_name_the_line_in_the_candidates_sources(
 def test_a_server_that_does_not_answer_is_no_regression(run: Run, before: str) -> None:
     asked = ("check", "--baseline", before, "--candidate", "cpu{}@now-1h..now")
     assert run(*asked, "--server", "http://127.0.0.1:1")[0] == 4
+
+
+def test_a_side_without_samples_is_named_with_what_there_is(
+    run: Run, server: FakeServer, before: str
+) -> None:
+    server.answer("/api/v1/labels/host_name/values", {"values": []})
+    server.answer("/api/v1/profile-types", {"profile_types": [{"name": "cpu"}]})
+    asked = ("check", "--baseline", before, "--candidate", "off_cpu@now-2h..now-1h")
+    code, _, err = run(*asked, "--server", server.url)
+    assert code == 4
+    assert err == (
+        "profiler: no samples of off_cpu from now-2h to now-1h:"
+        " no profile type is 'off_cpu'; there are cpu\n"
+    )
 
 
 def test_a_report_that_cannot_be_written_is_no_regression(

@@ -134,6 +134,20 @@ def test_a_second_signal_kills_a_child_that_does_not_end() -> None:
         assert not children.attend(TIMEOUT_S)
         threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
     assert time.monotonic() - started < TIMEOUT_S
+    assert said[-1] == "profiler: `wait` was killed: what it had left is not stored"
+
+
+def test_who_waits_for_a_child_to_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("profiler.cli.children.PATIENCE_S", 0.1)
+    said: list[str] = []
+    slow = (
+        "import signal, time\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.5), exit(0)))\n" + WAIT
+    )
+    with Children(said.append) as children:
+        children.start("wait", python(slow))
+        attend_until(children, lambda: said == ["ready"])
+    assert said[1:] == ["profiler: waiting for `wait` to end; Ctrl-C again kills it"]
 
 
 def test_no_child_outlives_a_parent_that_is_killed() -> None:

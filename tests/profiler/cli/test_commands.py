@@ -162,14 +162,15 @@ def test_a_file_that_was_named_must_be_there(run: Run) -> None:
     assert run("--config", "/nowhere.toml", "show") == (2, "", expected)
 
 
-def test_a_reader_that_goes_away_is_no_traceback() -> None:
+def test_a_reader_that_goes_away_is_no_traceback_and_no_verdict() -> None:
+    """As `profiler check … | head` would leave 1, which is a regression."""
     with subprocess.Popen(
         [*PROFILER, "config"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
-    assert process.returncode == 1
+    assert process.returncode == 141
 
 
 def test_ctrl_c_ends_a_query_that_waits() -> None:

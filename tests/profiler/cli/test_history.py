@@ -72,10 +72,11 @@ def test_csv_has_a_row_a_line_and_day(server: FakeServer, run: Run) -> None:
 def test_a_name_that_no_function_has_is_an_expression(server: FakeServer, run: Run) -> None:
     server.answer(PATH, FOUND | {"lines": [], "hidden": {"lines": 0, "values": 0}})
     given = ["--by", "host_name", "--from", "now-30d", "--server", server.url]
+    server.answer("/api/v1/labels/host_name/values", {"values": ["a"]})
     assert run("history", "pa.*", 'cpu{host_name="a"}', *given)[1] == (
-        'pa.*, cpu{host_name="a"}: nothing in this range\n'
+        "no function 'pa.*' in the samples of cpu{host_name=\"a\"} from now-30d to now\n"
     )
-    (_, first), (_, second) = server.asked
+    (_, first), (_, second), _ = server.asked
     assert first == {
         **{"query": 'cpu{host_name="a"}', "from": "now-30d", "to": "now", "step": "1d"},
         **{"by": "host_name", "cost": "total", "limit": "5", "function": "pa.*"},

@@ -76,7 +76,7 @@ def test_an_empty_range_is_said_in_words(server: FakeServer, run: Run) -> None:
     empty = {"total": {"value": 0, "samples": 0}, "functions": [], "functions_total": 0}
     server.answer("/api/v1/top", TOP | CONTEXT | empty)
     _, out, _ = run("query", "--server", server.url)
-    assert out.startswith("cpu: no samples from now-1h to now\n")
+    assert out.startswith("no samples of cpu from now-1h to now\n")
 
 
 def test_json_is_the_answer_of_the_api(server: FakeServer, run: Run) -> None:
