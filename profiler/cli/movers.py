@@ -59,7 +59,8 @@ def movers(
     difference first. Without flags, of this week beside the one before.
 
     The sums are exact. The interval is one of 95 %, by what days (of whole services) or hosts
-    differ; what it does not rule out to be no difference at all is dim.
+    differ, of each function alone. Dim is what chance does among so many functions: where nothing
+    changed, anything is not dim in at most 5 %.
 
     \b
     Examples:
@@ -107,7 +108,6 @@ def ranked(found: Mapping[str, Any]) -> Iterator[RenderableType]:
         text=2,
     )
     for row in found["movers"]:
-        unsure = row["low"] <= 0 <= row["high"]
         table.add_row(
             f"{100 * row['share_before']:.2f} %" if row["total_samples_before"] else "new",
             f"{100 * row['share']:.2f} %" if row["total_samples"] else "gone",
@@ -117,7 +117,7 @@ def ranked(found: Mapping[str, Any]) -> Iterator[RenderableType]:
             f"{row['total_samples']:,}",
             cell(row["function"], STYLES.get(row["kind"], "")),
             cell(row["binary"]),
-            style="dim" if unsure else "",
+            style="dim" if row["noise"] else "",
         )
     yield table
     if hidden := found["hidden"]["movers"]:

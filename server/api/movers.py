@@ -82,5 +82,6 @@ def _row(one: Mover) -> dict[str, object]:
             "share_before": one.share_before,
             "low": one.low,
             "high": one.high,
+            "noise": one.noise,
         }
     )

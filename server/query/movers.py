@@ -2,6 +2,8 @@
 
 The sums of both sides are exact. For those that are answered, what the units of each side differ by
 tells the noise: the days of whole services (of less than three days, the hours), else the hosts.
+The largest of hundreds of differences are shown, and would be large by chance too: so those that
+are no noise are so by the correction for all functions with samples enough.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,9 +13,10 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from profiler.analysis import top
-from profiler.analysis.estimate import MIN_UNITS, Ratio, compare
+from profiler.analysis import spans, top
+from profiler.analysis.estimate import MIN_UNITS, Ratio
 from profiler.analysis.forest import Forest
+from profiler.analysis.gate import MIN_SAMPLES
 from profiler.analysis.grouping import FunctionKey
 from profiler.analysis.top import Costs
 from profiler.model import Kind, ProfileType
@@ -26,6 +29,9 @@ from server.store.hours import DAY_HOURS
 from server.store.sums import Sums, add_up
 
 CONFIDENCE = 0.95
+
+ALPHA = 0.05
+"""How often anything is called more than noise where nothing changed."""
 
 _NO_CODE = (Kind.THREAD, Kind.MARKER)
 
@@ -44,7 +50,8 @@ ONLY: Mapping[str, Callable[[NDArray[np.int64], NDArray[np.float64]], NDArray[np
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """`low` and `high` are of the difference of shares, -1 and 1 where too little is known."""
+    """`low` and `high` are of the difference of shares, for this function alone, -1 and 1 where too
+    little is known; `noise`, whether chance does so among all functions."""
 
     key: FunctionKey
     before: Side
@@ -53,6 +60,7 @@ class Mover:
     share: float
     low: float
     high: float
+    noise: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +97,10 @@ def read(
     order = held[np.lexsort((ranks, -np.abs(difference[held])))]
     shown = order[:limit].tolist()
     named = [keys[number] for number in shown]
-    low, high, units = _noise(transaction, trees, sides, named, cost)
+    enough = _samples(costs, cost, size).sum(axis=0) >= MIN_SAMPLES
+    tested = sum(keys[number][-1] not in _NO_CODE for number in np.flatnonzero(enough).tolist())
+    asked = _Asked(named, cost, enough[shown], tested)
+    noise = _noise(transaction, trees, sides, asked)
     movers = [
         Mover(
             keys[number],
@@ -97,13 +108,14 @@ def read(
             _side(costs[1], number),
             float(shares[0, number]),
             float(shares[1, number]),
-            low[place],
-            high[place],
+            noise.low[place],
+            noise.high[place],
+            noise.noise[place],
         )
         for place, number in enumerate(shown)
     ]
     before, now = (forest.total for forest in forests)
-    return Movers(movers, len(order) - len(shown), before, now, units)
+    return Movers(movers, len(order) - len(shown), before, now, noise.units)
 
 
 def _forests(
@@ -135,45 +147,69 @@ def _side(costs: Costs, number: int) -> Side:
     return self_samples, samples, self_value, value
 
 
+def _samples(costs: Sequence[Costs], cost: str, size: int) -> NDArray[np.int64]:
+    columns = [one.self_samples if cost == "self" else one.samples for one in costs]
+    return np.array([column[:size] for column in columns])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """Functions, which of them have samples enough, and how many of all functions have."""
+
+    keys: Sequence[FunctionKey]
+    cost: str
+    enough: NDArray[np.bool_]
+    tested: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Noise:
+    """The interval of each function, and whether it is noise; how many units the sides have."""
+
+    low: Sequence[float]
+    high: Sequence[float]
+    noise: Sequence[bool]
+    units: tuple[int, int]
+
+
 def _noise(
-    transaction: sa.Connection,
-    trees: FunctionTrees,
-    sides: Sequence[Selection],
-    keys: Sequence[FunctionKey],
-    cost: str,
-) -> tuple[list[float], list[float], tuple[int, int]]:
-    """The ends of the interval of each function, and how many units the sides have."""
-    if not keys:
-        return [], [], (0, 0)
-    asked = Question(Chosen(frozenset(keys)), DAY_HOURS)
-    place = 2 if cost == "self" else 3
-    before, now = (
-        _ratio(trend.read(transaction, trees, side, asked), keys, place) for side in sides
-    )
+    transaction: sa.Connection, trees: FunctionTrees, sides: Sequence[Selection], asked: _Asked
+) -> _Noise:
+    count = len(asked.keys)
+    if not count:
+        return _Noise((), (), (), (0, 0))
+    question = Question(Chosen(frozenset(asked.keys)), DAY_HOURS)
+    found = [trend.read(transaction, trees, side, question) for side in sides]
+    before, now = (_ratio(one, asked.keys, asked.cost) for one in found)
     units = before.units, now.units
     if min(units) < MIN_UNITS:
-        return [-1.0] * len(keys), [1.0] * len(keys), units
-    difference = compare(before, now)
-    half = difference.half_width(CONFIDENCE)
-    estimate = difference.estimate
-    return (estimate - half).tolist(), (estimate + half).tolist(), units
+        return _Noise([-1.0] * count, [1.0] * count, [True] * count, units)
+    alike = trend.HOURS in (one.cluster for one in found)
+    difference = spans.compare(before, now) if alike else spans.of_hosts(before, now)
+    half, middle = difference.half_width(CONFIDENCE), difference.estimate
+    moved = spans.moved(difference, asked.enough, asked.tested, ALPHA)
+    low, high = middle - half, middle + half
+    return _Noise(low.tolist(), high.tolist(), (~moved).tolist(), units)
 
 
-def _ratio(found: Trend, keys: Sequence[FunctionKey], place: int) -> Ratio:
+def _ratio(found: Trend, keys: Sequence[FunctionKey], cost: str) -> Ratio:
+    """By host, day or hour, in order."""
     (costed,) = found.values.values() or (None,)
     if costed is None:
         return Ratio.of(np.zeros((0, len(keys))), np.zeros(0))
     nothing = np.zeros_like(costed.everything)
-    tables = [costed.functions.get(key, nothing)[place] for key in keys]
+    tables = [costed.functions.get(key, nothing) for key in keys]
+    of = {"self": (0, 2), "total": (1, 3)}[cost]
+    samples, values = (np.stack([table[place] for table in tables]) for place in of)
     everything = costed.everything[3]
     if found.cluster == trend.HOSTS:
-        columns = [table.sum(axis=1) for table in tables]
-        n = everything.sum(axis=1)
+        x, n = values.sum(axis=2), everything.sum(axis=1)
     elif np.count_nonzero(everything.sum(axis=0)) >= MIN_UNITS:
-        columns = [table.sum(axis=0) for table in tables]
-        n = everything.sum(axis=0)
+        x, n = values.sum(axis=1), everything.sum(axis=0)
     else:
-        columns, n = [table.ravel() for table in tables], everything.ravel()
+        x, n = values.swapaxes(1, 2).reshape(len(keys), -1), everything.T.ravel()
     held = n > 0
-    x = np.stack(columns, axis=1)[held].astype(np.float64)
-    return Ratio.of(x, n[held].astype(np.float64))
+    x = x.T[held].astype(np.float64)
+    share = x.sum(axis=0) / max(float(n.sum()), 1.0)
+    floor = share**2 * (1 - share) / np.maximum(samples.sum(axis=(1, 2)), 1)
+    return Ratio.of(x, n[held].astype(np.float64), floor)

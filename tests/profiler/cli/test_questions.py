@@ -17,7 +17,7 @@ SUMS = {
 MOVER = NAMED | {
     **{"self_samples": 5, "total_samples": 5, "self": 5, "total": 5, "self_samples_before": 3},
     **{"total_samples_before": 3, "self_before": 3, "total_before": 3, "share": 0.05},
-    **{"share_before": 0.03, "low": 0.01, "high": 0.03},
+    **{"share_before": 0.03, "low": 0.01, "high": 0.03, "noise": False},
 }
 ANSWERS: dict[str, dict[str, Any]] = {
     "movers": {

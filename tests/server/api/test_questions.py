@@ -73,6 +73,7 @@ def test_movers_have_exact_shares_and_an_interval_around_their_difference(
         assert row["low"] < row["share"] - row["share_before"] < row["high"]
     assert parse["low"] > 0
     assert serve["high"] < 0
+    assert [name for name, row in rows.items() if row["noise"]] == []
     assert found["units"] == {"before": 4, "now": 4}
     assert found["total"]["samples"] == found["before"]["samples"] == 32_000
 
@@ -97,6 +98,7 @@ def test_only_some_movers(address: str, only: str, expected: list[str]) -> None:
     assert [name for name in names(found["movers"]) if name != "lock"] == expected
     for row in found["movers"]:
         assert (row["low"], row["high"]) == (-1, 1)  # one host
+        assert row["noise"]
 
 
 def test_another_selector_and_range_can_stand_before(address: str) -> None:
