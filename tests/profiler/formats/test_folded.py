@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from profiler.errors import FormatError
+from profiler.errors import FormatError, UsageError
 from profiler.formats import folded, limits
 from profiler.model import Frame, Profile, ProfileBuilder
 from tests.builders import PERIOD_NS, profile, stacks
@@ -83,3 +83,11 @@ def test_any_bytes_are_a_profile_or_a_format_error(data: bytes) -> None:
         folded.loads(data)
     except FormatError as error:
         assert "line " in str(error) or "counts" in str(error)
+
+
+def test_what_is_written_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of a megabyte can mean terabytes of this: each stack repeats its names."""
+    monkeypatch.setattr(folded, "MAX_WRITTEN", 20)
+    assert folded.dumps(profile("main;f 1", "main;g 2", "main 0")) == b"main;f 1\nmain;g 2\n"
+    with pytest.raises(UsageError, match="of more than 20 characters: choose another format"):
+        folded.dumps(profile("main;f;g 1", "main;f;g;h 2", "main 3"))
