@@ -281,7 +281,7 @@ def _rejected(p: Vector, terms: Terms) -> NDArray[np.bool_]:
 def _doubts(findings: Sequence[Finding], terms: Terms) -> Iterator[str]:
     """Why that nothing was found may say nothing."""
     if not findings:
-        which = "" if terms.rules == DEFAULT_RULES else " that a rule is about"
+        which = " that a rule is about" if all(rule.pattern for rule in terms.rules) else ""
         yield f"no function{which} has {terms.min_samples} samples on both sides together"
     needed = terms.sensitivity
     if needed is None:

@@ -2,12 +2,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Zoom } from "../src/flamegraph/zoom";
 import { frameColour, group, oklch } from "../src/lib/colour";
-import { count, counted, duration, share, value } from "../src/lib/format";
+import { count, counted, digits, duration, share, value } from "../src/lib/format";
 import { shorten } from "../src/lib/names";
 import { type FunctionRow, filterRows, sortRows } from "../src/lib/table";
 import { axisLabel, describe } from "../src/lib/time";
 import type { Kind } from "../src/lib/tree";
 import { frame } from "./folded";
+
+test("a small number keeps two digits", () => {
+  const shown = [0, 0.0000123, 0.00031, 0.0099, 0.00999, 0.05, 0.5, 5, 50, 500].map(digits);
+  const expected = ["0", "0.000012", "0.00031", "0.0099", "0.010", "0.050", "0.50", "5.00"];
+  assert.deepEqual(shown, [...expected, "50.0", "500"]);
+});
 
 test("durations have three digits and a unit that fits", () => {
   for (const [ns, text] of [

@@ -8,10 +8,11 @@ export const count = (n: number): string => WHOLE.format(n);
 export const counted = (n: number, one: string, many = `${one}s`): string =>
   `${count(n)} ${n === 1 ? one : many}`;
 
-/** About three digits, as `0.012`, `0.12`, `1.24`, `12.4`, `124`, `1,240`. */
+/** Two or three digits, as `0.00031`, `0.012`, `0.12`, `1.24`, `12.4`, `124`, `1,240`. */
 export function digits(n: number): string {
   const size = Math.abs(n);
   if (size === 0 || size >= 99.95) return WHOLE.format(n);
+  if (size < 0.00995) return n.toPrecision(2);
   return n.toFixed(size < 0.0995 ? 3 : size < 9.995 ? 2 : 1);
 }
 
