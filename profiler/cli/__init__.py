@@ -9,6 +9,7 @@ stand in the help, and says on one line what to install when it is called.
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -23,6 +24,8 @@ GROUP = "profiler.commands"
 OURS = ("profiler", "collector", "server")
 INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
+MISTAKE = 70
+"""EX_SOFTWARE of sysexits(3): of ours. Python's 1 would be a regression to `check`."""
 NO_READER = 141
 """128 + SIGPIPE, likewise: 1 would be a regression to whoever pipes what `check` prints."""
 
@@ -123,4 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Nor shall the interpreter try to flush it when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = NO_READER
+    except Exception:
+        traceback.print_exc()
+        code = MISTAKE
     sys.exit(code)

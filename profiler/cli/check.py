@@ -178,6 +178,7 @@ def check(
       2  what was typed cannot be meant, or a file cannot be read
       3  inconclusive: too few runs or samples
       4  not comparable: other types, architectures, no samples, no server
+      70 a mistake of this program
 
     \b
     Examples:

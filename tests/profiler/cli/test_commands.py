@@ -30,6 +30,10 @@ def fail():
     raise ProfilerError("line 3: \\x1b[2J")
 
 @click.command()
+def broken():
+    raise ZeroDivisionError
+
+@click.command()
 def interrupted():
     raise KeyboardInterrupt
 
@@ -51,6 +55,7 @@ def commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         for module, name in (
             ("commands_of_test", "show"),
             ("commands_of_test", "fail"),
+            ("commands_of_test", "broken"),
             ("commands_of_test", "interrupted"),
             ("commands_of_test", "leave"),
             ("profiler.cli.config", "config"),
@@ -160,6 +165,14 @@ def test_a_mistake_in_the_file_is_named(run: Run, tmp_path: Path, text: str, exp
 def test_a_file_that_was_named_must_be_there(run: Run) -> None:
     expected = "profiler: no configuration file /nowhere.toml\n"
     assert run("--config", "/nowhere.toml", "show") == (2, "", expected)
+
+
+@pytest.mark.usefixtures("commands")
+def test_a_mistake_of_ours_is_no_verdict(run: Run) -> None:
+    """Of `check`, Python's own 1 would be a regression."""
+    code, out, err = run("broken")
+    assert (code, out) == (70, "")
+    assert err.startswith("Traceback") and "ZeroDivisionError" in err
 
 
 def test_a_reader_that_goes_away_is_no_traceback_and_no_verdict() -> None:
