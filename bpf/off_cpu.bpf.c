@@ -24,9 +24,11 @@ int off_cpu(__u64 *ctx)
 	raw->cause = 0;
 	raw->user_stack = take_stack(ctx, raw);
 	if (!is_known(raw)) {
-		has_stack = !bpf_ringbuf_output(&ring, raw, RAW_WALKED_SIZE, ring_wakeup());
-		if (has_stack)
-			make_known(raw);
+		has_stack = make_known(raw);
+		if (has_stack && bpf_ringbuf_output(&ring, raw, RAW_WALKED_SIZE, ring_wakeup())) {
+			has_stack = 0;
+			make_unknown(raw);
+		}
 	}
 	off_cpu_end(raw, has_stack ? NO_STACK : NO_ROOM);
 	return 0;

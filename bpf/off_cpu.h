@@ -31,6 +31,7 @@
 
 enum {
 	STATE_DEAD = 0x80, /* TASK_DEAD, include/linux/sched.h */
+	ERROR_EXISTS = -17, /* -EEXIST: the same on another CPU was first */
 	OWN_FRAMES = 2,	   /* of the kernel's stack: this program, and what the tracepoint calls */
 };
 
@@ -244,15 +245,31 @@ static __always_inline int is_known(const struct raw_sample *raw)
 	return find_count(raw->set, &key) != NULL;
 }
 
-/* It was: the key has a count now, of nothing yet. Without room for one it is sent again. */
-static __always_inline void make_known(const struct raw_sample *raw)
+/*
+ * Before it is sent: the key has a count now, of nothing yet. 0: there is no room for one, so the stack is not
+ * sent either. On a crowded node nearly every stack is new, and in a long drain they would fill the
+ * collector's memory, to stand for sleeps that have no count.
+ */
+static __always_inline int make_known(const struct raw_sample *raw)
 {
 	struct count_key key = {
 		.tgid = raw->tgid, .kernel_stack = NO_STACK, .user_stack = raw->user_stack};
 	struct count nothing = {};
+	long error;
 
 	__builtin_memcpy(key.comm, raw->comm, COMM_LEN);
-	insert_count(raw->set, &key, &nothing);
+	error = insert_count(raw->set, &key, &nothing);
+	return !error || error == ERROR_EXISTS;
+}
+
+/* It could not be sent. */
+static __always_inline void make_unknown(const struct raw_sample *raw)
+{
+	struct count_key key = {
+		.tgid = raw->tgid, .kernel_stack = NO_STACK, .user_stack = raw->user_stack};
+
+	__builtin_memcpy(key.comm, raw->comm, COMM_LEN);
+	delete_count(raw->set, &key);
 }
 
 /* The hash of some words of the stack, and of what comes before them. */

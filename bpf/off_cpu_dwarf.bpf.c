@@ -54,9 +54,11 @@ static __always_inline int finish(void *ctx, struct raw_sample *raw, struct unwi
 		raw->kernel_stack = NO_STACK;
 		raw->user_stack = hash_of_stack(ctx, raw, u);
 		if (!is_known(raw)) {
-			has_stack = send_stack(raw, u);
-			if (has_stack)
-				make_known(raw);
+			has_stack = make_known(raw);
+			if (has_stack && !send_stack(raw, u)) {
+				has_stack = 0;
+				make_unknown(raw);
+			}
 		}
 	}
 	off_cpu_end(raw, has_stack ? NO_STACK : NO_ROOM);

@@ -71,6 +71,13 @@ static __always_inline long insert_count(__u32 set, struct count_key *key, struc
 	return bpf_map_update_elem(&counts_0, key, count, BPF_NOEXIST);
 }
 
+static __always_inline long delete_count(__u32 set, struct count_key *key)
+{
+	if (set)
+		return bpf_map_delete_elem(&counts_1, key);
+	return bpf_map_delete_elem(&counts_0, key);
+}
+
 static __always_inline int has_ring(void)
 {
 	return settings.use_ring;

@@ -13,6 +13,7 @@ import pytest
 from collector.kernel import abi
 from collector.kernel.abi import Counter
 from collector.kernel.program import Sizes
+from collector.kernel.raw import RawSamples, Record
 from collector.kernel.sampler import Sampler
 from collector.kernel.sets import Contents
 from collector.kernel.sleeps import Sleeps
@@ -96,6 +97,29 @@ def test_off_cpu_time_closes_over_many_fast_drains(counts: int, start: Start) ->
     assert all(value >= 0 for drain in drains for value in drain.values.values())
     assert all(number >= 0 for drain in drains for number in drain.counters.values())
     assert not any(key.truncated == "missing" for drain in drains for key in drain.samples)
+
+
+def test_no_more_stacks_are_sent_than_have_room_for_a_count(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a long drain of a crowded node would fill the collector's memory with them."""
+    sent: list[int] = []
+    take = RawSamples.take
+
+    def counting(self: RawSamples, number: int) -> list[tuple[Record, int, int]]:
+        records = take(self, number)
+        sent.append(len(records))
+        return records
+
+    monkeypatch.setattr(RawSamples, "take", counting)
+    start("waits"), start("stacks")
+    sizes = Sizes(stacks=1024, counts=8, ring_bytes=4 << 20)
+    with Sampler(event="off-cpu", sizes=sizes) as sampler:
+        time.sleep(1)
+        drain = drained(sleeps_of(sampler))
+    assert closes_to_the_nanosecond(drain)
+    assert drain.counters[Counter.COUNTS_FULL] > 8
+    assert 0 < max(sent) <= 8
 
 
 def test_a_sleep_that_goes_on_is_divided_between_the_drains() -> None:
