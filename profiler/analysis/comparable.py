@@ -7,6 +7,7 @@ the notice says that counts of samples do not. What no scaling mends is refused.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from profiler.errors import NotComparable
 from profiler.model import ROOT, Profile
@@ -31,10 +32,10 @@ def check(baseline: Sequence[Profile], candidate: Sequence[Profile]) -> tuple[st
             raise NotComparable(f"the {name} adds up to {total:,}, more than {MAX_TOTAL:,}")
     _one(sides, "types", lambda unit: f"{unit.type.name} in {unit.type.unit}")
     _one(sides, "architectures", lambda unit: dict(unit.labels).get(_ARCHITECTURE, ""))
-    unnamed = [_unnamed(units) for units in sides.values()]
-    if abs(unnamed[0] - unnamed[1]) > MAX_UNNAMED:
+    before, after = _unnamed((baseline, candidate))
+    if abs(before - after) > MAX_UNNAMED:
         raise NotComparable(
-            f"{unnamed[0]:.0%} of the baseline's samples and {unnamed[1]:.0%} of the candidate's"
+            f"{before:.0%} of the baseline's samples and {after:.0%} of the candidate's"
             " are in functions without a name: one of them lacks symbols"
         )
     return tuple(_notices(baseline, candidate))
@@ -48,15 +49,20 @@ def _one(sides: Mapping[str, Sequence[Profile]], what: str, of: Callable[[Profil
         raise NotComparable(f"different {what}: {shown}")
 
 
-def _unnamed(units: Sequence[Profile]) -> float:
-    """The part of all samples that is in frames without a name themselves."""
-    unnamed = samples = 0
-    for unit in units:
-        names = [frame.function.startswith("[unknown]") for frame in unit.frames]
-        marked = np.array([*names, False], bool)[unit.node_frames]  # the root's frame is -1
-        unnamed += int(unit.samples[marked].sum())
-        samples += unit.total_samples - int(unit.samples[ROOT])
-    return unnamed / samples if samples else 0.0
+def _unnamed(sides: Sequence[Sequence[Profile]]) -> Iterator[float]:
+    """The part of all samples of each that is in frames without a name themselves."""
+    nodes: dict[tuple[int, int], NDArray[np.intp]] = {}  # units may share the columns of a tree
+    for units in sides:
+        unnamed = samples = 0
+        for unit in units:
+            tree = id(unit.frames), id(unit.node_frames)
+            if tree not in nodes:
+                names = [frame.function.startswith("[unknown]") for frame in unit.frames]
+                # The root's frame is -1, the last one.
+                nodes[tree] = np.flatnonzero(np.array([*names, False], bool)[unit.node_frames])
+            unnamed += int(unit.samples[nodes[tree]].sum())
+            samples += unit.total_samples - int(unit.samples[ROOT])
+        yield unnamed / samples if samples else 0.0
 
 
 def _notices(baseline: Sequence[Profile], candidate: Sequence[Profile]) -> Iterator[str]:

@@ -8,6 +8,7 @@
 [('h', 'new'), ('g', 'vanished'), ('f', 'shrunk'), ('main', 'noise')]
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from profiler.analysis import moved
 from profiler.analysis.correction import benjamini_hochberg
-from profiler.analysis.estimate import MIN_UNITS, Difference, Ratio, compare
+from profiler.analysis.estimate import MIN_UNITS, Difference, Ratio, Vector, compare
 from profiler.analysis.gate import Terms, code, cost, denominator, pair, spread
 from profiler.analysis.grouping import FunctionKey
 from profiler.analysis.moderation import MIN_FUNCTIONS, moderate
@@ -80,9 +81,11 @@ class FunctionDifference:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """All functions with samples on either side, those that differ most first."""
+    """Functions with samples on either side, those that differ most first. All that differ are
+    among them; `hidden` are as many that do not."""
 
     rows: tuple[FunctionDifference, ...]
+    hidden: int
     terms: Terms
     units: tuple[int, int]
     paired: bool
@@ -94,40 +97,72 @@ class Diff:
         return tuple(row for row in self.rows if {row.selves.change, row.totals.change} - noise)
 
 
-def functions(union: Union, terms: Terms | None = None) -> Diff:
-    """Of all functions, without threads and markers; `terms.rules` are not looked at."""
+def functions(union: Union, terms: Terms | None = None, most: int | None = None) -> Diff:
+    """Without threads and markers; `terms.rules` are not looked at. What does not differ is left
+    out beyond `most` functions."""
     terms = terms or Terms()
     held = sum(side.samples_of("total") for side in union.sides) > 0
     held &= code(union.keys)
     numbers = np.flatnonzero(held)
     diluted = dilution(union.sides, terms)
     selves, totals = (costs(union.sides, column, numbers, terms, diluted) for column in _COLUMNS)
-    rows = [
-        _placed(union, number, FunctionDifference(union.keys[number], own, total), terms)
-        for number, own, total in zip(numbers.tolist(), selves, totals, strict=True)
-    ]
-    rows.sort(key=_weight)
+    noise = (selves.change == _NOISE) & (totals.change == _NOISE)
+    # The largest difference of its own first, then the largest with what it calls.
+    order = np.lexsort((-np.abs(totals.difference), -np.abs(selves.difference), noise))
+    shown = order[: max(most, np.count_nonzero(~noise))] if most is not None else order
+    rows = tuple(
+        _placed(union, number, own, total, terms)
+        for number, own, total in zip(
+            numbers[shown].tolist(), selves.rows(shown), totals.rows(shown), strict=True
+        )
+    )
     units = (union.sides[0].units, union.sides[1].units)
     *_, paired = pair(*union.sides)
-    return Diff(tuple(rows), terms, units, paired, min(units) >= MIN_UNITS)
+    return Diff(rows, len(order) - len(rows), terms, units, paired, min(units) >= MIN_UNITS)
 
 
 _COLUMNS: tuple[Column, Column] = ("self", "total")
 
+CHANGES = tuple(Change)
+"""By their numbers."""
 
-def _weight(row: FunctionDifference) -> tuple[bool, float, float]:
-    """Noise last; the largest difference of its own first, then the largest with what it calls."""
-    noise = row.selves.change is row.totals.change is Change.NOISE
-    return noise, -abs(row.selves.difference), -abs(row.totals.difference)
+_NEW, _VANISHED, _GROWN, _SHRUNK, _, _NOISE = range(len(CHANGES))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Costs:
+    """The same of many functions as columns; `change` are numbers of `CHANGES`, `samples` have a
+    row a side."""
+
+    before: Vector
+    after: Vector
+    samples: NDArray[np.int64]
+    change: NDArray[np.uint8]
+    estimated: Difference
+    confidence: float
+
+    @property
+    def difference(self) -> Vector:
+        return np.asarray(self.after - self.before, np.float64)
+
+    def rows(self, chosen: NDArray[np.intp]) -> Iterator[Cost]:
+        found = self.estimated.chosen(chosen)
+        half = found.half_width(self.confidence)
+        columns = (self.before[chosen], self.after[chosen])
+        bounds = (found.estimate - half, found.estimate + half)
+        rest = (*self.samples[:, chosen], self.change[chosen])
+        rows = zip(*(column.tolist() for column in (*columns, *bounds, *rest)), strict=True)
+        for was, now, low, high, first, second, change in rows:
+            yield Cost(was, now, low, high, (first, second), CHANGES[change])
 
 
 def costs(
     sides: tuple[Counts, Counts],
     column: Column,
-    functions: NDArray[np.intp],
+    functions: NDArray[np.intp] | slice,
     terms: Terms,
     dilution: float = 1.0,
-) -> list[Cost]:
+) -> Costs:
     """What some columns of the sides cost, and which of them differ; `terms.alpha` is the part of
     those that do so by chance. What changes no more than all do by `dilution` does not differ."""
     baseline, candidate, paired = pair(*sides)
@@ -139,19 +174,21 @@ def costs(
     samples = np.array([side.samples_of(column)[functions] for side in sides])
     enough = samples.sum(axis=0) >= terms.min_samples
     difference = _steadied(before, after, enough, terms, paired=paired)
-    undiluted = _steadied(before.scaled(dilution), after, enough, terms, paired=paired)
-    p = np.maximum(difference.differs(), undiluted.differs())
-    p[difference.estimate * undiluted.estimate < 0] = 1.0
-    differs = np.zeros(len(functions), bool)
+    p = difference.differs(terms.alpha)
+    if dilution != 1:
+        undiluted = _steadied(before.scaled(dilution), after, enough, terms, paired=paired)
+        p = np.maximum(p, undiluted.differs(terms.alpha))
+        p[difference.estimate * undiluted.estimate < 0] = 1.0
+    differs = np.zeros(len(enough), bool)
     differs[enough] = benjamini_hochberg(p[enough], terms.alpha)
-    half = difference.half_width(1 - terms.alpha)
-    estimate = difference.estimate
-    columns = (before.value, after.value, estimate - half, estimate + half)
-    rows = zip(*(each.tolist() for each in (*columns, *samples, differs)), strict=True)
-    return [
-        Cost(was, now, low, high, (first, second), _change(was, now, differs))
-        for was, now, low, high, first, second, differs in rows
-    ]
+    change = np.where(after.value > before.value, np.uint8(_GROWN), np.uint8(_SHRUNK))
+    for kind, where in (
+        (_VANISHED, after.value == 0),
+        (_NEW, before.value == 0),
+        (_NOISE, ~differs),
+    ):
+        change[where] = kind
+    return Costs(before.value, after.value, samples, change, difference, 1 - terms.alpha)
 
 
 def dilution(sides: tuple[Counts, Counts], terms: Terms) -> float:
@@ -178,26 +215,21 @@ def _steadied(
         far = np.full(len(enough), np.inf)
         return difference.with_variance(difference.floor * DESIGN_EFFECT, far)
     # Variances of few samples say little about those of others.
-    steady = moderate(difference.chosen(enough), spread(before, after, terms.per)[enough])
+    expected = spread(before, after, terms.per)
+    if enough.all():
+        return moderate(difference, expected)
+    steady = moderate(difference.chosen(enough), expected[enough])
     variance = np.maximum(difference.variance, difference.floor)
     freedom = difference.freedom.copy()
     variance[enough], freedom[enough] = steady.variance, steady.freedom
     return difference.with_variance(variance, freedom)
 
 
-def _change(before: float, after: float, differs: bool) -> Change:
-    if not differs:
-        return Change.NOISE
-    if not before:
-        return Change.NEW
-    if not after:
-        return Change.VANISHED
-    return Change.GROWN if after > before else Change.SHRUNK
-
-
-def _placed(union: Union, number: int, row: FunctionDifference, terms: Terms) -> FunctionDifference:
+def _placed(
+    union: Union, number: int, selves: Cost, totals: Cost, terms: Terms
+) -> FunctionDifference:
     """With its names, and as moved what only moved."""
-    row = replace(row, names=union.names.get(number))
+    row = FunctionDifference(union.keys[number], selves, totals, union.names.get(number))
     for column in _COLUMNS:
         found = row.of(column)
         if found.change is Change.NOISE:

@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 from profiler.analysis import diff
 from profiler.analysis.diff import Change
 from profiler.analysis.flamegraph import MAX_NODES, by_total
-from profiler.analysis.forest import below
+from profiler.analysis.forest import below, between
 from profiler.analysis.gate import Terms, denominator
 from profiler.analysis.grouping import FunctionKey
 from profiler.analysis.union import Counts, Union
 from profiler.errors import UsageError
 from profiler.model import ROOT
 
-CHANGES = tuple(Change)
+CHANGES = diff.CHANGES
 """By the numbers of `DifferentialGraph.change`."""
 
 
@@ -93,16 +93,20 @@ def _changes(
     union: Union, nodes: NDArray[np.intp], samples: NDArray[np.int64], terms: Terms
 ) -> NDArray[np.uint8]:
     """Each node as if it were a function."""
-    before, after = (_by_node(union, side, nodes, samples[side]) for side in (0, 1))
+    found = np.full(len(nodes), CHANGES.index(Change.NOISE), np.uint8)
+    enough = np.flatnonzero(samples.sum(axis=0) >= terms.min_samples)
+    before, after = (_by_node(union, side, nodes[enough], samples[side, enough]) for side in (0, 1))
     diluted = diff.dilution(union.sides, terms)
-    found = diff.costs((before, after), "total", np.arange(len(nodes)), terms, diluted)
-    return np.array([CHANGES.index(one.change) for one in found], np.uint8)
+    found[enough] = diff.costs((before, after), "total", slice(None), terms, diluted).change
+    return found
 
 
 def _by_node(
     union: Union, side: int, nodes: NDArray[np.intp], samples: NDArray[np.int64]
 ) -> Counts:
-    totals = np.array([unit.below(nodes, union.shape) for unit in union.leaves[side]], np.float64)
+    totals = np.empty((union.sides[side].units, len(nodes)))
+    for row, values in zip(totals, union.values(side), strict=True):
+        row[:] = between(values, nodes, union.shape.end[nodes])
     counts = np.zeros_like(totals)
     counts[:1] = samples  # only their sum is looked at
     return replace(union.sides[side], totals=totals, total_samples=counts)

@@ -17,6 +17,7 @@ A share is a ratio of sums, p = sum(x) / sum(n), and its variance over H units t
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -29,7 +30,7 @@ MIN_UNITS = 3
 """A variance of two units is a coin's toss: its t has one degree of freedom."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Ratio:
     """sum(x) / sum(n) of each function over the units of a side; `x` has a row a unit. `floor` is a
     variance of sampling, which there is at least."""
@@ -46,14 +47,17 @@ class Ratio:
     def whole(self) -> float:
         return float(self.n.sum()) or 1.0
 
-    @property
+    @cached_property
     def value(self) -> Vector:
         return np.asarray(self.x.sum(axis=0) / self.whole, np.float64)
 
     @property
     def residuals(self) -> NDArray[np.float64]:
         """Each unit's part in the error, a row a unit."""
-        return np.asarray((self.x - np.outer(self.n, self.value)) / self.whole, np.float64)
+        residuals = np.outer(self.n, self.value)
+        np.subtract(self.x, residuals, out=residuals)
+        residuals /= self.whole
+        return residuals
 
     @property
     def units(self) -> int:
@@ -69,15 +73,12 @@ class Ratio:
 @dataclass(frozen=True, slots=True, eq=False)
 class Difference:
     """Candidate minus baseline of each function, its variance and degrees of freedom; `floor` is
-    the variance of sampling alone.
-
-    `parts` are those of each pair in the estimate, a row a host; without pairs there are none."""
+    the variance of sampling alone."""
 
     estimate: Vector
     variance: Vector
     freedom: Vector
     floor: Vector
-    parts: NDArray[np.float64]
 
     @property
     def error(self) -> Vector:
@@ -86,29 +87,34 @@ class Difference:
     def with_variance(self, variance: Vector, freedom: Vector) -> "Difference":
         return replace(self, variance=variance, freedom=freedom)
 
-    def chosen(self, functions: NDArray[np.bool_]) -> "Difference":
+    def chosen(self, functions: NDArray[np.bool_ | np.intp]) -> "Difference":
         """Of some of the functions."""
-        parts = self.parts[:, functions]
         columns = (self.estimate, self.variance, self.freedom, self.floor)
-        estimate, variance, freedom, floor = (column[functions] for column in columns)
-        return Difference(estimate, variance, freedom, floor, parts)
+        return Difference(*(column[functions] for column in columns))
 
     def above(self, margin: Vector | float) -> Vector:
         """The probability to see so much by chance if the difference were `margin`."""
+        return np.asarray(special.stdtr(self.freedom, -self._t(margin)), np.float64)
+
+    def _t(self, margin: Vector | float) -> Vector:
         beyond = self.estimate - margin
         with np.errstate(divide="ignore", invalid="ignore"):
             t = np.where(self.variance > 0, beyond / self.error, np.copysign(np.inf, beyond))
         t[beyond == 0] = 0.0
-        return np.asarray(special.stdtr(self.freedom, -t), np.float64)
+        return t
 
-    def differs(self) -> Vector:
-        """The same of a difference as far from 0, to either side."""
-        either = np.minimum(self.above(0.0), self.reversed.above(0.0))
-        return np.asarray(np.minimum(1.0, 2 * either), np.float64)
+    def differs(self, level: float = 1.0) -> Vector:
+        """The same of a difference as far from 0, to either side; 1 where it is beyond `level` for
+        certain, as it is where a normal deviate is that is as large: most are, and a t is dear."""
+        t = np.abs(self._t(0.0))
+        far = np.flatnonzero(t >= special.ndtri(1 - level / 2) * (1 - 1e-9))
+        p = np.ones(len(t))
+        p[far] = np.minimum(1.0, 2 * special.stdtr(self.freedom[far], -t[far]))
+        return p
 
     @property
     def reversed(self) -> "Difference":
-        return replace(self, estimate=-self.estimate, parts=-self.parts)
+        return replace(self, estimate=-self.estimate)
 
     def half_width(self, confidence: float) -> Vector:
         """Of the interval around the estimate."""
@@ -133,19 +139,23 @@ def compare(baseline: Ratio, candidate: Ratio, *, paired: bool = False) -> Diffe
     if paired:
         residuals = candidate.residuals - baseline.residuals
         freedom = np.full(len(estimate), baseline.units - 1.0)
-        parts = residuals + estimate / baseline.units
-        return Difference(estimate, _variance(residuals), freedom, floor, parts)
+        return Difference(estimate, _variance(residuals), freedom, floor)
     a, b = _variance(baseline.residuals), _variance(candidate.residuals)
     spread = a**2 / max(baseline.units - 1, 1) + b**2 / max(candidate.units - 1, 1)
     least = max(min(baseline.units, candidate.units) - 1.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         freedom = np.where(spread > 0, (a + b) ** 2 / spread, least)
-    no_parts = np.zeros((0, len(estimate)))
-    return Difference(estimate, a + b, np.maximum(freedom, least), floor, no_parts)
+    return Difference(estimate, a + b, np.maximum(freedom, least), floor)
+
+
+def parts(baseline: Ratio, candidate: Ratio) -> NDArray[np.float64]:
+    """Those of each pair in the estimate, a row a host."""
+    residuals = candidate.residuals - baseline.residuals
+    return residuals + (candidate.value - baseline.value) / baseline.units
 
 
 def _variance(residuals: NDArray[np.float64]) -> Vector:
     units = len(residuals)
     if units < 2:
         return np.zeros(residuals.shape[1])
-    return np.asarray(units / (units - 1) * (residuals**2).sum(axis=0), np.float64)
+    return np.asarray(units / (units - 1) * np.einsum("ij,ij->j", residuals, residuals), np.float64)

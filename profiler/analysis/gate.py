@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profiler.analysis import correction
-from profiler.analysis.estimate import MIN_UNITS, Difference, Ratio, Vector, compare
+from profiler.analysis.estimate import MIN_UNITS, Difference, Ratio, Vector, compare, parts
 from profiler.analysis.grouping import FunctionKey
 from profiler.analysis.moderation import moderate
 from profiler.analysis.rules import Column, Per, Rule, parse
@@ -171,7 +171,9 @@ def denominator(side: Counts, which: int, terms: Terms) -> Vector:
     return np.full(side.units, terms.requests[which] / side.units)
 
 
-def cost(side: Counts, n: Vector, column: Column, per: Per, functions: NDArray[np.intp]) -> Ratio:
+def cost(
+    side: Counts, n: Vector, column: Column, per: Per, functions: NDArray[np.intp] | slice
+) -> Ratio:
     """The cost of some functions on one side, in the unit of the denominator `n`."""
     x = side.values_of(column)[:, functions]
     value = x.sum(axis=0) / (n.sum() or 1.0)
@@ -211,6 +213,13 @@ class _Tested:
     samples: tuple[list[int], list[int]]
     x: NDArray[np.float64]
     n: Vector
+
+    @property
+    def parts(self) -> NDArray[np.float64]:
+        """Of each pair in the excess, a row a host."""
+        halves = zip(np.split(self.x, 2), np.split(self.n, 2), strict=True)
+        limit, after = (Ratio.of(x, n) for x, n in halves)
+        return parts(limit, after)
 
     def findings(self, p: Vector, failed: NDArray[np.bool_], asked: _Asked) -> Iterator[Finding]:
         detectable = self.excess.detectable(asked.level)
@@ -264,8 +273,8 @@ def _adjusted(
     if terms.strict != "max-t":
         return np.concatenate([each.excess.above(0.0) for each in tests])
     if paired:
-        parts = np.hstack([each.excess.parts for each in tests])
-        return correction.max_t_paired(parts, correction.swaps(units[0]))
+        differences = np.hstack([each.parts for each in tests])
+        return correction.max_t_paired(differences, correction.swaps(units[0]))
     x = np.hstack([each.x for each in tests])
     return correction.max_t(x, tests[0].n, correction.divisions(*units))
 

@@ -11,6 +11,7 @@ sides differ do all relatives become one function.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from profiler.analysis.grouping import FunctionKey
 from profiler.model import Kind
@@ -34,6 +35,10 @@ _NUMBERS = (
     (re.compile(r"\$\$Lambda(\$\d+|\.)?(/0x[0-9a-f]+|/\d+)?"), "$$Lambda"),  # the JVM
     (re.compile(r"\b0x[0-9a-f]+\b"), "0x"),
 )
+_KNOWN = 1 << 16
+"""Functions whose families are remembered: the same builds are compared again and again, and eleven
+expressions take 10 us a name."""
+
 _VERSION = re.compile(r"(\.so)[.\d]+$|-\d+(\.\d+)*(?=\.so$)")
 
 
@@ -51,6 +56,8 @@ def shared(
     """The function that each of both sides' stands for: itself, or one for all its relatives."""
     sides = (set(baseline), set(candidate))
     stands_for = {key: key for key in sides[0] | sides[1]}
+    if sides[0] == sides[1]:
+        return stands_for
     for before, after in _families(sides, _relatives):
         if before and after and before != after:
             stands_for.update(dict.fromkeys(before | after, _shown(before | after)))
@@ -75,6 +82,7 @@ def _families(
     return found.values()
 
 
+@lru_cache(_KNOWN)
 def _relatives(key: FunctionKey) -> FunctionKey:
     """What all builds have in common, for folders differ where builds do (`/app/1.4/libx.so.3`)."""
     function, file, binary, kind = key
@@ -82,6 +90,7 @@ def _relatives(key: FunctionKey) -> FunctionKey:
     return canonical(function), file.rpartition("/")[2], name, kind
 
 
+@lru_cache(_KNOWN)
 def _namesakes(key: FunctionKey) -> FunctionKey:
     """The same wherever the function stands: it was moved, or has no debug information in one of
     the builds. Many may share a name, so that this alone tells who is who only of one a side."""

@@ -49,7 +49,9 @@ def _fit(ratios: Vector, freedom: Vector) -> tuple[float, float]:
     variance seen to one expected are distributed like F, of whose logarithm mean and variance are
     known (Smyth, section 6.2)."""
     logs = np.log(ratios) - special.digamma(freedom / 2) + np.log(freedom / 2)
-    spread = float(logs.var(ddof=1) - special.polygamma(1, freedom / 2).mean())
+    different, counts = np.unique(freedom, return_counts=True)  # one, where hosts are pairs
+    expected = np.average(special.polygamma(1, different / 2), weights=counts)
+    spread = float(logs.var(ddof=1) - expected)
     half = _inverse_trigamma(spread) if spread > 0 else MOST
     half = min(half, MOST / 2)
     return float(np.exp(logs.mean() + special.digamma(half) - np.log(half))), 2 * half

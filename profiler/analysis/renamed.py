@@ -4,17 +4,20 @@ What `matching` cannot tell from a name is told from where the function stands: 
 callers, calls the same functions, and costs as much. Where two would do, none is meant.
 """
 
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from profiler.analysis import union
 from profiler.analysis.estimate import Ratio, compare
-from profiler.analysis.forest import below
+from profiler.analysis.forest import Shape, below
 from profiler.analysis.gate import MIN_SAMPLES, code
-from profiler.analysis.union import Union
+from profiler.analysis.tree import Column
+from profiler.analysis.union import Ground, Union
 from profiler.model import Profile
 
 OVERLAP = 0.8
@@ -27,11 +30,15 @@ _ITSELF = -2
 """Stands for the function among its own callers and callees, and for its own code."""
 
 
-def union_of(baseline: Sequence[Profile], candidate: Sequence[Profile]) -> Union:
-    """Both sides in one tree, in which a function that has another name now is one."""
-    both = union.of(baseline, candidate)
+def union_of(
+    baseline: Sequence[Profile], candidate: Sequence[Profile], ground: Ground | None = None
+) -> Union:
+    """Both sides in one tree, in which a function that has another name now is one. `ground` is a
+    tree on which all units stand."""
+    ground = ground or Ground.of([*baseline, *candidate])
+    both = union.of(baseline, candidate, ground=ground)
     same = {both.keys[was]: both.keys[now] for now, was in pairs(both).items()}
-    return union.of(baseline, candidate, same) if same else both
+    return union.of(baseline, candidate, same, ground) if same else both
 
 
 def pairs(both: Union) -> dict[int, int]:
@@ -44,21 +51,63 @@ def pairs(both: Union) -> dict[int, int]:
     )
     if not gone or not new:
         return {}
-    samples = [below(both.shape, column) for column in both.self_samples]
-    before = {function: _Place.of(both, 0, samples[0], function) for function in gone}
-    after = {function: _Place.of(both, 1, samples[1], function) for function in new}
+    before, after = (
+        {function: _Place.of(inside, function) for function in those}
+        for inside, those in ((_Side.of(both, 0), gone), (_Side.of(both, 1), new))
+    )
+    known = _Known.of(before)
     found: dict[int, list[int]] = {
         function: [
-            was for was in gone if place.like(before[was]) and _cost_alike(both, was, function)
+            was
+            for was in known.candidates(place)
+            if place.like(before[was]) and _cost_alike(both, was, function)
         ]
         for function, place in after.items()
     }
-    taken = [was for those in found.values() for was in those]
+    taken = Counter(was for those in found.values() for was in those)
     return {
         function: those[0]
         for function, those in found.items()
-        if len(those) == 1 and taken.count(those[0]) == 1
+        if len(those) == 1 and taken[those[0]] == 1
     }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Side:
+    """One side's totals and own samples by node; its nodes by function, and by parent."""
+
+    shape: Shape
+    totals: Column
+    selves: Column
+    by_function: "_Index"
+    by_parent: "_Index"
+
+    @classmethod
+    def of(cls, both: Union, side: int) -> Self:
+        shape, selves = both.shape, both.self_samples[side]
+        totals = below(shape, selves)
+        nodes = 1 + np.flatnonzero(totals[1:] > 0)
+        by_function, by_parent = (
+            _Index.of(nodes, column[nodes]) for column in (shape.functions, shape.parents)
+        )
+        return cls(shape, totals, selves, by_function, by_parent)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Index:
+    """Nodes by a number that each has."""
+
+    numbers: NDArray[np.int32]
+    nodes: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, nodes: NDArray[np.intp], numbers: NDArray[np.int32]) -> Self:
+        order = np.argsort(numbers, kind="stable")
+        return cls(numbers[order], nodes[order])
+
+    def __getitem__(self, number: int) -> NDArray[np.intp]:
+        first, end = np.searchsorted(self.numbers, (number, number + 1))
+        return self.nodes[first:end]
 
 
 Weights = dict[int, float]
@@ -72,12 +121,12 @@ class _Place:
     callees: Weights
 
     @classmethod
-    def of(cls, both: Union, side: int, totals: NDArray[np.int64], function: int) -> "_Place":
-        shape = both.shape
-        nodes = np.flatnonzero((shape.functions == function) & (totals > 0))
-        children = np.flatnonzero(np.isin(shape.parents, nodes) & (totals > 0))
+    def of(cls, side: _Side, function: int) -> Self:
+        shape, totals = side.shape, side.totals
+        nodes = side.by_function[function]
+        children = np.concatenate([side.by_parent[node] for node in nodes.tolist()])
         callers = _weights(shape.functions[shape.parents[nodes]], totals[nodes], function)
-        own = int(both.self_samples[side][nodes].sum())
+        own = int(side.selves[nodes].sum())
         functions = np.append(shape.functions[children], function)
         return cls(callers, _weights(functions, np.append(totals[children], own), function))
 
@@ -86,11 +135,42 @@ class _Place:
         return all(_common(one, another) > OVERLAP for one, another in around)
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Functions by each of their callers and callees: those that have the largest of another's in
+    common with it are all that can be like it, where that is more than may differ."""
+
+    by_caller: dict[int, set[int]]
+    by_callee: dict[int, set[int]]
+    all: set[int]
+
+    @classmethod
+    def of(cls, places: Mapping[int, _Place]) -> Self:
+        found = cls(defaultdict(set), defaultdict(set), set(places))
+        for function, place in places.items():
+            for index, weights in (
+                (found.by_caller, place.callers),
+                (found.by_callee, place.callees),
+            ):
+                for number in weights:
+                    index[number].add(function)
+        return found
+
+    def candidates(self, place: _Place) -> list[int]:
+        found = self.all
+        for index, weights in ((self.by_caller, place.callers), (self.by_callee, place.callees)):
+            largest = max(weights, key=weights.__getitem__)
+            if weights[largest] > 1 - OVERLAP:
+                found = found & index.get(largest, set())
+        return sorted(found)
+
+
 def _weights(functions: NDArray[np.int32], counts: NDArray[np.int64], itself: int) -> Weights:
     found: Weights = {}
+    whole = max(int(counts.sum()), 1)
     for function, count in zip(functions.tolist(), counts.tolist(), strict=True):
         number = _ITSELF if function == itself else function
-        found[number] = found.get(number, 0.0) + count / max(int(counts.sum()), 1)
+        found[number] = found.get(number, 0.0) + count / whole
     return found
 
 

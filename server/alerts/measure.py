@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
-from profiler.analysis import comparable, gate, interrupts, moved, renamed
+from profiler.analysis import gate, interrupts, moved
 from profiler.analysis.gate import MIN_SAMPLES, Finding, Outcome, Terms, Verdict
 from profiler.errors import NotComparable, UsageError
 from profiler.selector import Matcher, Selector
@@ -146,12 +146,11 @@ def _of(selector: Selector, deploy: Deploy, version: str) -> Selector:
 
 
 def _compared(source: Source, rule: Rule, before: Selection, after: Selection) -> Reading:
-    sides = comparison.read(source.transaction, source.functions, before, after)
+    read = comparison.read(source.transaction, source.functions, before, after)
     try:
-        comparable.check(*sides)
+        both, _ = comparison.union(read)
     except NotComparable as error:
         return Reading(False, detail=f"nothing to compare: {error}")
-    both = renamed.union_of(*sides)
     asked = terms(rule)
     verdict = gate.excuse(
         gate.judge(both.sides, both.keys, asked),

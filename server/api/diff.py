@@ -6,8 +6,8 @@ import numpy as np
 import sqlalchemy as sa
 from flask import Blueprint, Response
 
-from profiler.analysis.diff import Cost, FunctionDifference
-from profiler.analysis.differential import CHANGES, DifferentialGraph
+from profiler.analysis.diff import CHANGES, Cost, FunctionDifference
+from profiler.analysis.differential import DifferentialGraph
 from profiler.analysis.flamegraph import MAX_NODES
 from profiler.analysis.gate import Terms
 from profiler.analysis.grouping import FunctionKey
@@ -27,7 +27,7 @@ BASELINE = ("baseline", "baseline_from", "baseline_to")
 
 _MS = SECOND // 1000
 
-_USUAL_FUNCTIONS, _MOST_FUNCTIONS = 1000, 2**31 - 1
+USUAL_FUNCTIONS, _MOST_FUNCTIONS = 1000, 2**31 - 1
 
 VERSION = 1
 """Of the form. Grows when a reader of the old form would misread the new one."""
@@ -44,7 +44,7 @@ def show() -> Response:
         (given.selector(), within),
     ]
     max_nodes = given.integer("max_nodes", MAX_NODES, 1, MOST_NODES)
-    limit = given.integer("limit", _USUAL_FUNCTIONS, 0, _MOST_FUNCTIONS)
+    limit = given.integer("limit", USUAL_FUNCTIONS, 0, _MOST_FUNCTIONS)
     terms = Terms(per="cores" if given.choice("per", ("share", "cores")) == "cores" else "share")
     with backend().database.read() as transaction:
         chosen = [
@@ -53,11 +53,11 @@ def show() -> Response:
         ]
         read = comparison.read(transaction, backend().functions, *chosen)
         sides = [
-            _side(transaction, side, profiles) for side, profiles in zip(chosen, read, strict=True)
+            _side(transaction, side, units) for side, units in zip(chosen, read.sides, strict=True)
         ]
-    compared = comparison.compare(read, terms, max_nodes)
+    compared = comparison.compare(read, terms, max_nodes, limit or None)
     found, graph = compared.diff, compared.graph
-    rows = found.rows[: limit or None]
+    rows, functions = found.rows[: limit or None], len(found.rows) + found.hidden
     return answer(
         {
             "version": VERSION,
@@ -73,8 +73,8 @@ def show() -> Response:
         | _columns(graph)
         | {
             "functions": [_function(row) for row in rows],
-            "functions_total": len(found.rows),
-            "hidden": {"nodes": graph.hidden_nodes, "functions": len(found.rows) - len(rows)},
+            "functions_total": functions,
+            "hidden": {"nodes": graph.hidden_nodes, "functions": functions - len(rows)},
         }
     )
 

@@ -116,13 +116,21 @@ def by_label(
     transaction: sa.Connection, selection: Selection, name: str, values: Sequence[str]
 ) -> Iterator[tuple[str, Sums]]:
     """The samples with each of some values of a label, "" for series without it."""
-    series: defaultdict[str, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for one in selection.series:
-        series[one.labels.get(name, "")][one.scope_id].append(one.series_id)
     type = selection.selector.profile_type
+    whole = {scope_id for group in selection.groups if group.whole for scope_id in group.scope_ids}
+    series: defaultdict[str, defaultdict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    values_of: defaultdict[int, set[str]] = defaultdict(set)
+    for one in selection.series:
+        value = one.labels.get(name, "")
+        series[value][one.scope_id].append(one.series_id)
+        values_of[one.scope_id].add(value)
     for value in values:
         groups = [
-            Group(type, (scope_id,), tuple(numbers)) for scope_id, numbers in series[value].items()
+            # A service with one value is summed up already.
+            Group(type, (scope_id,))
+            if scope_id in whole and len(values_of[scope_id]) == 1
+            else Group(type, (scope_id,), tuple(numbers))
+            for scope_id, numbers in series[value].items()
         ]
         yield value, add_up(transaction, groups, selection.kept)
 

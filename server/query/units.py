@@ -5,9 +5,8 @@ on one tree, that of the functions which have samples there, and share its colum
 hosts are hundreds of columns of numbers.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Self
 
@@ -15,16 +14,15 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from profiler.analysis.forest import Shape, below
-from profiler.analysis.frames import FrameTable
-from profiler.analysis.tree import Column
+from profiler.analysis.forest import Shape, below, joined
+from profiler.analysis.grouping import FunctionKey
+from profiler.analysis.union import Ground, tree_id
 from profiler.model import ROOT, Frame, Profile
 from profiler.timerange import SECOND
 from server.query.selection import HOST, Selection
-from server.store.function_tree import FunctionTree, FunctionTrees
-from server.store.group import Group
+from server.store.function_tree import Found, FunctionTree, FunctionTrees
 from server.store.hours import TimeRange
-from server.store.sums import Columns, Log, Sums, add_up
+from server.store.sums import NOTHING, Log, Sums, add_up_apart
 
 UNITS = 6
 """With fewer hosts, there are so many units by windows."""
@@ -33,19 +31,46 @@ SHORTEST_NS = 30 * SECOND
 """Of a window: some drains, so that one that lies on a border matters little."""
 
 
-def of(
-    transaction: sa.Connection, trees: FunctionTrees, selection: Selection
-) -> tuple[Profile, ...]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Units:
+    """Those of each of some selections, and the tree on which all of them stand."""
+
+    sides: tuple[tuple[Profile, ...], ...]
+    ground: Ground
+
+
+def of(transaction: sa.Connection, trees: FunctionTrees, *selections: Selection) -> Units:
     """A profile of each host and window, hosts in alphabetical order. Frames stand for functions,
     by the first of each. Raises UsageError where sums leave 64 bits."""
-    selection.check_sums()
-    joined = _Joined.of(transaction, trees, selection)
-    groups = sorted(_groups(selection).items())
-    return tuple(
-        joined.profile(host, window, add_up(transaction, members, window), selection)
-        for host, members in groups
-        for window in _windows(selection, len(groups))
-    )
+    read = [_Read.of(transaction, selection) for selection in selections]
+    joined = _Joined.of(transaction, trees, [sums for side in read for sums in side.sums])
+    sides = tuple(tuple(joined.profiles(side)) for side in read)
+    places = {tree_id(unit): None for units in sides for unit in units}
+    return Units(sides, Ground(joined.shape, joined.keys, places))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """A selection's hosts and windows, and the sums of each."""
+
+    selection: Selection
+    units: Sequence[tuple[str, TimeRange]]
+    sums: Sequence[Sums]
+
+    @classmethod
+    def of(cls, transaction: sa.Connection, selection: Selection) -> Self:
+        selection.check_sums()
+        host_of = {
+            (one.scope_id, one.series_id): one.labels.get(HOST, "") for one in selection.series
+        }
+        hosts = sorted(set(host_of.values()))
+        windows = list(_windows(selection, len(hosts))) if hosts else []
+        read = {
+            window: add_up_apart(transaction, selection.groups, window, host_of)
+            for window in windows
+        }
+        units = [(host, window) for host in hosts for window in windows]
+        return cls(selection, units, [read[window].get(host, NOTHING) for host, window in units])
 
 
 def _windows(selection: Selection, hosts: int) -> Iterator[TimeRange]:
@@ -60,84 +85,84 @@ def _windows(selection: Selection, hosts: int) -> Iterator[TimeRange]:
             yield window
 
 
-def _groups(selection: Selection) -> dict[str, list[Group]]:
-    """The series of each host, a group a scope."""
-    numbers: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
-    for one in selection.series:
-        numbers[one.labels.get(HOST, ""), one.scope_id].append(one.series_id)
-    groups: defaultdict[str, list[Group]] = defaultdict(list)
-    for (host, scope_id), members in numbers.items():
-        group = Group(selection.selector.profile_type, (scope_id,), tuple(members))
-        groups[host].append(group)
-    return groups
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Joined:
-    """The functions of each log that have samples, below one root, one log behind the other."""
+    """The functions of all logs that have samples, as one tree."""
 
-    trees: Mapping[Log, FunctionTree]
-    held: Mapping[Log, NDArray[np.intp]]
-    """The nodes of each shape that are here, without the root."""
+    shape: Shape
+    keys: Sequence[FunctionKey]
     frames: tuple[Frame, ...]
-    parents: NDArray[np.int32]
-    node_frames: NDArray[np.int32]
+    places: Mapping[Log, NDArray[np.intp]]
+    """Of each node of a log, in the shape; those without samples stand at the root."""
 
     @classmethod
-    def of(cls, transaction: sa.Connection, trees: FunctionTrees, selection: Selection) -> Self:
-        sums = add_up(transaction, selection.groups, selection.kept)
-        found = trees.of(transaction, sums.columns)
-        held = dict(zip(sums.columns, found.trees, strict=True))
-        chosen = {log: _held(tree, log, sums) for log, tree in held.items()}
-        shapes = [tree.shape.only(chosen[log]) for log, tree in held.items()]
-        nodes = {log: np.flatnonzero(mask)[1:] for log, mask in chosen.items()}
-        return cls(held, nodes, *_columns(shapes, found.frames))
+    def of(cls, transaction: sa.Connection, trees: FunctionTrees, read: Sequence[Sums]) -> Self:
+        logs = sorted({log for sums in read for log in sums.columns})
+        found = trees.of(transaction, logs)
+        shapes, places = [], {}
+        for log, tree in zip(logs, found.trees, strict=True):
+            held = _held(tree, log, read)
+            shapes.append(tree.shape.only(held))
+            places[log] = np.where(held, np.cumsum(held) - 1, ROOT)[tree.place_of]
+        if len(shapes) != 1:
+            shape, moved = joined([(one.parents, one.functions) for one in shapes], found.ranks)
+            places = {log: place[places[log]] for log, place in zip(logs, moved, strict=True)}
+            shapes = [shape]
+        return cls._of(shapes[0], places, found)
 
-    def profile(self, host: str, window: TimeRange, sums: Sums, selection: Selection) -> Profile:
-        samples, values = self._counts(sums)
-        return Profile(
-            self.frames,
-            self.parents,
-            self.node_frames,
-            samples,
-            values,
-            type=selection.type,
-            period=sums.period,
-            start_ns=window.from_ns,
-            duration_ns=window.to_ns - window.from_ns,
-            labels=((HOST, host),) if host else (),
-        )
+    @classmethod
+    def _of(cls, shape: Shape, places: Mapping[Log, NDArray[np.intp]], found: Found) -> Self:
+        """With numbers of the functions that are there."""
+        is_used = np.zeros(len(found.frames) + 1, bool)  # the root's is -1, the last one
+        is_used[shape.functions] = True
+        number = np.cumsum(is_used, dtype=np.int32) - np.int32(1)
+        number[-1] = -1
+        used = np.flatnonzero(is_used[:-1]).tolist()
+        frames = tuple(found.frames[number] for number in used)
+        keys = [found.keys[number] for number in used]
+        return cls(replace(shape, functions=number[shape.functions]), keys, frames, places)
 
-    def _counts(self, sums: Sums) -> tuple[Column, Column]:
-        root = np.zeros((2, 1), np.int64)
-        parts: tuple[list[Column], list[Column]] = ([root[0]], [root[1]])
-        for log, tree in self.trees.items():
-            columns = sums.columns.get(log, Columns()).of(log, len(tree.node_of))
-            for row, column, part in zip(root, columns, parts, strict=True):
-                alone = tree.alone(column)
-                row += alone[ROOT]
-                part.append(alone[self.held[log]])
-        samples, values = (np.concatenate(part) for part in parts)
-        return samples, values
+    def profiles(self, read: _Read) -> Iterator[Profile]:
+        for (host, window), sums in zip(read.units, read.sums, strict=True):
+            samples, values = self._counts(sums)
+            yield Profile(
+                self.frames,
+                self.shape.parents,
+                self.shape.functions,
+                samples,
+                values,
+                type=read.selection.type,
+                period=sums.period,
+                start_ns=window.from_ns,
+                duration_ns=window.to_ns - window.from_ns,
+                labels=((HOST, host),) if host else (),
+            )
+
+    def _counts(self, sums: Sums) -> NDArray[np.int64]:
+        """Samples and values by node."""
+        added = np.zeros((2, len(self.shape)), np.int64)
+        for log in sums.columns:
+            place = self.places[log]
+            for row, column in zip(added, _columns(sums, log, len(place)), strict=False):
+                np.add.at(row, place, column)
+        if sums.period:
+            np.multiply(added[0], sums.period, out=added[1])
+        return added
 
 
-def _held(tree: FunctionTree, log: Log, sums: Sums) -> NDArray[np.bool_]:
-    samples, values = sums.columns[log].of(log, len(tree.node_of))
-    held: NDArray[np.bool_] = below(tree.shape, tree.alone(samples | values)) != 0
+def _columns(sums: Sums, log: Log, nodes: int) -> tuple[NDArray[np.int64], ...]:
+    """Samples and, where they are not these times the period, values."""
+    columns = sums.columns[log]
+    return (columns.samples(log, nodes),) if sums.period else columns.of(log, nodes)
+
+
+def _held(tree: FunctionTree, log: Log, read: Sequence[Sums]) -> NDArray[np.bool_]:
+    """The nodes of the shape that have samples, and what stands above them."""
+    found = np.zeros(len(tree.node_of), np.int64)
+    for sums in read:
+        if log in sums.columns:
+            for column in _columns(sums, log, len(found)):
+                found |= column
+    held: NDArray[np.bool_] = below(tree.shape, tree.alone(found != 0)) != 0
     held[ROOT] = True
     return held
-
-
-def _columns(
-    shapes: list[Shape], table: FrameTable
-) -> tuple[tuple[Frame, ...], NDArray[np.int32], NDArray[np.int32]]:
-    """Frames, parents and frames of nodes, as a Profile has them."""
-    parents, functions, size = [np.full(1, -1, np.int32)], [np.zeros(0, np.int32)], 0
-    for shape in shapes:
-        above = shape.parents[1:]
-        parents.append(np.where(above == ROOT, ROOT, above + np.int32(size)))
-        functions.append(shape.functions[1:])
-        size += len(above)
-    used, node_frames = np.unique(np.concatenate(functions), return_inverse=True)
-    frames = tuple(table[number] for number in used.tolist())
-    return frames, np.concatenate(parents), np.concatenate([[-1], node_frames]).astype(np.int32)

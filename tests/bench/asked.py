@@ -19,8 +19,14 @@ from profiler.analysis.callers import sandwich
 from profiler.analysis.flamegraph import MAX_NODES
 from profiler.analysis.gate import Terms
 from profiler.analysis.packed import columns
+from profiler.clock import SystemClock
 from profiler.model import CPU
+from server.alerts.rules import Alerts
+from server.api import create_app
+from server.api.backend import Backend
+from server.api.diff import USUAL_FUNCTIONS
 from server.config import TENANT
+from server.metrics import Metrics
 from server.query import comparison, history, selection, trend
 from server.query.forest import forest
 from server.query.history import Wanted
@@ -120,7 +126,7 @@ class Reader:
                     for within in (before, after)
                 ]
                 read = comparison.read(transaction, self._trees, sides[0], sides[1])
-            found = comparison.compare(read, Terms(), MAX_NODES)
+            found = comparison.compare(read, Terms(), MAX_NODES, USUAL_FUNCTIONS)
             as_json([found.graph.totals, found.graph.samples, len(found.diff.rows)])
 
         return best(ask)
@@ -161,6 +167,18 @@ class Reader:
             found = sandwich(trees, function)
             for side in (found.callers, found.callees):
                 as_json(columns(flamegraph.draw(side)))
+
+        return best(ask)
+
+    def answered(self, path: str, within: TimeRange, **query: str) -> Took:
+        """An answer of the HTTP API to a question about everything, without a network."""
+        parts = (self._database, self._symbols, self._trees, Metrics(), SystemClock(), TENANT)
+        client = create_app(Backend(*parts, Alerts()), "127.0.0.1").test_client()
+        range = {"from": str(within.from_ns // 10**6), "to": str(within.to_ns // 10**6)}
+
+        def ask() -> None:
+            answer = client.get(path, query_string={"query": "cpu"} | range | query)
+            assert answer.status_code == 200, answer.text
 
         return best(ask)
 

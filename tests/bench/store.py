@@ -31,9 +31,10 @@ from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
+from server.api import urls
 from server.store import migrations
 from server.store.database import Database
-from server.store.hours import DAY_HOURS
+from server.store.hours import DAY_HOURS, TimeRange
 from server.store.plan import Level
 from server.store.schema import function_history, minutes, rollup
 from tests import postgres
@@ -262,6 +263,17 @@ def print_asked(
     )
     add(f"top functions of the fleet, {MONTH} days", reader.top(asked.days(MONTH)), 1000)
     add(f"callers of a function, {MONTH} days", reader.callers(function, asked.days(MONTH)), 2000)
+    month = TimeRange(asked.days(MONTH).to_ns, asked.days(2 * MONTH).to_ns)
+    since = {"since": f"{MONTH}d"}
+    for what, took in {
+        "overview": reader.answered(urls.OVERVIEW, month, **since),
+        "movers": reader.answered(urls.MOVERS, month),
+        "a function": reader.answered(urls.FUNCTION, month, function=function),
+        "a function by service": reader.answered(
+            urls.FUNCTION, month, function=function, by="service_name"
+        ),
+    }.items():
+        add(f"{what}, {MONTH} days, HTTP", took, 1000)
     differ = reader.mismatches(reader.sums(EVERYTHING, week), everything.sums)
     table.add("nodes whose rollup differs from raw", differ, "nodes", None, 0)
 

@@ -18,7 +18,7 @@ from tests.server.reading import DAY
 def units_of(database: Database, query: str = "cpu") -> tuple[Profile, ...]:
     with database.read() as transaction:
         found = selection.select(transaction, TENANT, selector.parse(query), DAY)
-        return units.of(transaction, FunctionTrees(SymbolReader()), found)
+        return units.of(transaction, FunctionTrees(SymbolReader()), found).sides[0]
 
 
 def fill(database: Database) -> None:
