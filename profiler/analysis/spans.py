@@ -10,6 +10,7 @@ is less than r: the mean of the span takes some of it along), and r is the one t
 (3.2, 4.5)
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -92,12 +93,19 @@ def _alike(before: Ratio, now: Ratio) -> float:
     varies = squares > 0
     if not varies.any():
         return 0.0
-    seen = float((products[varies] / squares[varies]).mean())
-    expected = [_expected((before.units, now.units), r) for r in _GRID]
-    return float(np.interp(seen, expected, _GRID))
+    seen = (products[varies] / squares[varies]).mean()
+    return float(fitting(seen, (before.units, now.units)))
 
 
-def _expected(units: tuple[int, int], r: float) -> float:
+def fitting(seen: Vector | float, units: Sequence[int]) -> Vector:
+    """The correlation of a day with the next, of spans of so many days, in which the sum of the
+    products of two days that follow each other, without the mean of their span, is so large a part
+    of that of squares."""
+    expected = [_expected(units, r) for r in _GRID]
+    return np.asarray(np.interp(seen, expected, _GRID), np.float64)
+
+
+def _expected(units: Sequence[int], r: float) -> float:
     days = [_Days.of(count, r) for count in units]
     return sum(of.products for of in days) / sum(of.squares for of in days)
 
