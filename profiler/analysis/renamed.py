@@ -20,7 +20,7 @@ from profiler.analysis.tree import Column
 from profiler.analysis.union import Ground, Union
 from profiler.model import Profile
 
-OVERLAP = 0.8
+OVERLAP = 0.7
 """Of the callers, and of what is called, by samples, that both must have in common."""
 
 SAME = 0.01

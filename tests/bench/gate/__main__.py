@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from tests.bench.report import report
 
-SIMULATED = ("simulated", "deploys", "weeks")
+SIMULATED = ("simulated", "deploys", "weeks", "levels", "places")
 PARTS = (*SIMULATED, "real")
 SIMULATIONS = 1000
 
