@@ -120,9 +120,10 @@ def _print(row: Row, found: tuple[int, int], count: int, kept: Report) -> None:
     cells = [
         f"{100 * rate:.1f} ± {100 * math.sqrt(rate * (1 - rate) / count):.1f} %" for rate in rates
     ]
-    bound = {"at_least" if row.change else "at_most": row.demand}
+    least, most = (row.demand, None) if row.change else (None, row.demand)
+    name = f"changes {row.name}"
     figures = (
-        Figure(f"changes {row.name}", "found", 100 * rates[0], "%", **bound),
-        Figure(f"changes {row.name} permuted", "found", 100 * rates[1], "%"),
+        Figure(name, "found", 100 * rates[0], "%", at_least=least, at_most=most),
+        Figure(f"{name} permuted", "found", 100 * rates[1], "%"),
     )
     print(_LINE(row.name, *cells, kept.add(*figures)), flush=True)

@@ -102,11 +102,13 @@ def _replaced(program: Program, random: np.random.Generator) -> Program:
     return Program(tuple(callers), tuple(costs), tuple(names))
 
 
-def _pairs(random: np.random.Generator, count: int, change: Callable[..., Program]) -> Iterator:
+Change = Callable[[Program, np.random.Generator], Program]
+
+
+def _pairs(random: np.random.Generator, count: int, change: Change) -> Iterator[union.Union]:
     for _ in range(count):
         program = Program.of(random)
-        both = union.of(program.runs(random), change(program, random).runs(random))
-        yield program, both
+        yield union.of(program.runs(random), change(program, random).runs(random))
 
 
 def measure(options: Namespace, kept: Report) -> None:
@@ -118,8 +120,8 @@ def measure(options: Namespace, kept: Report) -> None:
 
 def _measure_renamed(count: int, seed: int, kept: Report) -> None:
     random = np.random.default_rng(seed)
-    same = [both for _, both in _pairs(random, count, _renamed)]
-    other = [both for _, both in _pairs(random, count, _replaced)]
+    same = list(_pairs(random, count, _renamed))
+    other = list(_pairs(random, count, _replaced))
     for overlap in OVERLAPS:
         with patch.object(renamed, "OVERLAP", overlap):
             found, wrong = _names(same)
@@ -128,7 +130,7 @@ def _measure_renamed(count: int, seed: int, kept: Report) -> None:
         _print(f"renamed, {overlap:g} in common{mark}", found, wrong + taken, 3 * count, kept)
 
 
-def _names(pairs: list) -> tuple[int, int]:
+def _names(pairs: list[union.Union]) -> tuple[int, int]:
     """How many functions were matched with what they were, and with another one."""
     right = wrong = 0
     for both in pairs:
