@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from profiler.errors import ProfilerError
 from tests.postgres import Postgres, PostgresMissingError, running
@@ -12,6 +13,10 @@ from tests.postgres import Postgres, PostgresMissingError, running
 # `profiler up` forks children, and its tests do so beside those that use gRPC: gRPC's own handling
 # of forks runs threads in the child, on descriptors that are closed, and aborts it now and then.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
+# How busy the machine is, is no property of what is tested.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 # A shell starts its background jobs with SIGINT ignored, and what they start inherits that: then
 # no test could interrupt a command.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler import wire
@@ -18,7 +18,6 @@ from profiler.wire import checks, limits
 from tests.builders import PERIOD_NS, profile, stacks
 
 ID = bytes(range(16))
-lawful = settings(deadline=None)  # how busy the machine is, is no law
 
 # Names of any kind that the wire carries as they are: no surrogates, no NUL.
 text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
@@ -74,7 +73,6 @@ def content(drain: Drain) -> Any:
     return replace(drain, profiles=()), shown
 
 
-@lawful
 @given(drains())
 def test_decoding_what_was_encoded_gives_the_same_stacks_and_counts(drain: Drain) -> None:
     batch = wire.encode(drain, ID, 7)
@@ -84,7 +82,6 @@ def test_decoding_what_was_encoded_gives_the_same_stacks_and_counts(drain: Drain
     assert again.unaccounted == 0
 
 
-@lawful
 @given(st.lists(drains(), max_size=4))
 def test_a_stream_says_the_same_as_batches_that_explain_themselves(sent: list[Drain]) -> None:
     encoder, decoder = wire.StreamEncoder(), wire.DrainDecoder()
@@ -93,7 +90,6 @@ def test_a_stream_says_the_same_as_batches_that_explain_themselves(sent: list[Dr
         assert content(decoder.decode(batch)) == content(wire.decode(wire.encode(drain, ID, 0)))
 
 
-@lawful
 @given(st.lists(drains(), max_size=3))
 def test_a_recording_reads_back_as_it_was_written(drains: list[Drain]) -> None:
     file = io.BytesIO()
@@ -104,7 +100,6 @@ def test_a_recording_reads_back_as_it_was_written(drains: list[Drain]) -> None:
     assert list(wire.read_batches(file)) == batches
 
 
-@lawful
 @given(drains(), st.data())
 def test_hostile_bytes_meet_a_format_error_and_nothing_worse(drain: Drain, data: Any) -> None:
     sound = bytearray(wire.encode(drain, ID, 1).SerializeToString())
@@ -121,7 +116,6 @@ def test_hostile_bytes_meet_a_format_error_and_nothing_worse(drain: Drain, data:
         decoder.decode(wire.encode(replace(drain, profiles=()), ID, 2))
 
 
-@lawful
 @given(st.binary(max_size=200))
 def test_a_file_that_is_no_recording_meets_a_format_error(data: bytes) -> None:
     try:

@@ -245,9 +245,7 @@ def maintain(database: Database, compact: int, renew: int) -> None:
     st.sampled_from(STEPS),
     st.lists(st.sampled_from(QUESTIONS), min_size=2, max_size=2, unique=True),
 )
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
     database: Database,
     sent: tuple[list[Drain], list[Delivery]],

@@ -179,7 +179,7 @@ def test_killed_at_any_step_no_sample_is_missed_or_counted_twice(steps: int, nod
     assert node.closes
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(lives=st.lists(st.integers(0, 60), max_size=3))
 def test_so_are_those_that_are_killed_one_after_another(
     lives: list[int], tmp_path_factory: pytest.TempPathFactory

@@ -129,7 +129,7 @@ def test_a_batch_on_its_way_keeps_its_number_when_it_is_dropped(tmp_path: Path) 
 actions = st.lists(st.sampled_from(["append", "append", "append", "deliver", "kill"]), max_size=40)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(actions=actions, bound=st.integers(0, 30))
 def test_every_sample_arrives_or_is_counted_once(
     actions: list[str], bound: int, tmp_path_factory: pytest.TempPathFactory

@@ -2,7 +2,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.elf.code import Code
@@ -134,7 +134,6 @@ def test_what_is_not_elf_is_refused(contents: bytes) -> None:
             read_elf(of_bytes(broken))
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_file_that_was_cut_or_changed_is_read_within_bounds_or_refused(
     contents: bytes, data: st.DataObject

@@ -112,7 +112,7 @@ def test_an_empty_file_is_no_program(builder: Builder, tmp_path: Path) -> None:
     assert answer(builder, tmp_path / "empty") == "bad_elf"
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_changed_files_never_hurt_the_reader(
     builder: Builder, c_program: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -3,7 +3,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.elf.file import read_elf
@@ -42,7 +42,6 @@ def test_the_first_entry_which_calls_the_linker_is_a_stub_without_a_name(c_progr
     assert not plt.holds(first - 1)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_changed_tables_never_fail(c_program: Path, data: st.DataObject) -> None:
     contents = bytearray(c_program.read_bytes())

@@ -38,7 +38,7 @@ def table_or_error(data: bytes) -> table.Table | None:
     return built
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_flipped_bytes_are_a_table_or_a_format_error(image: bytes, data: st.DataObject) -> None:
     frames = image.index(b"zR\0") - 16
@@ -55,13 +55,13 @@ def test_flipped_bytes_are_a_table_or_a_format_error(image: bytes, data: st.Data
     table_or_error(bytes(damaged))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_cut_files_are_a_table_or_a_format_error(image: bytes, data: st.DataObject) -> None:
     table_or_error(image[: data.draw(st.integers(0, len(image)))])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.binary(max_size=400), st.booleans())
 def test_any_bytes_are_frames_or_a_format_error(data: bytes, is_eh: bool) -> None:
     try:
@@ -163,7 +163,6 @@ def test_a_compressed_section_cannot_grow_beyond_its_bound() -> None:
         elf.load(section)
 
 
-@settings(deadline=None)
 @given(flip=st.tuples(st.integers(0, 400), st.integers(1, 255)))
 def test_a_damaged_table_file_is_a_format_error(flip: Flip) -> None:
     rows = np.arange(40, dtype=np.uint64) << np.uint64(8)

@@ -123,7 +123,6 @@ sides = st.lists(profiles(), min_size=1, max_size=5)
 
 
 @given(sides)
-@settings(deadline=None)
 def test_a_side_differs_from_itself_in_nothing(units: list[Profile]) -> None:
     assert changes(compared(units, units)) == {}
     both = union.of(units, units)
@@ -131,7 +130,6 @@ def test_a_side_differs_from_itself_in_nothing(units: list[Profile]) -> None:
 
 
 @given(sides, sides)
-@settings(deadline=None)
 def test_the_other_way_round_everything_is_the_opposite(
     before: list[Profile], after: list[Profile]
 ) -> None:
@@ -151,7 +149,7 @@ def halved(unit: Profile) -> Profile:
 
 
 @given(st.integers(0, 2**20), st.sampled_from([100, 300, 500, 800]))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_neither_half_the_rate_nor_twice_the_hosts_change_what_differs(seed: int, f: int) -> None:
     """Estimates do not change at all. What is significant may: fewer samples tell less and more
     hosts more. But nothing turns into its opposite, and what was plain stays so."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from server.store import chunk
@@ -53,7 +53,6 @@ def as_dictionary(entries: Entries) -> dict[int, tuple[int, int]]:
 
 
 @given(profiles, st.booleans(), st.integers(0, 8), moments, moments)
-@settings(deadline=None)
 def test_a_chunk_gives_the_sums_of_any_part_of_its_hour(
     given_profiles: list[Profile], implied: bool, first: int, a: int, b: int
 ) -> None:

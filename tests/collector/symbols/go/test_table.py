@@ -155,7 +155,7 @@ def elf(stripped: bytes) -> Iterator[Elf]:
     yield read_elf(of_bytes(stripped))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_a_damaged_table_never_fails(stripped: bytes, elf: Elf, data: st.DataObject) -> None:
     begin = section_at(stripped, ".gopclntab")
