@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from profiler.analysis.counts import Counts
 from profiler.analysis.estimate import MIN_UNITS
 from profiler.analysis.gate import Terms, judge
 from profiler.analysis.grouping import FunctionKey
-from profiler.analysis.union import Counts
 from profiler.errors import NotComparable
 
 DIVISIONS = 200

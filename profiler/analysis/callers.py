@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profiler.analysis import top
-from profiler.analysis.forest import Forest, Tree, shape
+from profiler.analysis.forest import Forest, Tree
+from profiler.analysis.shape import shape
 from profiler.analysis.top import FunctionCost
 from profiler.analysis.tree import Column, fold
 from profiler.model import ROOT

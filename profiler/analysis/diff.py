@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from profiler.analysis import moved
 from profiler.analysis.correction import benjamini_hochberg
+from profiler.analysis.counts import Counts
 from profiler.analysis.estimate import MIN_UNITS, Difference, Ratio, Vector, compare
 from profiler.analysis.gate import Terms, code, cost, denominator, pair, spread
 from profiler.analysis.grouping import FunctionKey
 from profiler.analysis.moderation import MIN_FUNCTIONS, moderate
 from profiler.analysis.rules import Column
-from profiler.analysis.union import Counts, Union
+from profiler.analysis.union import Union
 
 DESIGN_EFFECT = 3.1
 """How much more windows of one unchanged host differ than independent samples would: of 9 in 10

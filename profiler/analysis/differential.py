@@ -21,12 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profiler.analysis import diff
+from profiler.analysis.counts import Counts
 from profiler.analysis.diff import Change
 from profiler.analysis.flamegraph import MAX_NODES, by_total
-from profiler.analysis.forest import below, between
 from profiler.analysis.gate import Terms, denominator
 from profiler.analysis.grouping import FunctionKey
-from profiler.analysis.union import Counts, Union
+from profiler.analysis.shape import below, between
+from profiler.analysis.union import Union
 from profiler.errors import UsageError
 from profiler.model import ROOT
 

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profiler.analysis import forest
-from profiler.analysis.forest import Forest, Shape, Tree, largest
+from profiler.analysis.forest import Forest, Tree, largest
 from profiler.analysis.frames import FrameTable
+from profiler.analysis.shape import Shape
 from profiler.analysis.tree import Column
 from profiler.errors import UsageError
 from profiler.model import ROOT, Frame, Profile, ProfileType

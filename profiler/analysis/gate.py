@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profiler.analysis import correction
+from profiler.analysis.counts import Counts
 from profiler.analysis.estimate import MIN_UNITS, Difference, Ratio, Vector, compare, parts
 from profiler.analysis.grouping import FunctionKey
 from profiler.analysis.moderation import moderate
 from profiler.analysis.rules import Column, Per, Rule, parse
-from profiler.analysis.union import Counts
 from profiler.errors import NotComparable, UsageError
 from profiler.model import Kind
 

@@ -18,8 +18,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from profiler.analysis.forest import Forest, Shape, Tree
+from profiler.analysis.forest import Forest, Tree
 from profiler.analysis.frames import SEEDS, Hashes
+from profiler.analysis.shape import Shape
 from profiler.errors import UsageError
 from profiler.model import ROOT
 

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from profiler.analysis import union
 from profiler.analysis.estimate import Ratio, compare
-from profiler.analysis.forest import Shape, below
 from profiler.analysis.gate import MIN_SAMPLES, code
+from profiler.analysis.ground import Ground
+from profiler.analysis.shape import Shape, below
 from profiler.analysis.tree import Column
-from profiler.analysis.union import Ground, Union
+from profiler.analysis.union import Union
 from profiler.model import Profile
 
 OVERLAP = 0.7

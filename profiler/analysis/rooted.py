@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from profiler.analysis import tree
-from profiler.analysis.forest import Forest, Tree, alphabet, shape
+from profiler.analysis.forest import Forest, Tree
 from profiler.analysis.frames import FrameTable
 from profiler.analysis.grouping import by_function
+from profiler.analysis.shape import alphabet, shape
 from profiler.analysis.tree import Column
 from profiler.model import ROOT, Frame, Kind, Profile
 

@@ -24,9 +24,10 @@ import re2
 from numpy.typing import NDArray
 
 from profiler import selector
-from profiler.analysis.forest import Forest, Tree, alphabet, shape
+from profiler.analysis.forest import Forest, Tree
 from profiler.analysis.frames import FrameTable
 from profiler.analysis.grouping import by_function
+from profiler.analysis.shape import alphabet, shape
 from profiler.analysis.tree import Column, Integers, fold, levels, sums
 from profiler.errors import UsageError
 from profiler.model import ROOT, Frame, Kind, Profile

@@ -14,9 +14,9 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from profiler.analysis.forest import Shape, below, joined
+from profiler.analysis.ground import Ground, tree_id
 from profiler.analysis.grouping import FunctionKey
-from profiler.analysis.union import Ground, tree_id
+from profiler.analysis.shape import Shape, below, joined
 from profiler.model import ROOT, Frame, Profile
 from profiler.timerange import SECOND
 from server.query.selection import HOST, Selection

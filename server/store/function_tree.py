@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from profiler.analysis import grouping
-from profiler.analysis.forest import Forest, Shape, Tree, below, shape
+from profiler.analysis.forest import Forest, Tree
 from profiler.analysis.frames import FrameTable
 from profiler.analysis.grouping import FunctionKey
+from profiler.analysis.shape import Shape, below, shape
 from profiler.analysis.tree import levels
 from profiler.model import Frame, ProfileType
 from server.store.bounded import BoundedCache

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
+from profiler.analysis.counts import Counts
 from profiler.analysis.gate import judge
-from profiler.analysis.union import Counts
 from server.alerts import looks, rules
 from server.alerts.measure import ALPHA, terms
 from tests.bench.gate.simulated import KEYS

@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from profiler.analysis.correction import benjamini_hochberg
+from profiler.analysis.counts import Counts
 from profiler.analysis.gate import MIN_SAMPLES, Terms, judge
-from profiler.analysis.union import Counts
 from profiler.model import Kind
 from tests.bench.report import Figure, Report
 

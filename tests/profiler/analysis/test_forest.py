@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiler.analysis import flamegraph, grouping, tree
-from profiler.analysis.forest import Forest, Tree, alphabet, shape
+from profiler.analysis.forest import Forest, Tree
 from profiler.analysis.frames import FrameTable
+from profiler.analysis.shape import alphabet, shape
 from profiler.model import Frame, Profile
 from tests.builders import profile
 from tests.profiler.analysis.test_flamegraph import drawn, paths
