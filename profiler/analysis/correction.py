@@ -21,12 +21,13 @@ SEED = 7
 """Two runs on the same profiles give the same verdict."""
 
 
-def benjamini_hochberg(p: Vector, level: float) -> NDArray[np.bool_]:
+def benjamini_hochberg(p: Vector, level: float, tests: int = 0) -> NDArray[np.bool_]:
     """Rejections of which a part of `level` is false on average; if nothing differs at all, there
     is any with at most this probability (Benjamini and Hochberg, 1995; functions of one profile
-    are dependent: Benjamini and Yekutieli, 2001, has when that holds)."""
+    are dependent: Benjamini and Yekutieli, 2001, has when that holds). Where these are only some of
+    so many `tests`, the others do not differ."""
     order = np.argsort(p, kind="stable")
-    below = np.flatnonzero(p[order] <= level * np.arange(1, len(p) + 1) / max(len(p), 1))
+    below = np.flatnonzero(p[order] <= level * np.arange(1, len(p) + 1) / max(len(p), tests, 1))
     rejected = np.zeros(len(p), bool)
     if len(below):
         rejected[order[: below[-1] + 1]] = True

@@ -49,6 +49,8 @@ def within(
     order = (1, 0) if shrunk else (0, 1)
     if min(union.sides[side].units for side in order) < MIN_UNITS:
         return None
+    if not all(union.sides[side].whole.any() for side in order):
+        return None  # nothing moves from where nothing was
     growth = _Growth.of(union, function, column, order, terms)
     node = growth.start if column == "self" else int(union.shape.parents[growth.start])
     while node != ROOT:

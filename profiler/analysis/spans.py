@@ -48,10 +48,8 @@ def moved(
     """Which differ by more than noise, by Benjamini and Hochberg's correction, of `tested`
     functions of which these are some; all others count as if they did not differ. Those are not
     tested that have not `enough` samples."""
-    p = difference.differs()[enough]
-    others = np.ones(max(tested - len(p), 0))
     found = np.zeros(len(enough), bool)
-    found[enough] = benjamini_hochberg(np.concatenate([p, others]), level)[: len(p)]
+    found[enough] = benjamini_hochberg(difference.differs()[enough], level, tested)
     return found
 
 
