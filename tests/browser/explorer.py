@@ -1,5 +1,6 @@
 """The page as its tests speak of it."""
 
+import math
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -164,9 +165,11 @@ def seconds(value_ns: int) -> str:
 
 
 def digits(number: float) -> str:
-    """As the page writes numbers below 100: about three digits."""
+    """As the page writes numbers below 100: two or three digits."""
     if number == 0:
         return "0"
+    if number < 0.00995:
+        return f"{number:.{1 - math.floor(math.log10(number))}f}"
     return f"{number:.{3 if number < 0.0995 else 2 if number < 9.995 else 1}f}"
 
 
