@@ -1,6 +1,6 @@
 /** A label filter in the making: name, operator, value, with what the selection has to offer. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { getLabels, getLabelValues, type Selection } from "../api";
 import { type Matcher, OPERATORS, type Operator } from "../lib/selector";
 import { useAnswer } from "./answer";
@@ -48,7 +48,8 @@ function FilterForm({ selection, onAdd }: { selection: Selection; onAdd: Props["
   const [op, setOp] = useState<Operator>("=");
   const [value, setValue] = useState("");
   const first = useRef<HTMLInputElement>(null);
-  useEffect(() => first.current?.focus(), []);
+  // At once: what is typed next is meant for it.
+  useLayoutEffect(() => first.current?.focus(), []);
   const asked = `${selection.query} ${selection.from} ${selection.to}`;
   const names = useAnswer(asked, (signal) => getLabels(selection, signal));
   const values = useAnswer(name ? `${asked} ${name}` : null, (signal) =>

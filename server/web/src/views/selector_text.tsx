@@ -21,7 +21,7 @@ export function SelectorText({ selection, query, types, onQuery }: Props) {
   const input = useRef<HTMLInputElement>(null);
   const id = useId();
   useEffect(() => setTyped({ text: query, caret: query.length }), [query]);
-  useEffect(() => input.current?.focus(), []);
+  useLayoutEffect(() => input.current?.focus(), []);
   const at = completionAt(typed.text, typed.caret);
   const options = useOptions(at, open, selection, types).slice(0, SHOWN);
   const shown = open && options.length > 0;
