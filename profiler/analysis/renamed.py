@@ -138,16 +138,15 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Functions by each of their callers and callees: those that have the largest of another's in
-    common with it are all that can be like it, where that is more than may differ."""
+    """Functions by each of their callers and callees. What is like another has one of any of its
+    in common with it that are together more than may differ: of those that fewest others have."""
 
     by_caller: dict[int, set[int]]
     by_callee: dict[int, set[int]]
-    all: set[int]
 
     @classmethod
     def of(cls, places: Mapping[int, _Place]) -> Self:
-        found = cls(defaultdict(set), defaultdict(set), set(places))
+        found = cls(defaultdict(set), defaultdict(set))
         for function, place in places.items():
             for index, weights in (
                 (found.by_caller, place.callers),
@@ -158,12 +157,19 @@ class _Known:
         return found
 
     def candidates(self, place: _Place) -> list[int]:
-        found = self.all
-        for index, weights in ((self.by_caller, place.callers), (self.by_callee, place.callees)):
-            largest = max(weights, key=weights.__getitem__)
-            if weights[largest] > 1 - OVERLAP:
-                found = found & index.get(largest, set())
-        return sorted(found)
+        callers = _sharing(self.by_caller, place.callers)
+        return sorted(callers & _sharing(self.by_callee, place.callees)) if callers else []
+
+
+def _sharing(index: Mapping[int, set[int]], weights: Weights) -> set[int]:
+    found: set[int] = set()
+    covered = 0.0
+    for number in sorted(weights, key=lambda number: len(index.get(number, ()))):
+        found |= index.get(number, set())
+        covered += weights[number]
+        if covered > 1 - OVERLAP:
+            break
+    return found
 
 
 def _weights(functions: NDArray[np.int32], counts: NDArray[np.int64], itself: int) -> Weights:
