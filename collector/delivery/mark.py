@@ -183,7 +183,8 @@ class Mark:
             self._fds = ()
             logger.info(
                 "should this collector be killed, what that loses will not be counted: "
-                "the counters cannot be held in the BPF file system: %s",
+                "the counters cannot be held in the BPF file system: %s "
+                "(mount -t bpf bpf /sys/fs/bpf, or --pins DIR)",
                 error,
             )
             return ()
