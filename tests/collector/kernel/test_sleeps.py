@@ -82,7 +82,7 @@ def test_a_thread_that_was_not_seen_to_come_slept_until_the_switch_before(leaves
 
 @pytest.mark.parametrize("counts", [16_384, 8], ids=["roomy", "full"])
 def test_off_cpu_time_closes_over_many_fast_drains(counts: int, start: Start) -> None:
-    start("waits"), start("stacks")
+    start("sleepers"), start("stacks")
     sizes = Sizes(stacks=1024, counts=counts, ring_bytes=4 << 20)
     with Sampler(event="off-cpu", sizes=sizes) as sampler:
         drains = []
@@ -112,7 +112,7 @@ def test_no_more_stacks_are_sent_than_have_room_for_a_count(
         return records
 
     monkeypatch.setattr(RawSamples, "take", counting)
-    start("waits"), start("stacks")
+    start("sleepers"), start("stacks")
     sizes = Sizes(stacks=1024, counts=8, ring_bytes=4 << 20)
     with Sampler(event="off-cpu", sizes=sizes) as sampler:
         time.sleep(1)
