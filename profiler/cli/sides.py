@@ -116,10 +116,11 @@ class Reader:
         if isinstance(place, Files):
             read = progress.each(place.paths, f"reading {name}")
             return Side(name, place, tuple(Unit(str(path), self._file(path)) for path in read))
-        hosts = self.client.get(f"labels/{HOST}/values", place.parameters)["values"]
+        found = self.client.get(f"labels/{HOST}/values", place.parameters)
+        at = replace(place, start=str(found["from"]), end=str(found["to"]))  # one now for all hosts
         units = tuple(
-            Unit(host, self._selected(_of_host(place, host)))
-            for host in progress.each(hosts, f"asking for {name}")
+            Unit(host, self._selected(_of_host(at, host)))
+            for host in progress.each(found["values"], f"asking for {name}")
         )
         return Side(name, place, units)
 

@@ -2,6 +2,7 @@
 
 from flask import Blueprint, Response
 
+from profiler.timerange import SECOND
 from server.api import urls
 from server.api.arguments import SELECTION, Arguments
 from server.api.backend import backend
@@ -11,6 +12,8 @@ from server.query.selection import Selection
 from server.store import catalog
 
 blueprint = Blueprint("catalog", __name__)
+
+_MS = SECOND // 1000
 
 
 @blueprint.get(urls.PROFILE_TYPES)
@@ -28,7 +31,15 @@ def labels() -> Response:
 
 @blueprint.get(urls.LABEL_VALUES)
 def label_values(name: str) -> Response:
-    return answer({"label": name, "values": _selected().label_values(name)})
+    chosen = _selected()
+    return answer(
+        {
+            "label": name,
+            "from": chosen.within.from_ns // _MS,
+            "to": chosen.within.to_ns // _MS,
+            "values": chosen.label_values(name),
+        }
+    )
 
 
 @blueprint.get(urls.SERIES)

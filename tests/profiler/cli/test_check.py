@@ -154,7 +154,7 @@ def test_a_server_that_does_not_answer_is_no_regression(run: Run, before: str) -
 def test_a_side_without_samples_is_named_with_what_there_is(
     run: Run, server: FakeServer, before: str
 ) -> None:
-    server.answer("/api/v1/labels/host_name/values", {"values": []})
+    server.answer("/api/v1/labels/host_name/values", {"from": 1000, "to": 2000, "values": []})
     server.answer("/api/v1/profile-types", {"profile_types": [{"name": "cpu"}]})
     asked = ("check", "--baseline", before, "--candidate", "off_cpu@now-2h..now-1h")
     code, _, err = run(*asked, "--server", server.url)

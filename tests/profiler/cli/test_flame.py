@@ -24,7 +24,7 @@ def test_a_file_is_drawn_in_the_format_of_the_ending(
 
 def test_a_selector_is_drawn_by_the_server(server: FakeServer, run: Run, tmp_path: Path) -> None:
     server.answers["/api/v1/profiles"] = (200, "image/svg+xml", b"<svg/>")
-    server.answer("/api/v1/labels/host_name/values", {"values": ["a"]})
+    server.answer("/api/v1/labels/host_name/values", {"from": 1000, "to": 2000, "values": ["a"]})
     query, to = 'cpu{host_name="a"}', tmp_path / "a.svg"
     code, _, _ = run("flame", query, "--server", server.url, "--from", "now-5m", "-o", str(to))
     assert (code, to.read_text()) == (0, "<svg/>")

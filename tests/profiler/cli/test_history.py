@@ -72,7 +72,7 @@ def test_csv_has_a_row_a_line_and_day(server: FakeServer, run: Run) -> None:
 def test_a_name_that_no_function_has_is_an_expression(server: FakeServer, run: Run) -> None:
     server.answer(PATH, FOUND | {"lines": [], "hidden": {"lines": 0, "values": 0}})
     given = ["--by", "host_name", "--from", "now-30d", "--server", server.url]
-    server.answer("/api/v1/labels/host_name/values", {"values": ["a"]})
+    server.answer("/api/v1/labels/host_name/values", {"from": 1000, "to": 2000, "values": ["a"]})
     assert run("history", "pa.*", 'cpu{host_name="a"}', *given)[1] == (
         "no function 'pa.*' in the samples of cpu{host_name=\"a\"} from now-30d to now\n"
     )

@@ -83,7 +83,7 @@ def test_a_range_without_samples_is_said_to_be_one(
 
 def test_a_flamegraph_of_nothing_is_said_to_be_one(shop: FakeServer, run: Run) -> None:
     shop.answers["/api/v1/profiles"] = (200, "text/html", b"<html>")
-    shop.answer("/api/v1/labels/host_name/values", {"values": []})
+    shop.answer("/api/v1/labels/host_name/values", {"from": 1000, "to": 2000, "values": []})
     code, out, err = run("flame", "cpuu", "--server", shop.url)
     assert (code, out) == (0, "<html>")
     assert err.startswith("no samples of cpuu from now-1h to now: no profile type is 'cpuu'")

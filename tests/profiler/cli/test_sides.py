@@ -61,7 +61,7 @@ def test_a_pattern_means_files_alone(
 
 
 def test_each_host_of_a_selector_is_a_unit(server: FakeServer) -> None:
-    server.answer("/api/v1/labels/host_name/values", {"values": ["a", 'b"']})
+    server.answer("/api/v1/labels/host_name/values", {"from": 1000, "to": 2000, "values": ["a", 'b"']})
     data = pprof.dumps(profile("main 1"))
     server.answers["/api/v1/profiles"] = (200, "application/octet-stream", data)
     side = Reader(server.url, "now-1h", "now").side('cpu{x="y"}@now-5m')
@@ -70,7 +70,8 @@ def test_each_host_of_a_selector_is_a_unit(server: FakeServer) -> None:
         'cpu{x="y",host_name="a"}',
         'cpu{x="y",host_name="b\\""}',
     ]
-    assert {parameters["from"] for _, parameters in server.asked} == {"now-5m"}
+    ranges = [(parameters["from"], parameters["to"]) for _, parameters in server.asked]
+    assert ranges == [("now-5m", "now"), ("1000", "2000"), ("1000", "2000")]
 
 
 def deploy(time: int, version: str, previous: str, **other: str) -> dict[str, object]:
