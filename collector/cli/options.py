@@ -80,7 +80,8 @@ event = click.option(
     default=("cpu",),
     show_default=True,
     help="What to sample, as perf spells it: cpu, off-cpu/min=1ms/, wall, page-faults, cs,"
-    " cycles:u/freq=199/, sched:sched_switch, uprobe:/FILE:SYMBOL; several with commas, or again.",
+    " cycles:u/freq=199/, cpu/event=0xc0/, sched:sched_switch, uprobe:/FILE:SYMBOL; several with"
+    " commas, or again.",
 )
 host_name = click.option(
     "--host-name",

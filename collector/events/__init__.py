@@ -4,13 +4,14 @@
 ['cpu', 'page_faults']
 """
 
-from collector.events.event import AnyClock, Event, OffCpu, Source, Tracepoint, Uprobe, Wall
+from collector.events.event import AnyClock, Event, OffCpu, Pmu, Source, Tracepoint, Uprobe, Wall
 from collector.events.notation import parse, parse_all
 
 __all__ = [
     "AnyClock",
     "Event",
     "OffCpu",
+    "Pmu",
     "Source",
     "Tracepoint",
     "Uprobe",

@@ -27,6 +27,16 @@ class Uprobe:
 
 
 @dataclass(frozen=True, slots=True)
+class Pmu:
+    """What a unit of the machine counts, by its own terms; one without a number is the name of an
+    event, or a bit that is set. `flags` are those of a Counter."""
+
+    unit: str
+    terms: tuple[tuple[str, int | None], ...]
+    flags: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class OffCpu:
     """Sleeps shorter than `minimum_ns` have no stack, and of the others one in `sleeps` has."""
 
@@ -41,7 +51,7 @@ class Wall:
     off_cpu: OffCpu
 
 
-Source = AnyClock | Counter | Tracepoint | Uprobe | OffCpu | Wall
+Source = AnyClock | Counter | Pmu | Tracepoint | Uprobe | OffCpu | Wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +64,10 @@ class Event:
     source: Source
     frequency_hz: int = 0
     period: int = 1
+
+    def with_term(self, term: str) -> str:
+        """As it is spelt with this term too."""
+        return f"{self.name[:-1]},{term}/" if self.name.endswith("/") else f"{self.name}/{term}/"
 
     @property
     def rate(self) -> str:

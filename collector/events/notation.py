@@ -5,6 +5,7 @@
     page-faults:u/period=1/               terms and modifiers, in either order
     sched:sched_switch                    a tracepoint
     r01a8                                 a counter of the CPU by its number
+    cpu/event=0xc0,umask=0x1/u            one of a unit of the machine (PMU) by that unit's terms
     uprobe:/lib/libc.so.6:malloc+0x4      an instruction of a program or a library
     off-cpu/min=1ms,sample=10/            time off CPUs; wall is both
 
@@ -16,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
-from collector.events.event import AnyClock, Event, OffCpu, Source, Tracepoint, Uprobe, Wall
+from collector.events.event import AnyClock, Event, OffCpu, Pmu, Source, Tracepoint, Uprobe, Wall
 from collector.events.names import CLOCKS, COUNTERS, RAW, SOFTWARE
 from collector.kernel.perf_event import EXCLUDE_KERNEL, EXCLUDE_USER, Counter
 from profiler.errors import UsageError
@@ -40,6 +41,8 @@ _RAW = re.compile(r"r([0-9a-f]{1,16})", re.IGNORECASE)
 _TRACEPOINT = re.compile(r"[A-Za-z0-9_-]+")
 _TYPE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _NUMBER = re.compile(r"\d{1,18}", re.ASCII)
+_UNIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+_SETTING = re.compile(r"0x[0-9a-f]{1,16}|[0-9]{1,19}|", re.IGNORECASE)
 
 _CLOCK_NAMES = ("cpu", "auto")
 _OTHERS = (*_CLOCK_NAMES, "off-cpu", "wall")
@@ -71,7 +74,7 @@ def _distinct(events: Sequence[Event]) -> tuple[Event, ...]:
         if other is not event:
             raise UsageError(
                 f"events {other.name} and {event.name} are both of the profile type "
-                f"{event.type.name}: give one of them another, {event.name}/name=…/"
+                f"{event.type.name}: give one of them another, {event.with_term('name=…')}"
             )
     return tuple(events)
 
@@ -101,6 +104,8 @@ def _event(match: re.Match[str], frequency_hz: int, each: bool) -> Event:
         offset = match["offset"] or "0"
         probe = Uprobe(match["path"], match["symbol"], int(offset, 16 if "x" in offset else 10))
         return _traced(name, probe, _probe_type(probe), terms, modifier)
+    if _is_of_unit(name, terms):
+        return _of_unit(name, terms, modifier, frequency_hz)
     first, _, rest = name.partition(":")
     source = _known(first, terms)
     if source is None:
@@ -116,6 +121,27 @@ def _event(match: re.Match[str], frequency_hz: int, each: bool) -> Event:
         return _named(Event(first, type_, source, frequency_hz), terms)
     _check_terms(first, terms, _RATES)
     return _sampled(first, source, terms, rest + modifier, frequency_hz)
+
+
+def _is_of_unit(name: str, terms: Mapping[str, str]) -> bool:
+    """perf's `cpu` is a unit where it has terms of its own."""
+    ours = name in (*_OTHERS[1:], *COUNTERS) or _RAW.fullmatch(name)
+    return not ours and bool(terms.keys() - set(_RATES)) and _UNIT.fullmatch(name) is not None
+
+
+def _of_unit(name: str, terms: Mapping[str, str], modifier: str, frequency_hz: int) -> Event:
+    settings = {term: text for term, text in terms.items() if term not in _RATES}
+    said = ",".join(f"{term}={text}" if text else term for term, text in settings.items())
+    rates = {term: text for term, text in terms.items() if term in _RATES}
+    for term, text in settings.items():
+        if not (_UNIT.fullmatch(term) and _SETTING.fullmatch(text)):
+            raise UsageError(f"event {name}/{said}/: expected {term}=NUMBER, got {text!r:.80}")
+    source = Pmu(name, tuple((term, _setting(text)) for term, text in settings.items()))
+    return _sampled(f"{name}/{said}/", source, rates, modifier, frequency_hz)
+
+
+def _setting(text: str) -> int | None:
+    return int(text, 16 if "x" in text.lower() else 10) if text else None
 
 
 def _is_software(name: str) -> bool:
@@ -144,7 +170,11 @@ def _off_cpu(terms: Mapping[str, str]) -> OffCpu:
 
 
 def _sampled(
-    name: str, source: AnyClock | Counter, terms: Mapping[str, str], modifier: str, usual_hz: int
+    name: str,
+    source: AnyClock | Counter | Pmu,
+    terms: Mapping[str, str],
+    modifier: str,
+    usual_hz: int,
 ) -> Event:
     if "freq" in terms and "period" in terms:
         raise UsageError(f"event {name}: freq or period, not both")
@@ -156,8 +186,8 @@ def _sampled(
         type_ = CPU
     else:
         source = replace(source, flags=_flags(name, modifier))
-        clock = source.name in CLOCKS
-        type_ = CPU if clock else ProfileType(_as_type(source.name), COUNT)
+        counted = name if isinstance(source, Pmu) else source.name
+        type_ = CPU if counted in CLOCKS else ProfileType(_as_type(counted), COUNT)
     if "period" in terms:
         event = Event(name, type_, source, 0, _number("period", terms["period"]))
     else:
@@ -187,7 +217,7 @@ def _probe_type(probe: Uprobe) -> ProfileType:
 
 
 def _as_type(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_]", "_", name)[:128]
+    return re.sub(r"[^A-Za-z0-9_]", "_", name.strip("/"))[:128]
 
 
 def _named(event: Event, terms: Mapping[str, str]) -> Event:
@@ -202,8 +232,8 @@ def _named(event: Event, terms: Mapping[str, str]) -> Event:
 def _terms(name: str, text: str) -> dict[str, str]:
     terms = {}
     for each in filter(None, text.split(",")):
-        term, equals, value = each.partition("=")
-        if not equals or term in terms:
+        term, _, value = each.partition("=")
+        if not term or term in terms:
             raise UsageError(f"event {name}: expected TERM=VALUE, each once, got {each!r}")
         terms[term] = value
     return terms

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from collector.events import AnyClock, Event, OffCpu, Tracepoint, Uprobe
+from collector.events import AnyClock, Event, OffCpu, Pmu, Tracepoint, Uprobe
 from collector.events.names import SOFTWARE
 from collector.events.notation import COUNT
-from collector.kernel import hook, perf_event
+from collector.kernel import hook, perf_event, pmu
 from collector.kernel.abi import TARGETS, Weighs
 from collector.kernel.hook import Attach, Hook
 from collector.kernel.perf_event import Counter, Events
@@ -90,13 +90,14 @@ def prepare(event: Event, targeted: bool, opened: ExitStack) -> Counted | Hooked
     match event.source:
         case AnyClock():
             return Counted(event, perf_event.clock(event.frequency_hz), targeted)
-        case Counter() as counter:
+        case Counter() | Pmu() as source:
+            counter = pmu.counter(source, event.name) if isinstance(source, Pmu) else source
             if not event.frequency_hz:
                 counter = replace(counter, period=event.period)
             elif targeted and counter.type == SOFTWARE and event.type.unit == COUNT:
                 raise UsageError(
                     f"event {event.name}: freq is for the whole machine; of a process or command, "
-                    f"choose {event.name}/period=1/"
+                    f"choose {event.with_term('period=1')}"
                 )
             return Counted(event, counter, targeted)
         case Tracepoint() | Uprobe() | OffCpu() as place:

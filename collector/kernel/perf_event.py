@@ -51,13 +51,17 @@ class Attributes(ctypes.Structure):
 @dataclass(frozen=True, slots=True)
 class Counter:
     """What the kernel counts until the next sample, which comes after `period` of it; 0: after so
-    many that there are as many a second as a frequency says."""
+    many that there are as many a second as a frequency says. `config1` and `config2` go on where
+    `config` ends; `cpus` are those that have it, None: all."""
 
     name: str
     type: int
     config: int
     flags: int = 0
     period: int = 0
+    config1: int = 0
+    config2: int = 0
+    cpus: frozenset[int] | None = None
 
 
 CYCLES = Counter("cycles", type=0, config=0)
@@ -112,6 +116,8 @@ def open_event(event: Counter, frequency_hz: int, pid: int, cpu: int, flags: int
         type=event.type,
         size=ctypes.sizeof(Attributes),
         config=event.config,
+        config1=event.config1,
+        config2=event.config2,
         sample_frequency=event.period or frequency_hz,
         read_format=TIME_ENABLED,
         flags=_DISABLED | (0 if event.period else _FREQUENCY) | event.flags | flags,
@@ -176,7 +182,9 @@ class Events:
         return others
 
     def follow_cpus(self, online: Sequence[int]) -> None:
-        """An event on every CPU that is online now. For the whole system."""
+        """An event on every CPU that is online now and has it. For the whole system."""
+        having = self._event.cpus
+        online = [cpu for cpu in online if having is None or cpu in having]
         ended, lacking = self._followed.changes(self._fds, online)
         for cpu in ended:
             os.close(self._fds.pop(cpu))

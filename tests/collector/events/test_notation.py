@@ -2,7 +2,17 @@
 
 import pytest
 
-from collector.events import AnyClock, Event, OffCpu, Tracepoint, Uprobe, Wall, parse, parse_all
+from collector.events import (
+    AnyClock,
+    Event,
+    OffCpu,
+    Pmu,
+    Tracepoint,
+    Uprobe,
+    Wall,
+    parse,
+    parse_all,
+)
 from collector.kernel.perf_event import EXCLUDE_KERNEL, EXCLUDE_USER, Counter
 from profiler.errors import UsageError
 from profiler.model import CPU, ProfileType
@@ -55,6 +65,25 @@ def count(name: str) -> ProfileType:
                 "LLC-load-misses",
                 count("LLC_load_misses"),
                 Counter("LLC-load-misses", 3, 2 | 1 << 16),
+                99,
+            ),
+        ),
+        (
+            "cpu/event=0xc0,umask=1,period=1000/u",
+            Event(
+                "cpu/event=0xc0,umask=1/",
+                count("cpu_event_0xc0_umask_1"),
+                Pmu("cpu", (("event", 0xC0), ("umask", 1)), EXCLUDE_KERNEL),
+                0,
+                1000,
+            ),
+        ),
+        (
+            "cpu_core/cache-misses,name=misses/",
+            Event(
+                "cpu_core/cache-misses/",
+                count("misses"),
+                Pmu("cpu_core", (("cache-misses", None),)),
                 99,
             ),
         ),
@@ -121,10 +150,16 @@ def test_several_stand_in_one_list_or_in_several() -> None:
         ("sched:sched_switch/freq=9/", "comes by period, not by frequency"),
         ("cs/freq=9,period=9/", "freq or period, not both"),
         ("cs/min=1ms/", "event cs has no term min: there are freq, period, name"),
+        ("cs/half/", "event cs has no term half: there are freq, period, name"),
+        ("cs/period/", "period='': expected a number from 1 on"),
+        ("cpu/event=many/", "event cpu/event=many/: expected event=NUMBER, got 'many'"),
+        ("cpu/../", "event cpu/../: expected ..=NUMBER"),
+        ("cpu/=1/", "event cpu: expected TERM=VALUE, each once, got '=1'"),
         ("cs/period=0/", "period='0': expected a number from 1 on"),
         ("off-cpu/min=soon/", "soon"),
         ("cpu/freq=100001/", "frequency must be from 1 to 100000 Hz, got 100001"),
         ("cpu,cpu-clock", "are both of the profile type cpu: give one of them another"),
+        ("cpu/event=1/,cpu/event=1/", "give one of them another, cpu/event=1,name=…/"),
         ("faults,page-faults", "are both of the profile type page_faults"),
         ("cs/name=a-b/", "name='a-b': expected letters, digits and underscores"),
         (f"uprobe:/a:f+{'9' * 5000}", "expected NAME, NAME:MODIFIER or NAME/TERM=VALUE,…/"),

@@ -71,6 +71,7 @@ def counts(drain: RawDrain, binary: Path, function: str) -> int:
     [
         ("page-faults:u/period=1/", PAGES),
         ("page-faults/period=8/", PAGES // 8),
+        ("software/config=0x2,period=1,name=page_faults/u", PAGES),
     ],
 )
 def test_each_page_that_is_touched_is_a_fault(

@@ -5,6 +5,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -67,6 +68,18 @@ def test_an_event_that_ended_while_nobody_looked_is_opened_again(
     time.sleep(0.2)
     sets.swap()
     assert pid in {key.tgid for key in sets.take().samples}
+
+
+@pytest.mark.kernel
+def test_a_counter_of_some_cpus_is_opened_on_those() -> None:
+    """As on a machine with two kinds of cores."""
+    online = cpus.online()
+    some = replace(CPU_CLOCK, cpus=frozenset(online[-1:]))
+    with load("auto") as loaded, Events(loaded.program_fd, some, 99) as events:
+        for _ in range(2):
+            events.enable()
+            events.follow_cpus(online)
+            assert set(events._fds) == set(online[-1:])
 
 
 @pytest.mark.kernel

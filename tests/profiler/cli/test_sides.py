@@ -61,7 +61,9 @@ def test_a_pattern_means_files_alone(
 
 
 def test_each_host_of_a_selector_is_a_unit(server: FakeServer) -> None:
-    server.answer("/api/v1/labels/host_name/values", {"from": 1000, "to": 2000, "values": ["a", 'b"']})
+    server.answer(
+        "/api/v1/labels/host_name/values", {"from": 1000, "to": 2000, "values": ["a", 'b"']}
+    )
     data = pprof.dumps(profile("main 1"))
     server.answers["/api/v1/profiles"] = (200, "application/octet-stream", data)
     side = Reader(server.url, "now-1h", "now").side('cpu{x="y"}@now-5m')
