@@ -5,7 +5,8 @@
 
 A name that both sides have stands for itself, and so do its relatives that both sides have: the
 hot and the cold part of a function are two, as long as both builds have both. Only where the
-sides differ do all relatives become one function.
+sides differ do all relatives become one function. Threads are relatives whose names differ in
+numbers alone: pools have other sizes, and programs name threads after their version.
 """
 
 import re
@@ -39,6 +40,7 @@ _KNOWN = 1 << 16
 """Functions whose families are remembered: the same builds are compared again and again, and eleven
 expressions take 10 us a name."""
 
+_DIGITS = re.compile(r"\d+")
 _VERSION = re.compile(r"(\.so)[.\d]+$|-\d+(\.\d+)*(?=\.so$)")
 
 
@@ -58,12 +60,13 @@ def shared(
     stands_for = {key: key for key in sides[0] | sides[1]}
     if sides[0] == sides[1]:
         return stands_for
-    for before, after in _families(sides, _relatives):
+    for family, (before, after) in _families(sides, _relatives).items():
         if before and after and before != after:
-            stands_for.update(dict.fromkeys(before | after, _shown(before | after)))
+            stands = family if family[3] is Kind.THREAD else _shown(before | after)
+            stands_for.update(dict.fromkeys(before | after, stands))
     strangers = (sides[0] - sides[1], sides[1] - sides[0])
     alone = tuple({key for key in side if stands_for[key] == key} for side in strangers)
-    for before, after in _families(alone, _namesakes):
+    for before, after in _families(alone, _namesakes).values():
         if len(before) == len(after) == 1:
             stands_for.update(dict.fromkeys(before | after, _shown(before | after)))
     return stands_for
@@ -71,21 +74,23 @@ def shared(
 
 def _families(
     sides: Sequence[set[FunctionKey]], family: Callable[[FunctionKey], FunctionKey]
-) -> Iterable[tuple[set[FunctionKey], set[FunctionKey]]]:
-    """Those of each side that have the same `family`; threads and markers have none."""
+) -> Mapping[FunctionKey, tuple[set[FunctionKey], set[FunctionKey]]]:
+    """Those of each side by `family`; markers have none."""
     found: dict[FunctionKey, tuple[set[FunctionKey], set[FunctionKey]]]
     found = defaultdict(lambda: (set(), set()))
     for number, keys in enumerate(sides):
         for key in keys:
-            if key[3] not in (Kind.THREAD, Kind.MARKER):
+            if key[3] is not Kind.MARKER:
                 found[family(key)][number].add(key)
-    return found.values()
+    return found
 
 
 @lru_cache(_KNOWN)
 def _relatives(key: FunctionKey) -> FunctionKey:
     """What all builds have in common, for folders differ where builds do (`/app/1.4/libx.so.3`)."""
     function, file, binary, kind = key
+    if kind is Kind.THREAD:
+        return _DIGITS.sub("#", function), file, binary, kind
     name = _VERSION.sub(r"\1", binary.rpartition("/")[2])
     return canonical(function), file.rpartition("/")[2], name, kind
 
@@ -93,8 +98,9 @@ def _relatives(key: FunctionKey) -> FunctionKey:
 @lru_cache(_KNOWN)
 def _namesakes(key: FunctionKey) -> FunctionKey:
     """The same wherever the function stands: it was moved, or has no debug information in one of
-    the builds. Many may share a name, so that this alone tells who is who only of one a side."""
-    return canonical(key[0]), "", "", key[3]
+    the builds. Many may share a name, so that this alone tells who is who only of one a side.
+    Threads stand nowhere else."""
+    return key if key[3] is Kind.THREAD else (canonical(key[0]), "", "", key[3])
 
 
 def _shown(keys: set[FunctionKey]) -> FunctionKey:

@@ -73,9 +73,36 @@ def test_namesakes_in_two_files_stay_two_where_one_side_has_not_sampled_one_of_t
     assert shared({one, other}, {one}) == {one: one, other: other}
 
 
-def test_threads_are_matched_by_name_alone() -> None:
-    one, other = ("w.cold", "", "", Kind.THREAD), ("w", "", "", Kind.THREAD)
-    assert shared({one}, {other}) == {one: one, other: other}
+def thread(name: str) -> FunctionKey:
+    return name, "", "", Kind.THREAD
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "both"),
+    [
+        ({"shop-v1"}, {"shop-v2"}, "shop-v#"),
+        ({"python3.11"}, {"python3.12"}, "python#.#"),
+        ({"pool-1", "pool-2"}, {"pool-1", "pool-2", "pool-3"}, "pool-#"),
+    ],
+)
+def test_threads_whose_names_differ_in_numbers_are_one(
+    before: set[str], after: set[str], both: str
+) -> None:
+    sides = ({thread(name) for name in before}, {thread(name) for name in after})
+    assert shared(*sides) == dict.fromkeys(sides[0] | sides[1], thread(both))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"pool-1", "pool-2"}, {"pool-1", "pool-2"}),
+        ({"pool-1", "pool-2"}, {"main"}),
+        ({"w.cold"}, {"w"}),
+    ],
+)
+def test_other_threads_stay_what_they_are(before: set[str], after: set[str]) -> None:
+    sides = ({thread(name) for name in before}, {thread(name) for name in after})
+    assert shared(*sides) == {one: one for one in sides[0] | sides[1]}
 
 
 @pytest.mark.parametrize(
