@@ -101,14 +101,14 @@ const row = (name: string, self: number, total: number): FunctionRow => ({
   ...{ self_samples: 0, total_samples: 0 },
 });
 
-test("rows sort by each column, equal ones by name", () => {
-  const rows = [row("b", 1, 9), row("a", 1, 5), row("c", 3, 3)];
+test("rows sort by each column, equal ones by the other cost, then by name", () => {
+  const rows = [row("b", 1, 9), row("a", 1, 5), row("c", 3, 3), row("A", 1, 5)];
   const names = (sorted: FunctionRow[]) => sorted.map((r) => r.function).join("");
-  assert.equal(names(sortRows(rows, { sort: "self", descending: true })), "cab");
-  assert.equal(names(sortRows(rows, { sort: "total", descending: true })), "bac");
-  assert.equal(names(sortRows(rows, { sort: "total", descending: false })), "cab");
-  assert.equal(names(sortRows(rows, { sort: "name", descending: false })), "abc");
-  assert.equal(names(sortRows(rows, { sort: "name", descending: true })), "cba");
+  assert.equal(names(sortRows(rows, { sort: "self", descending: true })), "cbAa");
+  assert.equal(names(sortRows(rows, { sort: "total", descending: true })), "bAac");
+  assert.equal(names(sortRows(rows, { sort: "total", descending: false })), "cAab");
+  assert.equal(names(sortRows(rows, { sort: "name", descending: false })), "Aabc");
+  assert.equal(names(sortRows(rows, { sort: "name", descending: true })), "cbaA");
 });
 
 test("rows are filtered by name and binary", () => {

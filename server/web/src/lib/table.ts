@@ -16,11 +16,15 @@ export interface FunctionRow {
 
 type Sort = Pick<PageState, "sort" | "descending">;
 
+/** Equal costs by the other cost: threads wait in one function, and what leads there is of interest. */
 export function sortRows(rows: readonly FunctionRow[], { sort, descending }: Sort): FunctionRow[] {
   const sign = descending ? -1 : 1;
   const byName = (a: FunctionRow, b: FunctionRow) => compare(a.function, b.function);
   if (sort === "name") return [...rows].sort((a, b) => sign * byName(a, b));
-  return [...rows].sort((a, b) => sign * (a[sort] - b[sort]) || byName(a, b));
+  const other = sort === "self" ? "total" : "self";
+  return [...rows].sort(
+    (a, b) => sign * (a[sort] - b[sort] || a[other] - b[other]) || byName(a, b),
+  );
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
