@@ -27,6 +27,19 @@ export function Alerts({ tick, navigate }: Props) {
       </header>
       {rows.length > 0 && (
         <table class="services alerts">
+          <thead>
+            <tr>
+              <th scope="col">Rule</th>
+              <th scope="col">State</th>
+              <th scope="col">Found</th>
+              <th scope="col" class="alert-rule">
+                Condition
+              </th>
+              <th scope="col" class="number alert-since">
+                Since
+              </th>
+            </tr>
+          </thead>
           <tbody>
             {rows.map((alert) => (
               <Row key={alert.name} alert={alert} navigate={navigate} />
@@ -62,11 +75,13 @@ function Row({ alert, navigate }: { readonly alert: Alert; readonly navigate: Na
       <td>
         <span class="alert-state">{state}</span>
       </td>
-      <td class="alert-detail">{error ? `not evaluated: ${error}` : detail}</td>
+      <td class={error ? "alert-detail wrong" : "alert-detail"}>
+        {error ? `not evaluated: ${error}` : detail}
+      </td>
       <td class="alert-rule muted">
         {alert.cost} of {alert.function || "any function"}: {condition} above {bound}
       </td>
-      <td class="number muted" title={since > 0 ? moment(since) : ""}>
+      <td class="number muted alert-since" title={since > 0 ? moment(since) : ""}>
         {since > 0 && ago(serverNow() - since)}
       </td>
     </tr>
