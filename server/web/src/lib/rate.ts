@@ -18,7 +18,10 @@ const CORES: Rate = { title: "CPU, in cores", unit: "cores" };
 export const rateOf = (type: string, unit: string): Rate =>
   unit === "nanoseconds"
     ? (TIMES[type] ?? CORES)
-    : { title: `${type.replaceAll("_", " ")} a second`, unit: "/s" };
+    : { title: `${heading(type)} a second`, unit: "/s" };
+
+const heading = (type: string): string =>
+  type.charAt(0).toUpperCase() + type.slice(1).replaceAll("_", " ");
 
 /** `value` over so many milliseconds: nanoseconds a nanosecond, or events a second. */
 export const rate = (value: number, ms: number, unit: string): number =>

@@ -61,7 +61,13 @@ function options(element: HTMLElement, look: Look, heard: Heard): uPlot.Options 
         ...{ ...axis, size: 24, gap: 4, space: 70, grid: { show: false } },
         values: (chart, ticks) => ticks.map((tick) => axisLabel(tick * 1000, shownRange(chart))),
       },
-      { ...axis, size: 40, gap: 6, space: 26, values: (_, ticks) => ticks.map(digitsOrZero) },
+      {
+        ...axis,
+        size: 40,
+        gap: 6,
+        space: 26,
+        values: (_, ticks) => ticks.map((tick) => TICK.format(tick)),
+      },
     ],
     series: [{}, ...series(element, look)],
     hooks: {
@@ -97,7 +103,8 @@ const shownRange = ({ scales }: uPlot): Range => ({
   ...{ from: (scales.x.min ?? 0) * 1000, to: (scales.x.max ?? 0) * 1000 },
 });
 
-const digitsOrZero = (tick: number): string => (tick === 0 ? "0" : String(Number(tick.toFixed(3))));
+/** `0.025`, `2.5`, `20K`: the axis has room for five characters. */
+const TICK = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 
 function selected(chart: uPlot, onRange: (range: Range) => void): void {
   const { left, width } = chart.select;
