@@ -229,9 +229,9 @@ export function signed(amount: number, per: "share" | "cores"): string {
   return `${sign}${size.toFixed(digits)}${per === "share" ? " pp" : ""}`;
 }
 
-/** `−100 %`, `+20 %`, `new`. */
+/** `−100%`, `+20%`, `new`. */
 export function relative({ before, after }: DifferenceCost): string {
   if (before === 0) return after === 0 ? "" : "new";
   const percent = (100 * (after - before)) / before;
-  return `${percent > 0 ? "+" : percent < 0 ? "−" : ""}${Math.abs(percent).toFixed(0)} %`;
+  return `${percent > 0 ? "+" : percent < 0 ? "−" : ""}${Math.abs(percent).toFixed(0)}%`;
 }

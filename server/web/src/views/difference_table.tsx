@@ -69,7 +69,7 @@ export function DifferenceTable({ answer, state, theme, navigate }: Props) {
                 <th scope="col">Function</th>
                 <th scope="col">Before</th>
                 <th scope="col">After</th>
-                <th scope="col">Difference</th>
+                <th scope="col">Difference{answer.per === "cores" && ", cores"}</th>
               </tr>
             </thead>
             <tbody>

@@ -16,9 +16,15 @@ interface Row {
   readonly one: Grown;
 }
 
+/** Of everything: what grew by less is not worth a line. */
+const LEAST = 1e-4;
+
 function rowsOf({ services }: OverviewAnswer): Row[] {
-  const rows = services.flatMap(({ service, grown }) => grown.map((one) => ({ service, one })));
+  const all = services.reduce((sum, { total }) => sum + total.value, 0);
   const growth = ({ one }: Row) => one.self - one.self_before;
+  const rows = services
+    .flatMap(({ service, grown }) => grown.map((one) => ({ service, one })))
+    .filter((row) => growth(row) >= LEAST * all);
   return rows.sort((a, b) => growth(b) - growth(a)).slice(0, SHOWN);
 }
 
@@ -33,7 +39,7 @@ export function Growth({ answer, state, navigate }: PartProps) {
         <h2 id="growth-title">What grew most in a week</h2>
         <p class="muted">
           {compared
-            ? "Cores a function uses itself, against the same range a week before. Sums, no verdict."
+            ? "Cores a function uses itself, against the same range a week before; from 0.01% of all cores on. Sums, no verdict."
             : "There are no samples of a week before to compare with."}
         </p>
       </header>

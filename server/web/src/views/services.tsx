@@ -26,7 +26,7 @@ export function Services({ answer, state, navigate }: PartProps) {
               Trend
             </th>
             <th scope="col" class="number" title="Against the same range a week before">
-              In a week
+              Vs a week before
             </th>
             <th scope="col" class="number services-hosts">
               Hosts
