@@ -85,7 +85,8 @@ def by_series(
             with closing(archive.read(transaction, group, range(hour, hour + 1))) as chunks:
                 for stored in chunks:
                     cut = stored.cut(within.from_ns, within.to_ns)
-                    yield stored.key.series_id, hour, _part(cut)
+                    if cut.totals.profiles:  # else the series is none of those in the range
+                        yield stored.key.series_id, hour, _part(cut)
     for group in groups:
         with closing(hot.read(transaction, group, within)) as rows:
             for row in rows:

@@ -7,17 +7,21 @@ from server.config import TENANT
 from server.ingest.ingester import Ingester
 from server.query import selection, units
 from server.query.profile import merged_profile
+from server.store import compaction
 from server.store.database import Database
 from server.store.function_tree import FunctionTrees
+from server.store.hours import TimeRange
 from server.store.symbols import SymbolReader
 from tests.builders import stacks
-from tests.server.drains import drain, send_all, series
+from tests.server.drains import MIDNIGHT, SECOND, drain, send_all, series
 from tests.server.reading import DAY
 
 
-def units_of(database: Database, query: str = "cpu") -> tuple[Profile, ...]:
+def units_of(
+    database: Database, query: str = "cpu", within: TimeRange = DAY
+) -> tuple[Profile, ...]:
     with database.read() as transaction:
-        found = selection.select(transaction, TENANT, selector.parse(query), DAY)
+        found = selection.select(transaction, TENANT, selector.parse(query), within)
         return units.of(transaction, FunctionTrees(SymbolReader()), found).sides[0]
 
 
@@ -76,6 +80,20 @@ def test_few_hosts_are_units_by_windows(database: Database) -> None:
     for number, host in enumerate("cd", 2):
         send_all(ingester, [drain(series("main 1", host=host), host=host)], number)
     assert [unit.duration_ns for unit in units_of(database)] == [24 * 3600 * 10**9] * 4
+
+
+def test_what_came_later_in_the_hour_is_no_unit_of_before(database: Database) -> None:
+    """As the version of a deploy, in the same chunk's hour as what ran before it."""
+    ingester = Ingester(database, TENANT)
+    before = drain(series("main;f 3", service_version="1"))
+    after = drain(series("main;g 4", service_version="2"), start_ns=MIDNIGHT + 600 * SECOND)
+    send_all(ingester, [before, after])
+    with database.read() as transaction:
+        (pending,) = compaction.pending(transaction)
+    compaction.compact(database, pending)
+    earlier = TimeRange(MIDNIGHT, MIDNIGHT + 300 * SECOND)
+    found = tree.merge(units_of(database, 'cpu{service_name="checkout"}', earlier))
+    assert stacks(found) == {("main", "f"): 3}
 
 
 def test_nothing_has_no_units(database: Database) -> None:
