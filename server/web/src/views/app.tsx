@@ -104,7 +104,7 @@ function Answer({ data, state, tab, theme, navigate, found, graph }: AnswerProps
     return <Problem error={data.error} navigate={navigate} onRetry={data.retry} />;
   }
   if (data.nothing) return <NothingYet />;
-  if (!answer) return <div class="skeleton" />;
+  if (!answer) return <div class="skeleton">Adding samples up…</div>;
   if (answer.samples === 0 && answer.tree.total[ROOT] === 0)
     return <NothingSelected navigate={navigate} />;
   return (

@@ -71,7 +71,7 @@ export function Comparison({ state, navigate, theme, corner }: Props) {
             </div>
           </>
         ) : (
-          <div class="skeleton" />
+          <div class="skeleton">Comparing…</div>
         )}
       </main>
     </div>

@@ -39,16 +39,16 @@ export function Overview({ state, navigate, corner }: Props) {
           <Problem error={error} navigate={navigate} onRetry={retry} />
         ) : nothing ? (
           <NothingYet />
+        ) : answer ? (
+          <>
+            {error && <StaleBanner error={error} />}
+            <Summary answer={answer} state={state} navigate={navigate} />
+            <Alerts tick={tick} navigate={navigate} />
+            <Services answer={answer} state={state} navigate={navigate} />
+            <Growth answer={answer} state={state} navigate={navigate} />
+          </>
         ) : (
-          answer && (
-            <>
-              {error && <StaleBanner error={error} />}
-              <Summary answer={answer} state={state} navigate={navigate} />
-              <Alerts tick={tick} navigate={navigate} />
-              <Services answer={answer} state={state} navigate={navigate} />
-              <Growth answer={answer} state={state} navigate={navigate} />
-            </>
-          )
+          <div class="skeleton">Adding samples up…</div>
         )}
       </main>
     </div>
