@@ -17,7 +17,7 @@ from profiler.analysis.forest import Forest, Tree
 from profiler.analysis.frames import FrameTable
 from profiler.analysis.grouping import FunctionKey
 from profiler.analysis.shape import Shape, below, shape
-from profiler.analysis.tree import levels
+from profiler.analysis.tree import depths
 from profiler.model import Frame, ProfileType
 from server.store.bounded import BoundedCache
 from server.store.sums import Log, Sums
@@ -165,24 +165,27 @@ class FunctionTrees:
         function_of = np.concatenate([tree.function_of, new])
         first, size = len(tree.node_of), len(tree.parents)
         node_of = np.concatenate([tree.node_of, np.zeros(len(symbols.parents) - first, np.int32)])
-        keys, nodes = tree.keys, tree.nodes
         added = []
         for row in _rows(symbols.parents, first):
             above = node_of[symbols.parents[row]].astype(np.int64)
             wanted, index = np.unique(
                 above << 32 | function_of[symbols.node_frames[row]], return_inverse=True
             )
-            place = np.searchsorted(keys, wanted)
-            known = keys[np.minimum(place, len(keys) - 1)] == wanted if len(keys) else place < 0
+            place = np.searchsorted(tree.keys, wanted)
+            known = place < 0
+            if len(tree.keys):
+                known = tree.keys[np.minimum(place, len(tree.keys) - 1)] == wanted
             numbers = np.empty(len(wanted), np.int32)
-            numbers[known] = nodes[place[known]]
+            numbers[known] = tree.nodes[place[known]]
             numbers[~known] = size + np.arange(np.count_nonzero(~known))
             node_of[row] = numbers[index]
             added.append(wanted[~known])
-            keys = np.insert(keys, place[~known], wanted[~known])
-            nodes = np.insert(nodes, place[~known], numbers[~known])
             size += len(added[-1])
         pairs = np.concatenate(added)
+        ascending = np.argsort(pairs)
+        place = np.searchsorted(tree.keys, pairs[ascending])
+        keys = np.insert(tree.keys, place, pairs[ascending])
+        nodes = np.insert(tree.nodes, place, (len(tree.parents) + ascending).astype(np.int32))
         parents = np.concatenate([tree.parents, (pairs >> 32).astype(np.int32)])
         functions = np.concatenate([tree.functions, (pairs & 0xFFFFFFFF).astype(np.int32)])
         made, order = shape(parents, functions, self._numbers.ranks)
@@ -194,9 +197,11 @@ class FunctionTrees:
 
 
 def _rows(parents: NDArray[np.int32], first: int) -> Iterable[NDArray[np.intp]]:
-    """The nodes from `first` on, those whose parents are older before their children."""
-    local = np.concatenate([[-1], np.maximum(parents[first:] - (first - 1), 0)])
-    return [row + (first - 1) for row in levels(local)[1:]]
+    """The nodes from `first` on by their depth, parents before their children. Equal paths are as
+    deep, so no two rows hold the same node of the tree."""
+    depth = depths(parents)[first:]
+    order = np.argsort(depth, kind="stable")
+    return np.split(order + first, np.flatnonzero(np.diff(depth[order])) + 1)
 
 
 def _weight(tree: FunctionTree) -> int:
