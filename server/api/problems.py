@@ -55,7 +55,8 @@ def _unavailable(error: UnavailableError) -> Response:
 def _http(error: HTTPException) -> Response:
     if isinstance(error, NotFound):
         return problem(
-            HTTPStatus.NOT_FOUND, f"no such path; the page is at /, {urls.OPENAPI} describes the API"
+            HTTPStatus.NOT_FOUND,
+            f"no such path; the page is at /, {urls.OPENAPI} describes the API",
         )
     if isinstance(error, SecurityError):
         return problem(

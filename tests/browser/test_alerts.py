@@ -137,5 +137,6 @@ def minutes(host: str, now_ns: int) -> Iterator[Drain]:
             yield drain(
                 series(f"main;rank {rank}", "main;read 200", service="search", host=host),
                 series("main;total 50", "main;write 200", service="till", host=host),
-                **{"host": host, "start_ns": start_ns},
+                start_ns=start_ns,
+                host=host,
             )
