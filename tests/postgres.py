@@ -7,7 +7,6 @@ runs as root: then they run as the user `postgres`, or `nobody`.
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psycopg
+
+from tests.processes import free_address
 
 _USERS = ("postgres", "nobody")
 
@@ -72,7 +73,8 @@ def programs() -> Path:
 @contextmanager
 def running() -> Iterator[Postgres]:
     """A server from entry to exit; raises PostgresMissingError."""
-    bin, user, port = programs(), _user(), _free_port()
+    bin, user = programs(), _user()
+    port = int(free_address().rpartition(":")[2])
     # Not in pytest's folders: those are closed to other users, such as `postgres`.
     with TemporaryDirectory(prefix="profiler-postgres-") as name:
         folder = Path(name)
@@ -115,13 +117,6 @@ def _user() -> pwd.struct_passwd | None:
         if name in known:
             return known[name]
     raise PostgresMissingError(f"root may not run PostgreSQL, and there is no user {_USERS}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _version(folder: Path) -> float:

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.browser.explorer import Explorer, Shop
 from tests.browser.served import Served, serving
 
 T = TypeVar("T", bound=Explorer)
+
+# What comes is not waited for any longer by it; a busy machine takes more than the usual 5 s.
+expect.set_options(timeout=60_000)
 
 ARGUMENTS = [
     "--no-sandbox",

@@ -45,7 +45,7 @@ def test_a_rule_that_fires_leads_to_what_it_is_about(page: Page, tmp_path: Path)
     (tmp_path / "alerts.toml").write_text(RULES)
     with serving(tmp_path, "--alerts", str(tmp_path / "alerts.toml")) as served:
         served.ingest(just_now())
-        eventually(lambda: "firing" in states(served) or None, "the rule fires", 60)
+        eventually(lambda: "firing" in states(served) or None, "the rule fires")
         for explorer in watched(Explorer(page, served)):
             page.goto(served.origin)
             explorer.settle()

@@ -49,7 +49,7 @@ def sampled(folder: Path, versions: dict[str, Path]) -> Iterator[Served]:
             environment = {"DD_SERVICE": "till", "DD_VERSION": version}
             with subprocess.Popen([program], env=environment) as process:
                 try:
-                    eventually(partial(enough, served, version), f"version {version}", 90)
+                    eventually(partial(enough, served, version), f"version {version}")
                 finally:
                     process.kill()
         yield served

@@ -45,7 +45,7 @@ def totals(served: Served, query: str = WORKER) -> tuple[int, int]:
 
 @pytest.fixture
 def explorer(page: Page, machine: Served) -> Iterator[Explorer]:
-    eventually(lambda: totals(machine)[0] or None, "samples of the worker", 60)
+    eventually(lambda: totals(machine)[0] or None, "samples of the worker")
     yield from watched(Explorer(page, machine))
 
 
@@ -70,12 +70,10 @@ def test_a_session_is_shown_when_it_ends_and_not_with_the_next_drain(
         profiles: int = machine.get("top", query=WORKER)["coverage"]["profiles"]
         return profiles
 
-    eventually(lambda: True if drains() >= drained else None, "the third drain", 60)
+    eventually(lambda: True if drains() >= drained else None, "the third drain")
     ask(explorer, "1s")
     expect(explorer.page.get_by_role("button", name="Sampling…")).to_be_visible()
-    expect(explorer.page.get_by_label("Profile type")).to_have_value(
-        "cpu_on_demand", timeout=60_000
-    )
+    expect(explorer.page.get_by_label("Profile type")).to_have_value("cpu_on_demand")
     explorer.settle()
     session = explorer.state["query"]
     samples, period = totals(machine, session)
@@ -88,9 +86,9 @@ def test_a_session_is_shown_when_it_ends_and_not_with_the_next_drain(
 def test_a_session_is_stopped_from_the_page(explorer: Explorer, machine: Served) -> None:
     ask(explorer, "2m", "199")
     hosts = explorer.page.get_by_label("The session")
-    expect(hosts).to_contain_text("samples", timeout=60_000)
+    expect(hosts).to_contain_text("samples")
     explorer.page.get_by_role("button", name="Stop").click()
-    expect(hosts).to_contain_text("cut", timeout=60_000)
+    expect(hosts).to_contain_text("cut")
     expect(hosts).to_contain_text("stopped by who asked")
     explorer.settle()
     assert explorer.state["query"].startswith("cpu_on_demand{profiler_session=")

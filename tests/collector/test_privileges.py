@@ -220,7 +220,7 @@ def test_with_just_these_another_users_stacks_are_whole_and_named(tmp_path: Path
         hidden_program(tmp_path / "other"),
         collecting((*NEEDED, SYS_ADMIN), tmp_path / "home") as (process, recording, _),
     ):
-        eventually(found, "a whole stack with names", 150)
+        eventually(found, "a whole stack with names")
         threads = [path.name for path in Path(f"/proc/{process.pid}/task").iterdir()]
         of_threads = [status_of(f"{process.pid}/task/{thread}") for thread in threads]
         nice = os.getpriority(os.PRIO_PROCESS, process.pid)
@@ -251,7 +251,7 @@ def test_what_is_missing_is_said_at_the_start_with_what_it_is_for(tmp_path: Path
     without = (SYS_PTRACE, CHECKPOINT_RESTORE, SYSLOG)
     given = [one for one in NEEDED if one not in without]
     with collecting(given, tmp_path / "home") as (_, _, log):
-        eventually(lambda: "profiler: sampling " in log.read_text() or None, "it samples", 60)
+        eventually(lambda: "profiler: sampling " in log.read_text() or None, "it samples")
     said = log.read_text()
     for one in without:
         assert f"profiler: without {one.name}, for {one.purpose}: {one.lacking}\n" in said

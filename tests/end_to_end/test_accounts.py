@@ -36,9 +36,9 @@ def test_every_sample_taken_is_shown(
         return True if get(http, "top", query="cpu")["total"]["samples"] >= 500 else None
 
     with running(*serve, log=log, cwd=tmp_path), started(split):
-        eventually(lambda: answers(f"http://{http}/readyz"), "the server is ready", 30, log)
+        eventually(lambda: answers(f"http://{http}/readyz"), "the server is ready", log)
         with running(*collect, log=said, cwd=tmp_path):
-            eventually(enough, "500 samples", 30, said)
+            eventually(enough, "500 samples", said)
         shown = get(http, "flamegraph", query="cpu")
         functions = get(http, "top", query="cpu")["functions"]
         threads = get(http, "series", query="cpu")["series"]

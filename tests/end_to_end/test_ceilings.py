@@ -47,7 +47,7 @@ def test_a_ceiling_of_cpu_time_lowers_the_rate_and_then_pauses_the_rest(
         return True if metric(address, "restraint_step") == 7 else None
 
     with started(split), starting_programs(), running(*command, log=log):
-        eventually(restrained, "the last step", 60, log)
+        eventually(restrained, "the last step", log)
         assert metric(address, "symbols_paused") == 1
         assert metric(address, "sampling_frequency_hertz") == 3
         assert metric(address, 'cpu_seconds_total{part="collector"}'.replace("{", r"\{")) > 0
@@ -74,7 +74,7 @@ def test_a_ceiling_of_memory_gives_memory_back_and_reads_no_more_symbols(
         return True if metric(address, "memory_given_back_total") > 1 else None
 
     with started(split), running(*command, log=log):
-        eventually(given_back, "memory was given back", 60, log)
+        eventually(given_back, "memory was given back", log)
         assert metric(address, "symbols_paused") == 1
         assert metric(address, "restraint_step") > 0
     assert "20 are allowed (--max-memory)" in log.read_text()

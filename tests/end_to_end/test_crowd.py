@@ -47,7 +47,7 @@ def test_among_ten_thousand_processes_those_that_work_are_walked(
     behind = Path("/usr/bin/nice"), "-n", "15", str(split)  # two of them keep two CPUs busy
     with started(*behind) as first, idle(tmp_path), started(*behind) as last:
         with running(*command, log=log):
-            eventually(walked, "some drains", 90, log)
+            eventually(walked, "some drains", log)
             assert IDLE > metric(address, "unwind_processes") > 100
             assert metric(address, "unwind_no_room_total") == 0
             assert metric(address, "memory_given_back_total") == 0

@@ -71,13 +71,13 @@ def test_another_version_is_another_value_and_a_deploy_within_a_drain(
         running(*collect, log=log, cwd=tmp_path),
     ):
         with both(OLD, split):
-            eventually(lambda: versions("shop").get("1.0"), "the old version", 60, log)
-            eventually(lambda: versions("till"), "the unit", 60, log)
+            eventually(lambda: versions("shop").get("1.0"), "the old version", log)
+            eventually(lambda: versions("till"), "the unit", log)
             assert deploys("shop") == deploys("till") == []
         with both(NEW, rebuilt):
-            eventually(lambda: versions("shop").get("1.1"), "the new version", 60, log)
+            eventually(lambda: versions("shop").get("1.1"), "the new version", log)
             (shop,) = deploys("shop")  # in the transaction of its first samples
-            (till,) = eventually(lambda: deploys("till") or None, "the new build", 60, log)
+            (till,) = eventually(lambda: deploys("till") or None, "the new build", log)
         assert set(versions("shop")) == {"1.0", "1.1"}
     assert (shop["previous"], shop["version"]) == ("1.0", "1.1")
     assert (shop["host"], shop["hosts"], shop["executable"]) == ("a", 1, "")

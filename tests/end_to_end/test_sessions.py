@@ -39,9 +39,7 @@ def worker(tmp_path: Path) -> Iterator[None]:
 @contextmanager
 def collecting(grpc: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     arguments = ["--spool", str(folder / "spool"), "--interval", "2s", "--rule", ONLY_WORKER]
-    with running(
-        "collect", "--server", grpc, *arguments, log=folder / "collect.log", stop_seconds=60
-    ) as collector:
+    with running("collect", "--server", grpc, *arguments, log=folder / "collect.log") as collector:
         yield collector
 
 
@@ -67,14 +65,14 @@ def test_a_session_from_the_command_line_outlives_its_server(tmp_path: Path) -> 
     output = tmp_path / "out.folded"
     with collecting(grpc, tmp_path):
         with running(*serve, log=log) as server:
-            eventually(lambda: samples(http, WORKER)[0] or None, "samples of the worker", 60, log)
+            eventually(lambda: samples(http, WORKER)[0] or None, "samples of the worker", log)
             asking = record(http, 6, "-o", str(output))
             eventually(
-                lambda: samples(http, "cpu_on_demand")[0] or None, "samples of the session", 60, log
+                lambda: samples(http, "cpu_on_demand")[0] or None, "samples of the session", log
             )
             server.kill()
         with running(*serve, log=log):
-            eventually(lambda: answers(f"http://{http}/readyz"), "the next server", 30, log)
+            eventually(lambda: answers(f"http://{http}/readyz"), "the next server", log)
             _, said = asking.communicate(timeout=120)
             assert asking.returncode == 0, said
             (host,) = get(http, "sessions")["sessions"][0]["hosts"]
@@ -104,17 +102,17 @@ def test_a_collector_that_is_killed_is_gone_and_its_spool_arrives(
             return found
 
         with collecting(server.grpc_address, tmp_path) as collector:
-            eventually(lambda: samples(http, WORKER)[0] or None, "samples of the worker", 60)
+            eventually(lambda: samples(http, WORKER)[0] or None, "samples of the worker")
             session = ask_for(http, path, {"query": WORKER, "duration": "60s"}).json["session"]
-            eventually(lambda: state(session)["accounts"]["taken"] or None, "its samples", 60)
+            eventually(lambda: state(session)["accounts"]["taken"] or None, "its samples")
             collector.kill()
             collector.wait()
-        eventually(lambda: True if state(session)["state"] == "gone" else None, "its end", 60)
+        eventually(lambda: True if state(session)["state"] == "gone" else None, "its end")
         before, _ = samples(http, WORKER)
         with collecting(server.grpc_address, tmp_path):
-            eventually(lambda: True if samples(http, WORKER)[0] > before else None, "more", 60)
+            eventually(lambda: True if samples(http, WORKER)[0] > before else None, "more")
             again = ask_for(http, path, {"query": WORKER, "duration": "1s"}).json["session"]
-            eventually(lambda: True if state(again)["state"] == "done" else None, "the next", 60)
+            eventually(lambda: True if state(again)["state"] == "done" else None, "the next")
         accounts = state(session)["accounts"]
         shown = ask(http, "/api/v1/top", query=f'cpu_on_demand{{profiler_session="{session}"}}')
         assert shown.json["total"]["samples"] == accounts["taken"] == accounts["stored"] > 0

@@ -23,14 +23,14 @@ def test_every_sample_arrives_once_across_an_upgrade(tmp_path: Path) -> None:
         return len(list(spool.glob("*.batch")))
 
     with running(*serve, log=served, cwd=tmp_path) as server:
-        eventually(lambda: answers(f"http://{http}/readyz"), "the server is ready", 30, served)
+        eventually(lambda: answers(f"http://{http}/readyz"), "the server is ready", served)
         with running(*collect, "--repeat", "--interval", "100ms", log=said):
-            eventually(stored, "samples", 30, said)
+            eventually(stored, "samples", said)
             server.kill()
-            eventually(lambda: waiting() > 3 or None, "batches that wait", 30, said)
+            eventually(lambda: waiting() > 3 or None, "batches that wait", said)
     assert waiting() > 3
     with running(*serve, log=served, cwd=tmp_path):
-        eventually(lambda: answers(f"http://{http}/readyz"), "the server is ready", 30, served)
+        eventually(lambda: answers(f"http://{http}/readyz"), "the server is ready", served)
         with running(*collect, log=said) as collector:
             assert collector.wait(60) == 0
         accounts = get(http, "flamegraph", query="cpu")["accounts"]

@@ -23,9 +23,6 @@ from tests.processes import answers, eventually, free_address, running
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 120.0
-"""For what a machine that is busy otherwise does in two; nothing is slower for being waited for."""
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -101,7 +98,6 @@ class Node:
             eventually(
                 lambda: self.ask(lambda: answers(url)),
                 "the server is ready",
-                PATIENCE_SECONDS,
                 self.server_log,
             )
             yield server
@@ -118,10 +114,9 @@ class Node:
             log=self.log,
             cwd=self._folder,
             env={**os.environ, **(environment or {})},
-            stop_seconds=PATIENCE_SECONDS,  # the last drain of a whole busy machine
             preexec_fn=self._near,
         ) as self._collector:
-            eventually(lambda: self.taken > 0 or None, "a first drain", PATIENCE_SECONDS, self.log)
+            eventually(lambda: self.taken > 0 or None, "a first drain", self.log)
             yield self._collector
 
     def metric(self, name: str) -> float:
@@ -158,7 +153,7 @@ class Node:
             here = self.metric("samples_acknowledged_total") + self.metric("samples_lost_total")
             return True if here >= taken else None
 
-        eventually(stored, f"{taken} samples stored", PATIENCE_SECONDS, self.log)
+        eventually(stored, f"{taken} samples stored", self.log)
 
     def last(self, seconds: float) -> None:
         """Lets a fault, which has just begun, last."""

@@ -175,13 +175,13 @@ def cpu_offline(folder: Path, program: Path, seconds: float, options: Sequence[s
             node.recover()
             with started(program) as process:
                 os.sched_setaffinity(process.pid, [number])
-                eventually(lambda: _sampled(node, program) or None, "samples of the CPU", 60)
+                eventually(lambda: _sampled(node, program) or None, "samples of the CPU")
         return node.outcome()
 
 
 def _next_drain(node: Node) -> None:
     drains = node.metric("drain_seconds_count")
-    eventually(lambda: node.metric("drain_seconds_count") > drains or None, "a drain", 60)
+    eventually(lambda: node.metric("drain_seconds_count") > drains or None, "a drain")
 
 
 def _sampled(node: Node, program: Path) -> int:

@@ -12,14 +12,14 @@ import pytest
 from profiler.cli.children import REASON_DELAY_S, Children
 from profiler.errors import UnavailableError
 
-TIMEOUT_S = 10
+TIMEOUT_S = 60
 
 
 def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
-WAIT = "import time; print('ready', flush=True); time.sleep(60)"
+WAIT = "import time; print('ready', flush=True); time.sleep(600)"
 
 
 def attend_until(children: Children, done: Callable[[], bool]) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from profiler.cli.client import Client
 from profiler.errors import UnavailableError, UsageError
+from tests.processes import free_address
 from tests.profiler.cli.fake_server import FakeServer
 
 
@@ -54,14 +55,8 @@ def test_another_kind_of_server_is_told_apart(server: FakeServer) -> None:
         Client(server.url).get("top", {})
 
 
-def unused_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 def test_a_server_that_is_away_is_answered_with_how_to_start_one() -> None:
-    url = f"http://127.0.0.1:{unused_port()}"
+    url = f"http://{free_address()}"
     with pytest.raises(UnavailableError) as caught:
         Client(url).get("top", {})
     assert str(caught.value) == (
@@ -105,6 +100,6 @@ def test_what_is_no_url_is_refused(url: str) -> None:
 def test_a_proxy_is_not_asked_for_this_machine(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{unused_port()}")
+    monkeypatch.setenv("http_proxy", f"http://{free_address()}")
     server.answers["/readyz"] = (200, "text/plain", b"ready\n")
     assert Client(server.url).ready()

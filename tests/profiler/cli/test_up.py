@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from profiler.cli.up import Plan
-from tests.profiler.cli.test_client import unused_port
+from tests.processes import free_address
 
 HERE = Path(__file__).parent
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 
 
 def plan(**options: str) -> Plan:
@@ -70,11 +70,11 @@ class Up:
     def __init__(self, log: Path, **fakes: str) -> None:
         self.log = log
         log.touch()
-        self.port = unused_port()
+        self.http = free_address()
         code = (
             "import sys; from profiler.cli import main, up;"
             f"up.PROGRAM = ({sys.executable!r}, {str(HERE / 'fake_profiler.py')!r});"
-            f"main(['up', '--http', '127.0.0.1:{self.port}', '--interval', '1s'])"
+            f"main(['up', '--http', '{self.http}', '--interval', '1s'])"
         )
         self.process = subprocess.Popen(
             [sys.executable, "-c", code],
@@ -99,7 +99,7 @@ class Up:
 
 def test_the_address_is_printed_when_samples_can_be_seen(tmp_path: Path) -> None:
     up = Up(tmp_path / "log")
-    assert up.page() == f"http://127.0.0.1:{up.port}"
+    assert up.page() == f"http://{up.http}"
     assert up.noted() == ["serve started", "collect started"]
     assert "--interval" in up.log.read_text() and "--spool" in up.log.read_text()
     assert up.end(signal.SIGINT) == ""
@@ -115,7 +115,7 @@ def test_a_node_that_cannot_be_sampled_shows_the_recording(tmp_path: Path) -> No
         "MISSING  cpu-clock               the kernel refuses perf events\n"
     )
     up = Up(tmp_path / "log", FAKE_CHECK=check, FAKE_CHECK_CODE="1")
-    assert up.page() == f"http://127.0.0.1:{up.port}"
+    assert up.page() == f"http://{up.http}"
     assert "--recorded" in up.log.read_text()
     assert up.end() == (
         "profiler: this node cannot be sampled: capabilities to sample: without CAP_BPF\n"
