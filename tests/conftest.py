@@ -5,7 +5,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from profiler.errors import ProfilerError
 from tests.postgres import Postgres, PostgresMissingError, running
@@ -14,8 +14,14 @@ from tests.postgres import Postgres, PostgresMissingError, running
 # of forks runs threads in the child, on descriptors that are closed, and aborts it now and then.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
-# How busy the machine is, is no property of what is tested.
-settings.register_profile("suite", deadline=None)
+# How busy the machine is, is no property of what is tested; nor is luck: what fails, fails for
+# everybody. `pytest --hypothesis-profile=search` tries other examples each time.
+settings.register_profile(
+    "search",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.register_profile("suite", settings.get_profile("search"), derandomize=True)
 settings.load_profile("suite")
 
 # A shell starts its background jobs with SIGINT ignored, and what they start inherits that: then

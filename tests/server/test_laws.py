@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiler import selector
@@ -245,7 +245,7 @@ def maintain(database: Database, compact: int, renew: int) -> None:
     st.sampled_from(STEPS),
     st.lists(st.sampled_from(QUESTIONS), min_size=2, max_size=2, unique=True),
 )
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
     database: Database,
     sent: tuple[list[Drain], list[Delivery]],

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.kernel.ring import Ring
@@ -93,7 +93,7 @@ def test_a_discarded_record_is_passed_over(producer: Producer) -> None:
         assert ring.read() == [b"kept"]
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30)
 @given(
     start=st.integers(0, 2 * SIZE // 8).map(lambda words: words * 8),
     batches=st.lists(st.lists(st.binary(max_size=300), max_size=8), max_size=6),

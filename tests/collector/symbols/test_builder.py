@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.symbols.builder import LARGE_BYTES, Builder
@@ -112,7 +112,7 @@ def test_an_empty_file_is_no_program(builder: Builder, tmp_path: Path) -> None:
     assert answer(builder, tmp_path / "empty") == "bad_elf"
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(st.data())
 def test_changed_files_never_hurt_the_reader(
     builder: Builder, c_program: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

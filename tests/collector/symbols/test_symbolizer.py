@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.labels.labeller import Labelling
@@ -359,7 +359,6 @@ samples = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(drains=st.lists(samples, max_size=3), losses=st.integers(0, 9), noise=st.binary(max_size=80))
 def test_no_sample_is_lost_or_made_up_whatever_processes_do(
     tmp_path: Path, c_program: Path, drains: list[list[RawSample]], losses: int, noise: bytes

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
 
@@ -126,7 +126,7 @@ def test_a_stack_without_end_is_refused(shared: tuple[Database, str]) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 def test_whatever_bytes_arrive_they_are_refused(
     shared: tuple[Database, str], message: bytes
 ) -> None:
@@ -134,7 +134,7 @@ def test_whatever_bytes_arrive_they_are_refused(
 
 
 @given(st.data())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_whatever_columns_arrive_they_are_stored_or_refused(
     shared: tuple[Database, str], data: st.DataObject
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from profiler import selector
@@ -117,7 +117,7 @@ deeds = st.one_of(st.just("work"), st.tuples(ages, st.integers(0, 9)), st.intege
         unique=True,
     ),
 )
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 def test_what_is_kept_answers_as_a_dictionary_does(
     database: Database, drains: list[Drain], deeds: list[Deed], edges: list[int]
 ) -> None:
