@@ -12,6 +12,8 @@ from profiler.analysis.grouping import FunctionKey
 from profiler.analysis.tree import Column, Integers, depths, fold, levels, preorder
 from profiler.model import ROOT
 
+_MOST_SHORT = np.iinfo(np.int16).max
+
 _ROOT_ALONE: Integers = np.full(1, -1, np.int64)
 
 
@@ -42,7 +44,10 @@ class Shape:
     @cached_property
     def by_function(self) -> NDArray[np.intp]:
         """The nodes without the root, those of each function together and in order."""
-        nodes: NDArray[np.intp] = 1 + np.argsort(self.functions[1:], kind="stable")
+        functions = self.functions[1:]
+        if functions.max(initial=0) <= _MOST_SHORT:
+            functions = functions.astype(np.int16)  # a radix sort, a tenth of the time
+        nodes: NDArray[np.intp] = 1 + np.argsort(functions, kind="stable")
         return nodes
 
     @cached_property
@@ -119,6 +124,7 @@ def between(column: Column, first: NDArray[np.intp], end: Integers) -> Column:
 
 def upto(column: Column) -> Column:
     """The sum of what stands before each entry, and before the end."""
-    before = np.zeros(len(column) + 1, np.int64)
+    before = np.empty(len(column) + 1, np.int64)
+    before[0] = 0
     np.cumsum(column, out=before[1:])
     return before

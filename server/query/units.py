@@ -102,8 +102,12 @@ class _Joined:
         shapes, places = [], {}
         for log, tree in zip(logs, found.trees, strict=True):
             held = _held(tree, log, read)
-            shapes.append(tree.shape.only(held))
-            places[log] = np.where(held, np.cumsum(held) - 1, ROOT)[tree.place_of]
+            if 2 * np.count_nonzero(held) > len(held):
+                shapes.append(tree.shape)
+                places[log] = tree.place_of
+            else:
+                shapes.append(tree.shape.only(held))
+                places[log] = np.where(held, np.cumsum(held) - 1, ROOT)[tree.place_of]
         if len(shapes) != 1:
             shape, moved = joined([(one.parents, one.functions) for one in shapes], found.ranks)
             places = {log: place[places[log]] for log, place in zip(logs, moved, strict=True)}
@@ -123,14 +127,14 @@ class _Joined:
         return cls(replace(shape, functions=number[shape.functions]), keys, frames, places)
 
     def profiles(self, read: _Read) -> Iterator[Profile]:
-        for (host, window), sums in zip(read.units, read.sums, strict=True):
-            samples, values = self._counts(sums)
+        counts = np.zeros((len(read.units), 2, len(self.shape)), np.int64)
+        for (host, window), sums, columns in zip(read.units, read.sums, counts, strict=True):
+            self._count(sums, columns)
             yield Profile(
                 self.frames,
                 self.shape.parents,
                 self.shape.functions,
-                samples,
-                values,
+                *columns,
                 type=read.selection.type,
                 period=sums.period,
                 start_ns=window.from_ns,
@@ -138,16 +142,14 @@ class _Joined:
                 labels=((HOST, host),) if host else (),
             )
 
-    def _counts(self, sums: Sums) -> NDArray[np.int64]:
+    def _count(self, sums: Sums, added: NDArray[np.int64]) -> None:
         """Samples and values by node."""
-        added = np.zeros((2, len(self.shape)), np.int64)
         for log in sums.columns:
             place = self.places[log]
             for row, column in zip(added, _columns(sums, log, len(place)), strict=False):
                 np.add.at(row, place, column)
         if sums.period:
             np.multiply(added[0], sums.period, out=added[1])
-        return added
 
 
 def _columns(sums: Sums, log: Log, nodes: int) -> tuple[NDArray[np.int64], ...]:

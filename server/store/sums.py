@@ -41,6 +41,8 @@ class Columns:
     def __init__(self) -> None:
         self._samples = np.zeros(0, np.int64)
         self._values = np.zeros(0, np.int64)
+        self._end = 0
+        """Behind the last node that has some."""
         self._period: int | None = None
         """The value of each sample so far, 0 where it varies: then `_values` has them."""
 
@@ -49,7 +51,8 @@ class Columns:
         if not len(entries.nodes):
             return
         self._know(0 if len(entries.values) else part.period)
-        self._reach(int(entries.nodes[-1]) + 1)
+        self._end = max(self._end, int(entries.nodes[-1]) + 1)
+        self._reach(self._end)
         np.add.at(self._samples, entries.nodes, entries.samples)
         if not self._period:
             values = entries.values if len(entries.values) else entries.samples * part.period
@@ -65,7 +68,8 @@ class Columns:
 
     def _reach(self, length: int) -> None:
         if length > len(self._samples):
-            size = 1 << length.bit_length()
+            # Exactly so long at first: days of hosts, of which there are many at once, are one part.
+            size = max(length, len(self._samples) * 3 // 2)
             self._samples = _longer(self._samples, size)
             if not self._period:
                 self._values = _longer(self._values, size)
@@ -77,7 +81,7 @@ class Columns:
 
     def samples(self, log: Log, nodes: int) -> NDArray[np.int64]:
         """The first of these."""
-        if self._samples[nodes:].any() or self._values[nodes:].any():
+        if self._end > nodes:
             raise DamagedError(
                 f"epoch {log[1]} of scope {log[0]} has samples beyond its log, "
                 f"which ends at node {nodes - 1}"
