@@ -223,6 +223,22 @@ static __always_inline struct raw_sample *off_cpu_begin(__u64 *ctx)
 	return NULL;
 }
 
+/*
+ * A thread that executes a program becomes the first of its process, and takes over its number: what was
+ * kept under its own is of nobody any more. No sleep is ended by this, it just ran. But somebody else may
+ * have that number by now, who sleeps.
+ */
+SEC("tp_btf/sched_process_exec")
+int off_cpu_exec(__u64 *ctx)
+{
+	__u32 before = ctx[1], tid = bpf_get_current_pid_tgid();
+	struct sleep *sleep = bpf_map_lookup_elem(&sleeping, &before);
+
+	if (before != tid && sleep && !sleep->since_ns)
+		bpf_map_delete_elem(&sleeping, &before);
+	return 0;
+}
+
 SEC("raw_tp")
 int off_cpu_look(void *ctx)
 {

@@ -87,8 +87,9 @@ class Program:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What is called; then what the collector runs itself."""
-        return ("off_cpu", OFF_CPU_LOOK) if self.kind is Kind.OFF_CPU else ("sample",)
+        """What is called; then what else is of use to its sets of maps."""
+        off_cpu = self.kind is Kind.OFF_CPU
+        return ("off_cpu", OFF_CPU_LOOK, OFF_CPU_EXEC) if off_cpu else ("sample",)
 
     def settings(self, sizes: Sizes) -> abi.Settings:
         context = abi.Context.RECORD if self.kind is Kind.TRACEPOINT else abi.Context.REGISTERS
@@ -132,13 +133,16 @@ UNWIND_LATER = "unwind_later_start"
 OFF_CPU_LOOK = "off_cpu_look"
 """The program that looks which thread its CPU runs."""
 
+OFF_CPU_EXEC = "off_cpu_exec"
+"""The program that forgets the number that a thread had before it executed a program."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A program in the kernel. It and its maps live until the descriptors are closed.
 
     `call_graph` is FRAME_POINTERS or DWARF; with the latter, `unwind` has the descriptors that an
-    Unwinder asks for. `runs` are the programs that the collector runs itself. `problem` is why it
+    Unwinder asks for. `runs` are the programs that the event does not call. `problem` is why it
     is not DWARF where that would have been better.
     """
 

@@ -6,15 +6,16 @@ do so, and no time is counted twice: the program tells those that end in another
 began in one by one, and what was counted of them before is taken off.
 """
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from ctypes import sizeof
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from collector.events import OffCpu
-from collector.kernel import abi, cpus, grace
-from collector.kernel.program import OFF_CPU_LOOK, Loaded
+from collector.kernel import abi, cpus, grace, raw_tracepoint
+from collector.kernel.program import OFF_CPU_EXEC, OFF_CPU_LOOK, Loaded
 from collector.kernel.program_run import ProgramRun
 from collector.kernel.sets import Contents, Sets, map_of
 from collector.kernel.stacks import Key, WalkSaved, unwalked
@@ -47,6 +48,7 @@ class Sleeps(Sets):
         self._minimum_ns = event.minimum_ns
         self._sleeps = event.sleeps
         self._look = ProgramRun(loaded.runs[OFF_CPU_LOOK])
+        self._exec_fd = loaded.runs[OFF_CPU_EXEC]
         self.walk_one_in(1)
         self._sleeping = map_of(loaded.maps, abi.SLEEPING, 4, sizeof(abi.Sleep))
         self._spanning = [
@@ -59,6 +61,10 @@ class Sleeps(Sets):
         # Up to when each sleep that goes on was counted, and those that went on a drain before.
         self._counted_ns: dict[tuple[int, int], int] = {}
         self._went_on: set[tuple[int, int]] = set()
+
+    def __enter__(self) -> Self:
+        self._open.callback(os.close, raw_tracepoint.attach(self._exec_fd))
+        return super().__enter__()
 
     def walk_one_in(self, divisor: int) -> None:
         """From now on, of so many sleeps that are asked for, one has its stack walked."""

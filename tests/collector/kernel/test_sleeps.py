@@ -99,6 +99,34 @@ def test_off_cpu_time_closes_over_many_fast_drains(counts: int, start: Start) ->
     assert not any(key.truncated == "missing" for drain in drains for key in drain.samples)
 
 
+def test_nothing_is_left_of_threads_that_executed_a_program(build: Callable[[str], Path]) -> None:
+    """The kernel gives such a thread the number of its process's first one, and tells no end of
+    what it was before: 100 of them would be entries that nothing removes."""
+    program = build("thread_exec")
+    with Sampler(event="off-cpu") as sampler:
+        sleeps = sleeps_of(sampler)
+        begun_ns = time.monotonic_ns()
+        with subprocess.Popen([program, "100"]) as process:
+            drains = []
+            while process.poll() is None:
+                time.sleep(0.05)
+                drains.append(drained(sleeps))
+        lived_ns = time.monotonic_ns() - begun_ns
+        drains.append(drained(sleeps))
+        entries = [abi.Sleep.from_buffer_copy(value) for _, value in sleeps._sleeping.items()]
+    assert process.returncode == 0
+    assert not [entry for entry in entries if entry.key.tgid == process.pid]
+    assert all(closes_to_the_nanosecond(drain) for drain in drains)
+    slept = [
+        (drain.samples[key], value)
+        for drain in drains
+        for key, value in drain.values.items()
+        if key.tgid == process.pid
+    ]
+    assert sum(samples for samples, _ in slept) >= 2 * 100  # the pause, and the millisecond
+    assert 100 * MS < sum(ns for _, ns in slept) < 2 * lived_ns  # two threads at a time
+
+
 def test_no_more_stacks_are_sent_than_have_room_for_a_count(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
