@@ -1,6 +1,7 @@
 """A database a test: on SQLite, on PostgreSQL, and on a Citus cluster where there is one."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sqlalchemy.engine import make_url
 from server.store import distribution, migrations
 from server.store.database import Database
 from server.store.schema import metadata
+from tests.postgres import Postgres
 
 CITUS = "PROFILER_TEST_CITUS_URL"
 
@@ -30,14 +32,40 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def url(request: pytest.FixtureRequest, backend: str, tmp_path: Path) -> str:
-    """An empty database without tables."""
+    """A database of the test's own: with tables where it asks for `database`, else empty."""
+    tables = "database" in request.fixturenames
     if backend == "sqlite":
+        if tables:
+            shutil.copy(request.getfixturevalue("sqlite_tables"), tmp_path / "profiler.db")
         return f"sqlite:///{tmp_path}/profiler.db"
     if backend == "citus":
         cluster: str = request.getfixturevalue("citus")
         return cluster
-    created: str = request.getfixturevalue("postgres").create_database()
-    return created
+    postgres: Postgres = request.getfixturevalue("postgres")
+    template = request.getfixturevalue("postgresql_tables") if tables else "template1"
+    return postgres.create_database(template)
+
+
+@pytest.fixture(scope="session")
+def sqlite_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the tables of this version: to copy it takes no time, to migrate one a second
+    on a busy machine."""
+    path = tmp_path_factory.mktemp("tables") / "profiler.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_tables(postgres: Postgres) -> str:
+    """The name of a database with the tables of this version."""
+    created = postgres.create_database()
+    _migrate(created)
+    return created.rpartition("/")[2]
+
+
+def _migrate(url: str) -> None:
+    with Database(url) as database:
+        migrations.migrate(database)
 
 
 @pytest.fixture
@@ -59,7 +87,7 @@ def citus() -> str:
 
 @pytest.fixture
 def empty(url: str) -> Iterator[Database]:
-    """Without tables."""
+    """Without tables, unless `database` is asked for."""
     with Database(url) as opened:
         yield opened
 
@@ -67,7 +95,7 @@ def empty(url: str) -> Iterator[Database]:
 @pytest.fixture
 def database(backend: str, empty: Database) -> Database:
     """With the tables of this version."""
-    migrations.migrate(empty)
     if backend == "citus":
+        migrations.migrate(empty)
         distribution.distribute(empty)
     return empty
