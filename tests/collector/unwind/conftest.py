@@ -128,23 +128,27 @@ def symbols(executable: Path) -> list[tuple[int, str]]:
 
 @pytest.fixture
 def walk(harness: Harness) -> Iterator[Walk]:
-    """`walk(executable, *arguments)` samples a program once what it needs is loaded."""
+    """`walk(executable, *arguments)` samples a program once what it needs is loaded; one that is
+    `told` something, by a signal, at first before and then after it."""
     with ExitStack() as running:
 
         def walked(
-            executable: Path, *arguments: str, seconds: float = 0.25, prepare: float = 0.1
+            executable: Path, *arguments: str, seconds: float = 0.25, told: int | None = None
         ) -> Walked:
             process = running.enter_context(
                 subprocess.Popen(
                     [executable, *arguments],
-                    stdout=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL if told is None else subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
                 )
             )
             running.callback(process.kill)
-            harness.sample(prepare)
+            if told is not None:
+                assert process.stdout and process.stdout.read(1) == b"!"
+                harness.settled(0.1, process.pid)
+                process.send_signal(told)
+                assert process.stdout.read(1) == b"!"
             samples = harness.settled(seconds, process.pid)
-            assert samples, f"{executable} was not seen on a CPU"
             return Walked(samples, Names(process.pid, executable))
 
         yield walked

@@ -20,13 +20,15 @@ from collector.processes.procfs import ProcFs
 from collector.unwind import abi
 from collector.unwind.abi import Cause
 from collector.unwind.unwinder import Unwinder
+from tests.processes import PATIENCE_SECONDS
 
 SOURCE = Path(__file__).with_name("walk.bpf.c")
 NATIVE_DEPTH = 127
 RING_BYTES = 1 << 24
 MAPS = (
     *("unwind_processes", "unwind_mappings", "unwind_tables", "unwind_epoch", "unwind_wanted"),
-    *("unwind_later", "python_later", "ring", "lost", "saved_ring"),
+    *("unwind_later", "python_later", "ring", "lost", "target"),
+    "saved_ring",
 )
 WAITING = {Cause.NO_PROCESS, Cause.NO_TABLE, Cause.NO_MAPPING}
 _HEAD = struct.Struct("<IIIiQ")
@@ -125,32 +127,37 @@ class Harness:
         self._open.close()
 
     def sample(
-        self, seconds: float, pid: int | None = None, frequency_hz: int = 499
+        self, seconds: float, pid: int | None = None, frequency_hz: int = 499, least: float = 0
     ) -> list[Sample]:
-        """Every sample of that time, of one process or of all; none is lost on the way."""
+        """Every sample of that time, of one process or of all, and as many as `least`; none is lost
+        on the way."""
+        Map(self.fds["target"]).update(bytes(4), (pid or 0).to_bytes(4, "little"))
+        before = Map(self.fds["lost"]).lookup(bytes(4))
         samples: list[Sample] = []
         with perf_event.Events(self.start, perf_event.CPU_CLOCK, frequency_hz) as events:
             events.follow_cpus(cpus.online())
             events.enable()
             end = time.monotonic() + seconds
-            while time.monotonic() < end:
+            while time.monotonic() < end or len(samples) < least:
+                assert time.monotonic() < end + PATIENCE_SECONDS, f"{len(samples)} samples of {pid}"
                 time.sleep(0.02)
                 self.unwinder.poll()
                 samples += map(parse, self._ring.read())
                 self.saved += self._saved_ring.read()
             events.disable()
         samples += map(parse, self._ring.read_all())
-        assert Map(self.fds["lost"]).lookup(bytes(4)) == bytes(8)
-        return [sample for sample in samples if pid in (None, sample.tgid)]
+        assert Map(self.fds["lost"]).lookup(bytes(4)) == before
+        return samples
 
     def settled(self, seconds: float, pid: int, frequency_hz: int = 499) -> list[Sample]:
-        """Samples of a process whose mappings and tables are loaded by now."""
-        deadline = time.monotonic() + 20
+        """Samples of a busy process whose mappings and tables are loaded by now: at least a third
+        of those of a CPU of its own."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
         calm = 0
         while calm < 2 and time.monotonic() < deadline:
-            early = self.sample(0.1, pid, frequency_hz)
+            early = self.sample(0.1, pid, frequency_hz, least=5)
             calm = calm + 1 if not any(sample.cause in WAITING for sample in early) else 0
-        return self.sample(seconds, pid, frequency_hz)
+        return self.sample(seconds, pid, frequency_hz, least=seconds * frequency_hz / 3)
 
 
 def read_mappings(pid: int) -> Sequence[Mapping] | None:

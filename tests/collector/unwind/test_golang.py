@@ -27,7 +27,7 @@ def test_stacks_lead_back_from_the_stack_of_the_thread(
     source.write_bytes((PROGRAMS / "stacks.go").read_bytes())
     command: list[str | Path] = ["go", "build", "-ldflags", flags, "-o", binary, source]
     subprocess.run(command, cwd=tmp_path, check=True)
-    walked = walk(binary, seconds=1.0, prepare=0.5)
+    walked = walk(binary, seconds=1.0)
     assert walked.complete >= 0.99
     if not flags:
         stacks = [named(binary, sample.words) for sample in walked.samples]

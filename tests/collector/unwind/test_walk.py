@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from collector.unwind.abi import DEPTH, Cause
 from tests.collector.unwind.conftest import FLAGS, Build, Names, Walk
 from tests.collector.unwind.harness import Harness, read_mappings
+from tests.processes import eventually
 
 pytestmark = pytest.mark.kernel
 
@@ -48,7 +48,9 @@ def test_a_c_library_without_frame_information_has_roots_too(
 ) -> None:
     """musl is built without any; its programs have their own."""
     flags = (*FLAGS[:3], "-fasynchronous-unwind-tables", *linked)
-    walked = walk(build(source, compiler="musl-gcc", flags=flags), prepare=0.2)
+    program = build(source, compiler="musl-gcc", flags=flags)
+    told = {"told": signal.SIGALRM} if source == "signals.c" else {}
+    walked = walk(program, *told, **told)
     assert walked.complete == 1
 
 
@@ -59,7 +61,7 @@ def test_leaf_functions_without_a_frame_are_left_right(build: Build, walk: Walk)
 
 
 def test_a_stack_goes_on_below_a_signal_handler(build: Build, walk: Walk) -> None:
-    walked = walk(build("signals.c"), prepare=0.2)
+    walked = walk(build("signals.c"), "told", told=signal.SIGALRM)
     assert walked.complete == 1
     assert walked.own_stacks() == {("burn", "handler", "wait_here", "interrupted", "main")}
 
@@ -157,17 +159,14 @@ def test_a_child_is_walked_before_the_collector_knows_of_it(
 
 
 def children(pid: int) -> list[int]:
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-        if text:
-            return [int(word) for word in text.split()]
-    raise AssertionError(f"process {pid} has no child")
+    listed = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(word) for word in eventually(lambda: listed.read_text() or None, "a child").split()]
 
 
 def test_a_library_that_is_loaded_later_is_noticed(build: Build, walk: Walk) -> None:
     library = build("spin.c", flags=("-O2", "-shared", "-fPIC"))
-    walked = walk(build("late.c", flags=(*FLAGS, "-ldl")), str(library), prepare=0.6)
+    late = build("late.c", flags=(*FLAGS, "-ldl"))
+    walked = walk(late, str(library), told=signal.SIGALRM)
     assert walked.complete == 1
     assert all(stack[0].startswith(library.name) for stack in walked.stacks())
     assert walked.own_stacks() == {("main",)}

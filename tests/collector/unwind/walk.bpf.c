@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-// Walks the user stack of every sample and sends it, with the time that it took and with the
-// kernel's own walk by frame pointers.
+// Walks the user stack of every sample of one process, or of all, and sends it, with the time that
+// it took and with the kernel's own walk by frame pointers.
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 #include "walk_later.h"
@@ -40,6 +40,13 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } lost SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} target SEC(".maps"); // tgid; 0 for all
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -104,9 +111,10 @@ int start(void *ctx)
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	__u32 zero = 0;
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
+	__u32 *tgid = bpf_map_lookup_elem(&target, &zero);
 	struct unwind *u;
 
-	if (!s || !(__u32)pid_tgid)
+	if (!s || !(__u32)pid_tgid || !tgid || (*tgid && *tgid != pid_tgid >> 32))
 		return 0;
 	s->started = bpf_ktime_get_ns();
 	u = unwind_begin(ctx);

@@ -1,5 +1,7 @@
-/* burn <- main, or, after SIGALRM, spin in a library that was not there before <- main */
-#define _DEFAULT_SOURCE
+/*
+ * main, or, once SIGALRM came, spin in a library that was not there before <- main; says when it may
+ * come, and that the library is there.
+ */
 #include <dlfcn.h>
 #include <signal.h>
 #include <unistd.h>
@@ -18,9 +20,11 @@ int main(int count, char **arguments)
 
 	(void)count;
 	signal(SIGALRM, ring);
-	ualarm(500000, 0);
+	if (write(1, "!", 1) != 1)
+		return 1;
 	while (!rung)
 		;
 	spin = (void (*)(void))dlsym(dlopen(arguments[1], RTLD_NOW), "spin");
-	spin();
+	if (write(1, "!", 1) == 1)
+		spin();
 }

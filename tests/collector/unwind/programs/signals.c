@@ -1,4 +1,7 @@
-/* burn <- handler <- the C library's return from signals <- wait_here <- interrupted <- main */
+/*
+ * burn <- handler <- the C library's return from signals <- wait_here <- interrupted <- main, once
+ * SIGALRM came; says when it may come, and that it came. Without an argument, it sends it to itself.
+ */
 #define _DEFAULT_SOURCE
 #include <signal.h>
 #include <unistd.h>
@@ -9,7 +12,8 @@ volatile unsigned long turns;
 void handler(int number)
 {
 	(void)number;
-	burn();
+	if (write(1, "!", 1) == 1)
+		burn();
 	CALLED();
 }
 
@@ -26,10 +30,13 @@ __attribute__((noinline, noclone)) void interrupted(void)
 	CALLED();
 }
 
-int main(void)
+int main(int count, char **arguments)
 {
+	(void)arguments;
 	signal(SIGALRM, handler);
-	ualarm(100000, 0);
-	interrupted();
+	if (count < 2)
+		ualarm(100000, 0);
+	if (write(1, "!", 1) == 1)
+		interrupted();
 	CALLED();
 }

@@ -30,6 +30,7 @@ from collector.unwind.python.stacks import PythonFrame, Stack, parse
 from collector.unwind.unwinder import Unwinder
 from profiler.clock import SystemClock
 from profiler.model import Frame
+from tests.processes import PATIENCE_SECONDS
 
 SOURCE = Path(__file__).with_name("walk.bpf.c")
 RING_BYTES = 1 << 24
@@ -100,22 +101,26 @@ class Harness:
     ) -> None:
         self._open.close()
 
-    def sample(self, pid: int, seconds: float, frequency_hz: int = 499) -> list[Sample]:
-        """Every sample of that time; none is lost on the way."""
+    def sample(
+        self, pid: int, seconds: float, frequency_hz: int = 499, least: float = 0
+    ) -> list[Sample]:
+        """Every sample of that time, and as many as `least`; none is lost on the way."""
         Map(self.fds["target"]).update(bytes(4), pid.to_bytes(4, "little"))
+        before = Map(self.fds["lost"]).lookup(bytes(4))
         samples: list[Sample] = []
         with perf_event.Events(self._start, perf_event.CPU_CLOCK, frequency_hz) as events:
             events.follow_cpus(cpus.online())
             events.enable()
             end = time.monotonic() + seconds
-            while time.monotonic() < end:
+            while time.monotonic() < end or len(samples) < least:
+                assert time.monotonic() < end + PATIENCE_SECONDS, f"{len(samples)} samples of {pid}"
                 time.sleep(0.02)
                 self.unwinder.poll()
                 self.interpreters.poll()
                 samples += map(_sample, self._ring.read())
             events.disable()
         samples += map(_sample, self._ring.read_all())
-        assert Map(self.fds["lost"]).lookup(bytes(4)) == bytes(8)
+        assert Map(self.fds["lost"]).lookup(bytes(4)) == before
         return samples
 
     def introduced(self, pid: int) -> bool | None:
@@ -125,14 +130,15 @@ class Harness:
         return True if known else None
 
     def settled(self, pid: int, seconds: float, frequency_hz: int = 499) -> list[Sample]:
-        """Samples of a process whose tables and interpreter are known by now."""
-        deadline = time.monotonic() + 30
+        """Samples of a busy process whose tables and interpreter are known by now: at least a third
+        of those of a CPU of its own."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
-            early = self.sample(pid, 0.25, frequency_hz)
+            early = self.sample(pid, 0.25, frequency_hz, least=10)
             known = not self.interpreters.cause(pid) and not self.unwinder.stats().pending
-            if early and known and all(sample.cause is Cause.COMPLETE for sample in early):
+            if known and all(sample.cause is Cause.COMPLETE for sample in early):
                 break
-        return self.sample(pid, seconds, frequency_hz)
+        return self.sample(pid, seconds, frequency_hz, least=seconds * frequency_hz / 3)
 
     def frame(self, pid: int, frame: PythonFrame) -> Frame:
         """A Python frame by name."""

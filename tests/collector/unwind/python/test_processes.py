@@ -84,7 +84,7 @@ def test_a_child_is_walked_before_anybody_heard_of_it(
     child = int(parent.stdout.readline())
     try:
         eventually(lambda: harness.introduced(parent.pid), "a parent that waits")
-        samples = harness.sample(child, 0.2, FREQUENCY_HZ)
+        samples = harness.sample(child, 0.2, FREQUENCY_HZ, least=50)
         assert any(isinstance(frame, PythonFrame) for frame in samples[0].stack.frames)
         harness.interpreters.copy(child, parent.pid)
         chains = Counter(
