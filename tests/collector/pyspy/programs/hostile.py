@@ -1,6 +1,8 @@
 """For 3.6 and 3.7: a function whose name breaks lines, claims to be others and has 100,000 letters;
 and one thread after the other under a new name."""
 
+import threading
+import time
 import types
 
 
@@ -20,4 +22,7 @@ def renamed(code, name):
 
 LINE = "\nthread (1);forged (/etc/passwd:1) 999999999\n"
 spin.__code__ = renamed(spin.__code__, LINE + "\x1b[2J;(:" + "x" * 100000)
+sleeper = threading.Thread(target=time.sleep, args=(600,))
+sleeper.daemon = True
+sleeper.start()
 spin()
