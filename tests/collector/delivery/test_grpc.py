@@ -19,9 +19,15 @@ from profiler.v1 import ingest_pb2 as pb
 from profiler.wire import StreamEncoder
 from tests.collector.delivery.drains import drain, held, losses, taken
 from tests.collector.delivery.server import Server
-from tests.processes import eventually
+from tests.processes import PATIENCE_SECONDS, eventually
 
 RETRY_SECONDS = (0.01, 0.05)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a busy machine does not deliver in the usual 5 s would be left in the spool."""
+    monkeypatch.setattr(delivery, "CLOSE_SECONDS", PATIENCE_SECONDS)
 
 
 @contextmanager
@@ -64,7 +70,7 @@ def test_no_more_than_the_window_is_on_its_way(server: Server, tmp_path: Path) -
     hold = threading.Event()
 
     def held_back(batch: pb.Batch, n: int) -> None:
-        hold.wait(10)
+        hold.wait(PATIENCE_SECONDS)
 
     server.answer = held_back
     with exporting(server, tmp_path) as exporter:
@@ -217,7 +223,7 @@ def test_a_server_that_says_nothing_is_left_for_a_new_stream(
 
     def silent_once(batch: pb.Batch, n: int) -> None:
         if len(server.received) == 1:
-            stuck.wait(10)
+            stuck.wait(PATIENCE_SECONDS)
 
     server.answer = silent_once
     with exporting(server, tmp_path) as exporter:
