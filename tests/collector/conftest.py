@@ -1,5 +1,6 @@
 """What tests of several of the collector's parts stand on."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +32,7 @@ def slice_() -> Iterator[Path]:
     for line in Path("/proc/self/mounts").read_text().splitlines():
         _, where, kind, options, *_ = line.split()
         if kind == "cgroup2" or "name=systemd" in options.split(","):
-            group = Path(where) / "profiler-test.slice"
+            group = Path(where) / f"profiler-test-{os.getpid()}.slice"
             break
     else:
         pytest.skip("no control groups are mounted")
