@@ -130,11 +130,13 @@ class _Joined:
         counts = np.zeros((len(read.units), 2, len(self.shape)), np.int64)
         for (host, window), sums, columns in zip(read.units, read.sums, counts, strict=True):
             self._count(sums, columns)
+            samples, values = columns
             yield Profile(
                 self.frames,
                 self.shape.parents,
                 self.shape.functions,
-                *columns,
+                samples,
+                values,
                 type=read.selection.type,
                 period=sums.period,
                 start_ns=window.from_ns,

@@ -99,7 +99,7 @@ def test_growth_since_last_week_fires_and_what_did_not_grow_is_quiet(
     with receiving() as receiver:
         (tmp_path / "alerts.toml").write_text(GROWTH.format(url=receiver.url))
         with serving(tmp_path, "--alerts", str(tmp_path / "alerts.toml")) as served:
-            eventually(lambda: receiver.heard or None, "the webhook hears", 60)
+            eventually(lambda: receiver.heard or None, "the webhook hears")
             dearer, as_dear = served.get("alerts")["alerts"]
             assert (dearer["state"], as_dear["state"]) == ("firing", "inactive")
             assert as_dear["detail"] == "nothing grew more than by chance"
