@@ -85,6 +85,7 @@ def _copies(
 @compared.requests
 @click.option(
     "--alpha",
+    metavar="PART",
     type=click.FloatRange(0, 0.5, min_open=True),
     default=0.05,
     show_default=True,

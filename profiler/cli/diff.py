@@ -43,6 +43,7 @@ STYLES = {
 @compared.requests
 @click.option(
     "--alpha",
+    metavar="PART",
     type=click.FloatRange(0, 1, True, True),
     default=0.05,
     show_default=True,

@@ -100,7 +100,7 @@ class Plan:
 )
 @click.option("--loader", metavar="NAME", help="auto, libbpf or bcc, as for `profiler collect`.")
 @click.option("-F", "--frequency", metavar="HZ", help="Samples a second and CPU.")
-@click.option("--interval", metavar="TIME", help="The time between two drains.")
+@click.option("--interval", metavar="DURATION", help="The time between two drains.")
 @click.option(
     "-e",
     "--event",

@@ -23,6 +23,6 @@ keep = click.option(
 )
 keep_size = click.option(
     "--keep-size",
-    metavar="BYTES",
+    metavar="SIZE",
     help="How much the database may hold, such as 50GB; the oldest goes first.",
 )
