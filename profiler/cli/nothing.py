@@ -67,4 +67,4 @@ def _among(wanted: str, found: Sequence[str]) -> str:
     """The most alike, else the first ones."""
     shown = get_close_matches(wanted, found, SHOWN) or list(found[:SHOWN])
     more = ", …" if len(found) > len(shown) else ""
-    return f"there are {', '.join(map(printable, shown))}{more}" if found else "there are none yet"
+    return f"there are: {', '.join(map(printable, shown))}{more}" if found else "there are none yet"

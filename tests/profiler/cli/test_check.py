@@ -161,7 +161,7 @@ def test_a_side_without_samples_is_named_with_what_there_is(
     assert code == 4
     assert err == (
         "profiler: no samples of off_cpu from now-2h to now-1h:"
-        " no profile type is 'off_cpu'; there are cpu\n"
+        " no profile type is 'off_cpu'; there are: cpu\n"
     )
 
 

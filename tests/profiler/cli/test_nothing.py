@@ -20,9 +20,9 @@ def shop(server: FakeServer) -> FakeServer:
     ("query", "reason"),
     [
         ("cpu", ""),
-        ("cpuu", "no profile type is 'cpuu'; there are cpu"),
-        ('cpu{service_name="shp"}', "no service_name is 'shp'; there are shop, …"),
-        ('cpu{service_name="xyz"}', "no service_name is 'xyz'; there are shop, till\ufffd"),
+        ("cpuu", "no profile type is 'cpuu'; there are: cpu"),
+        ('cpu{service_name="shp"}', "no service_name is 'shp'; there are: shop, …"),
+        ('cpu{service_name="xyz"}', "no service_name is 'xyz'; there are: shop, till\ufffd"),
         ('cpu{service_name="shop",service_name=~"x.*"}', ""),
         ('cpu{sevice_name="shop"}', "no series has a label sevice_name in this range"),
         ('cpu{host_name="a"}', ""),  # which this server does not answer
