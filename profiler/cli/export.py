@@ -11,10 +11,18 @@ from profiler.formats import FORMATS
 
 @click.command(short_help="write a profile to a file")
 @options.selection
+@sides.of_files
 @options.format(tuple(FORMATS), "The file's format; by default that of FILE's ending, else folded.")
 @options.value
 @options.output
-def export(selection: Selection, format: str | None, value: str, output: str) -> None:
+def export(
+    selection: Selection,
+    type: str | None,
+    skip_bad_lines: bool,
+    format: str | None,
+    value: str,
+    output: str,
+) -> None:
     """Writes what SELECTOR (default: cpu) selects, merged into one profile.
 
     A file, or a quoted pattern of several, may stand for the SELECTOR: see `profiler convert`.
@@ -28,7 +36,7 @@ def export(selection: Selection, format: str | None, value: str, output: str) ->
     """
     name = format or options.format_by_suffix(output) or "folded"
     if sides.is_file(selection.query):
-        reader = Reader(selection.server, selection.start, selection.end)
+        reader = Reader(selection.server, selection.start, selection.end, type, skip_bad_lines)
         data = dumped(reader.profile(selection.query), name, value)
         options.write(data, output, binary=FORMATS[name].binary)
     else:

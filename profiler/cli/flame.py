@@ -10,9 +10,12 @@ from profiler.formats import PICTURES
 
 @click.command(short_help="write a flamegraph to one HTML or SVG file")
 @options.selection
+@sides.of_files
 @options.format(tuple(PICTURES), "By default that of the ending of -o FILE, else html.")
 @options.output
-def flame(selection: Selection, format: str | None, output: str) -> None:
+def flame(
+    selection: Selection, type: str | None, skip_bad_lines: bool, format: str | None, output: str
+) -> None:
     """Writes a flamegraph of what SELECTOR (default: cpu) selects, which any browser opens.
 
     It zooms and searches without a server and a network. A file, or a quoted pattern of several,
@@ -28,7 +31,7 @@ def flame(selection: Selection, format: str | None, output: str) -> None:
     ending = next((name for suffix, name in endings.items() if output.endswith(suffix)), "html")
     name = format or ending
     if sides.is_file(selection.query):
-        reader = Reader(selection.server, selection.start, selection.end)
+        reader = Reader(selection.server, selection.start, selection.end, type, skip_bad_lines)
         options.write(PICTURES[name].dumps(reader.profile(selection.query)), output)
         return
     data = selection.client.download("profiles", selection.parameters | {"format": name})

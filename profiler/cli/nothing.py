@@ -1,6 +1,6 @@
 """What to say where nothing was selected: a type, a label or a value that no series has.
 
-no samples of cpu{service_name="shp"} from now-1h to now: no service_name is 'shp'; there are shop
+no samples of cpu{service_name="shp"} from now-1h to now: no service_name is 'shp'; there are: shop
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from profiler import selector
 from profiler.cli.options import Selection
-from profiler.cli.terminal import printable
+from profiler.cli.terminal import printable, when
 from profiler.errors import ProfilerError
 from profiler.selector import Matcher
 
@@ -54,7 +54,12 @@ def why(of: Selection) -> str:
 
 
 def _range(of: Selection) -> str:
-    return f"{printable(of.query)} from {of.start} to {of.end}"
+    return f"{printable(of.query)} from {_time(of.start)} to {_time(of.end)}"
+
+
+def _time(text: str) -> str:
+    """As it was given; the milliseconds of a deploy, which nobody has typed, to be read."""
+    return when(int(text), hours=True) if len(text) == 13 and text.isdecimal() else text
 
 
 def _missing(matcher: Matcher, values: Sequence[str]) -> str:

@@ -188,17 +188,25 @@ class Reader:
         return tree.merge(profile for profile in profiles if profile.type.name == name)
 
 
+def of_files(command: Callable[..., None]) -> Callable[..., None]:
+    """--type and --skip-bad-lines."""
+    skip = click.option(
+        "--skip-bad-lines",
+        is_flag=True,
+        help="Leave out lines of text that cannot be read, and say how many.",
+    )
+    type = click.option(
+        "--type", metavar="NAME", help="Of a file with several profile types, this one."
+    )
+    return type(skip(command))
+
+
 def reading(command: Callable[..., None]) -> Callable[..., None]:
     """Gives `command` a Reader from --server, --from, --to, --type and --skip-bad-lines."""
 
     @options.server
     @options.times(start="now-1h")
-    @click.option("--type", metavar="NAME", help="Of a file with several profile types, this one.")
-    @click.option(
-        "--skip-bad-lines",
-        is_flag=True,
-        help="Leave out lines of text that cannot be read, and say how many.",
-    )
+    @of_files
     @functools.wraps(command)
     def with_reader(**given: Any) -> None:
         names = ("server", "from", "to", "type", "skip_bad_lines")

@@ -42,6 +42,7 @@ Source = Callable[[str], Mapping[str, Any]]
     show_envvar=True,
     help="The server to ask.",
 )
+@sides.of_files
 @click.option("--local", is_flag=True, help="Sample this machine instead, without any server.")
 @click.option("-p", "--pid", type=int, metavar="PID", help="Sample this process, likewise.")
 @click.option(
@@ -78,6 +79,8 @@ Source = Callable[[str], Mapping[str, Any]]
 def top(
     query: str,
     server: str,
+    type: str | None,
+    skip_bad_lines: bool,
     local: bool,
     pid: int | None,
     frequency: int,
@@ -106,7 +109,7 @@ def top(
     if min(window_ns, interval_ns) < SECOND // 10:
         raise UsageError("--window and --interval: 100ms is the least")
     if sides.is_file(query):
-        reader = Reader(server, "now-1h", "now")
+        reader = Reader(server, "now-1h", "now", type, skip_bad_lines)
         click.echo(file_table.render(query, reader.profile(query), sort), nl=False)
         return
     sampled = local or pid is not None

@@ -56,6 +56,10 @@ def test_a_type_is_chosen_where_a_file_holds_several(run: Run, tmp_path: Path) -
     code, _, err = run("convert", str(path), "-", "--type", "heap")
     assert code == 2
     assert "holds no 'heap'; choose --type from cpu, page_faults" in err
+    chosen = ("export", "flame", "top")
+    for command in chosen:
+        code, out, err = run(command, str(path), "--type", "page_faults")
+        assert (code, err) == (0, "") and "g" in out
 
 
 def test_a_type_and_a_unit_are_safe_to_print(run: Run, tmp_path: Path) -> None:
