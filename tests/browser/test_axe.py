@@ -23,6 +23,7 @@ VIEWS: dict[str, dict[str, str]] = {
     "overview": {"query": ""},
     "both": {"search": "json", "by": "host_name"},
     "frame": {"tab": "table", "side": "frame", "function": OBJECT},
+    "history": {"tab": "table", "side": "history", "function": OBJECT},
     "sandwich": {"tab": "sandwich", "function": OBJECT},
     "comparison": {"against": Shop.query, "from": "2026-01-08T06:00:00Z"},
     "nothing": {"query": 'cpu{service_name="nobody"}'},

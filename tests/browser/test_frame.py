@@ -141,7 +141,7 @@ def test_waiting_and_events_have_words_of_their_own(shop: Shop) -> None:
     assert " threads" in sheet(shop)
     expect(shop.page.locator(".status-coverage")).not_to_contain_text("Hz")
     shop.open("page_faults", side="frame", function="Server::run()")
-    assert shop.page.locator(".timeline .label").inner_text() == "page faults a second"
+    assert shop.page.locator(".timeline .label").inner_text() == "Page faults a second"
     assert " /s" in sheet(shop)
     shop.open("cpu")
     expect(shop.page.locator(".status-coverage")).to_contain_text("99 Hz · 5 hosts")

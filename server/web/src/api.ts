@@ -124,6 +124,41 @@ export interface FunctionAnswer extends FunctionCost {
   };
 }
 
+/** That a share took another level, known to `precision` milliseconds, and what was deployed then. */
+export interface TrendChange {
+  readonly time: number;
+  readonly precision: number;
+  readonly before: number;
+  readonly after: number;
+  readonly deploys: readonly Deploy[];
+}
+
+/** A function, or it for a value of a label; an entry a day. */
+export interface TrendLine {
+  readonly label_value: string;
+  readonly file: string;
+  readonly binary: string;
+  readonly total: readonly number[];
+  readonly all_samples: readonly number[];
+  readonly clusters: readonly number[];
+  readonly share: readonly number[];
+  readonly low: readonly number[];
+  readonly high: readonly number[];
+  readonly changes: readonly TrendChange[];
+}
+
+export interface TrendAnswer {
+  readonly unit: string;
+  /** milliseconds of a day */
+  readonly step: number;
+  readonly times: readonly number[];
+  /** what intervals are of: `hour` or `host` */
+  readonly cluster: string;
+  readonly lines: readonly TrendLine[];
+  readonly lines_total: number;
+  readonly deploys: readonly Deploy[];
+}
+
 /** Who calls a function and what it calls; both trees begin with it. */
 export interface CallersAnswer {
   readonly unit: string;
@@ -356,6 +391,20 @@ export const getFunction = async (
     get<HistoryAnswer>(address("history", about), signal),
   ]);
   return { ...answer, trend: { ...history, step: HOUR_MS, total: summed(history) } };
+};
+
+const TREND_MS = 90 * 24 * HOUR_MS;
+const TREND_LINES = 5;
+
+/** Of the 90 days up to the end of the selection. */
+export const getTrend = (
+  { query, to }: Selection,
+  one: Chosen,
+  by: string,
+  signal: AbortSignal,
+): Promise<TrendAnswer> => {
+  const about = { ...parameters({ query, from: to - TREND_MS, to }), ...named(one) };
+  return get(address("trend", { ...about, ...(by && { by }), limit: TREND_LINES }), signal);
 };
 
 interface HistoryAnswer {

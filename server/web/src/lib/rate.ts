@@ -35,5 +35,6 @@ export const signed = (n: number): string =>
 export function change(before: number, now: number): string {
   if (before === 0) return now === 0 ? "" : "new";
   const percent = (100 * (now - before)) / before;
-  return `${signed(Math.round(percent * 10) / 10)}%`;
+  const tenths = Math.round(percent * 10) / 10;
+  return tenths === 0 && now !== before ? "<0.1%" : `${signed(tenths)}%`;
 }

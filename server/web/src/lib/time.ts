@@ -59,6 +59,9 @@ export function lastOf({ from, to }: Range): string {
 export const toText = (ms: number): string => new Date(ms).toISOString().replace(".000Z", "Z");
 
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const UTC_DAY = new Intl.DateTimeFormat("en-GB", {
+  ...{ day: "numeric", month: "short", timeZone: "UTC" },
+});
 const clockOf = (seconds: boolean) =>
   new Intl.DateTimeFormat("en-GB", {
     ...{ hour: "2-digit", minute: "2-digit" },
@@ -88,6 +91,9 @@ function describeFixed(range: Range): string {
   const end = sameDay ? clock.format(to) : `${DAY.format(to)} ${clock.format(to)}`;
   return `${DAY.format(from)} ${clock.format(from)} – ${end}`;
 }
+
+/** `8 Jan`: days of the server's sums are those of UTC. */
+export const day = (ms: number): string => UTC_DAY.format(new Date(ms));
 
 /** `8 Jan 06:00`, in the browser's zone. */
 export const moment = (ms: number): string =>

@@ -13,7 +13,7 @@ export const SORTS = ["self", "total", "name"] as const;
 export const PERS = ["share", "cores"] as const;
 
 /** What stands beside the flamegraph. */
-export const SIDES = ["functions", "frame"] as const;
+export const SIDES = ["functions", "frame", "history"] as const;
 
 export interface PageState {
   /** selector, as typed; "" is the overview */

@@ -38,9 +38,11 @@ export function Growth({ answer, state, navigate }: PartProps) {
       <header class="panel-head">
         <h2 id="growth-title">What grew most in a week</h2>
         <p class="muted">
-          {compared
-            ? "Cores a function uses itself, against the same range a week before; from 0.01% of all cores on. Sums, no verdict."
-            : "There are no samples of a week before to compare with."}
+          {!compared
+            ? "There are no samples of a week before to compare with."
+            : rows.length === 0
+              ? "No function uses 0.01% of all cores more than in the same range a week before."
+              : "Cores a function uses itself, against the same range a week before; from 0.01% of all cores on. Sums, no verdict."}
         </p>
       </header>
       {rows.length > 0 && (

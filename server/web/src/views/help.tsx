@@ -18,6 +18,7 @@ const EXPLORER = [
   ["g", "group the timeline by a label"],
   ["1 2 3 4", "both, flamegraph, table, sandwich"],
   ["i", "functions or the selected frame beside it"],
+  ["h", "its history of 90 days beside it"],
   ["c", "callers and callees of the selected frame"],
 ] as const;
 

@@ -27,6 +27,7 @@ function actionOf(key: string, { state, navigate, help, theme }: Actions): (() =
   const explorer: Record<string, () => void> = {
     ...{ "/": focus("#search"), e: press(".query-mode:not([aria-pressed=true])") },
     ...{ f: press(".add-filter"), g: focus("[aria-label='Group by']") },
+    h: () => navigate({ side: "history" }, "replace"),
     i: () => navigate({ side: state.side === "frame" ? "functions" : "frame" }, "replace"),
     c: () => state.function && navigate({ tab: "sandwich" }),
   };

@@ -8,6 +8,7 @@ import { findPath } from "../lib/path";
 import { type FrameTree, ROOT } from "../lib/tree";
 import { type PageState, SIDES } from "../lib/url";
 import { FrameSheet } from "./frame_sheet";
+import { History } from "./history";
 import type { Navigate } from "./page_state";
 import { TopTable } from "./top_table";
 
@@ -22,7 +23,7 @@ interface Props {
   readonly navigate: Navigate;
 }
 
-const NAMES = { functions: "Functions", frame: "Frame" };
+const NAMES = { functions: "Functions", frame: "Frame", history: "History" };
 
 export function Side(props: Props) {
   const { tree, top, state, theme, navigate, selection } = props;
@@ -50,6 +51,8 @@ export function Side(props: Props) {
           answer={props.function}
           labels={props.labels}
         />
+      ) : state.side === "history" ? (
+        <History {...{ selection, state }} />
       ) : (
         top && (
           <TopTable
