@@ -56,8 +56,9 @@ class Agent:
     """Takes drains from `source` every `interval_ns` and gives them to `exporter`.
 
     With an interval of 0 it does not wait, which serves a recording. What is `left` of a collector
-    before goes first; once the source is open it calls `begun`, and after each drain `look`. Beside
-    that it counts: samples taken and lost by cause, drains, and the time that they took.
+    before goes first; once the source is open it calls `begun`, after each drain `look`, and
+    `ending` before the source is closed. Beside that it counts: samples taken and lost by cause,
+    drains, and the time that they took.
 
     Collectors that were started together do not go on together: each shifts its drains by
     `shift_ns` of the interval, so that a fleet's batches reach the server spread over it.
@@ -74,6 +75,7 @@ class Agent:
         left: Iterable[Drain] = (),
         begun: Callable[[], None] = lambda: None,
         look: Callable[[], None] = lambda: None,
+        ending: Callable[[], None] = lambda: None,
     ) -> None:
         self.taken = 0
         self.losses: Counter[str] = Counter()
@@ -87,6 +89,7 @@ class Agent:
         self._left = left
         self._begun = begun
         self._look = look
+        self._ending = ending
 
     def run(self) -> None:
         """Returns when the source has finished or the clock was stopped, after a last drain."""
@@ -94,7 +97,10 @@ class Agent:
             self._keep(drain)
         with self._source:
             self._begun()
-            self._loop()
+            try:
+                self._loop()
+            finally:
+                self._ending()
 
     def _loop(self) -> None:
         start_ns = self._clock.monotonic_ns()

@@ -25,14 +25,21 @@ def stand_back() -> None:
     As a batch process it gets its share, but never takes a CPU from who runs just because it has
     woken up. Disks serve it last, but do serve it: the spool waits for what it writes.
     """
-    lower_to(NICE)
-    with suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    stand_back_thread(0)
     with suppress(OSError):
         ioprio_set(_BEST_EFFORT, _LOWEST)
     with suppress(OSError, ValueError):
         if int(_SCORE.read_text()) < OOM_SCORE:
             _SCORE.write_text(str(OOM_SCORE))
+
+
+def stand_back_thread(number: int) -> None:
+    """Another one of this process, or with 0 that which calls; what it starts from then on too."""
+    with suppress(OSError):  # it has ended
+        nice = os.getpriority(os.PRIO_PROCESS, number)
+        os.setpriority(os.PRIO_PROCESS, number, max(nice, NICE))
+    with suppress(OSError):
+        os.sched_setscheduler(number, os.SCHED_BATCH, os.sched_param(0))
 
 
 def lower_to(nice: int) -> None:

@@ -25,6 +25,7 @@ from collector.kernel.process_events import ProcessEvents
 from collector.kernel.sampling import sample
 from collector.on_demand.sessions import Sessions
 from collector.on_demand.source import Node
+from collector.prompt import Prompt
 from collector.restraint import Restraint
 from collector.sources import SampleSource
 from collector.sources.live import LiveSource
@@ -147,9 +148,9 @@ def run(config: Config, clock: StoppableClock) -> str:
     interval_ns = 0 if config.recorded and not config.repeat else config.interval_ns
     with ExitStack() as opened:
         source = _recorded(config, clock) if config.recorded else _live(config)
-        exporter = _exporter(config)
+        exporter, prompt = _exporter(config)
         opened.callback(exporter.close)
-        sessions = _sessions(config, source, exporter)
+        sessions = _sessions(config, source, exporter, prompt)
         opened.callback(sessions.close)
         restraint = _restraint(config, source, sessions, clock)
         look = restraint.look if restraint else lambda: None
@@ -162,6 +163,7 @@ def run(config: Config, clock: StoppableClock) -> str:
             shift_ns=shift_ns,
             left=exporter.spool.mark.lost if isinstance(exporter, GrpcExporter) else (),
             begun=partial(_follow, config, source, exporter),
+            ending=sessions.close,  # what the source has serves them
             look=look,
         )
         if config.metrics:
@@ -212,12 +214,11 @@ def _live(config: Config) -> LiveSource:
     )
 
 
-def _sessions(config: Config, source: SampleSource, exporter: Exporter) -> Sessions:
+def _sessions(config: Config, source: SampleSource, exporter: Exporter, prompt: Prompt) -> Sessions:
     """Asked for by way of the server, if there is one."""
     live = source if isinstance(source, LiveSource) else None
     node = Node(
-        live.events if live else None,
-        live.symbolizer.binaries if live else None,
+        live,
         config.labelling,
         config.loader,
         _clock(config),
@@ -225,7 +226,7 @@ def _sessions(config: Config, source: SampleSource, exporter: Exporter) -> Sessi
         config.debuginfod,
         cache_folder("unwind"),
     )
-    sessions = Sessions(config.on_demand_limits, node, exporter)
+    sessions = Sessions(config.on_demand_limits, node, exporter, prompt=prompt)
     if isinstance(exporter, GrpcExporter):
         exporter.listen(config.host_name, sessions.ask)
     return sessions
@@ -241,25 +242,27 @@ def _recorded(config: Config, clock: StoppableClock) -> RecordedSource:
     return RecordedSource(path, clock, repeat=config.repeat)
 
 
-def _exporter(config: Config) -> Exporter:
+def _exporter(config: Config) -> tuple[Exporter, Prompt]:
     """Opens what root alone may open, then stands back: from here on threads are started."""
     if config.to:
         file = FileExporter(config.to)
-        _stand_back(config)
-        return file
+        return file, _stand_back(config)
     connect = plain_channel(config.server)
     with suppress(OSError):  # the spool says what is wrong with it
         config.spool.mkdir(parents=True, exist_ok=True)
-    _stand_back(config)
+    prompt = _stand_back(config)
     pins = config.pins if config.pins.name else None
     spool = Spool(config.spool, config.spool_bytes, pins=pins)
-    return GrpcExporter(spool, connect, f"server {config.server}")
+    return GrpcExporter(spool, connect, f"server {config.server}"), prompt
 
 
-def _stand_back(config: Config) -> None:
+def _stand_back(config: Config) -> Prompt:
+    """What starts threads that do not."""
     privileges.give_up_others()
+    prompt = Prompt()
     priority.stand_back()
     lacking = [] if config.recorded else privileges.lacking()
     if not any(one.essential for one in lacking):  # there, the kernel refuses
         for one in lacking:
             logger.warning("without %s, for %s: %s", one.name, one.purpose, one.lacking)
+    return prompt

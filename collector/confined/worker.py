@@ -31,7 +31,8 @@ class Limits:
 def serve(answer: Answer, limits: Limits) -> None:
     """Answers until the parent hangs up."""
     privileges.give_up_all()
-    priority.lower_to(limits.nice)
+    # Where a thread has started us that does not stand back: as the collector's first one does.
+    priority.lower_to(max(limits.nice, os.getpriority(os.PRIO_PROCESS, os.getppid())))
     limit(resource.RLIMIT_DATA, limits.heap_bytes)
     limit(resource.RLIMIT_CORE, 0)
     parent = socket.socket(fileno=0)

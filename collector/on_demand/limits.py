@@ -10,7 +10,7 @@ FREQUENCY_HZ = 999
 DURATION_NS = 120 * SECOND
 
 AT_ONCE = 2
-"""Each has its own program, tables of unwinding and names: of a whole host, about 100 MB."""
+"""Each has its own program and names: of a whole host, 60 to 90 MB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class Session:
         self._say(State.RUNNING)
         duration_ns = min(self._request.duration_ns, self._limits.duration_ns)
         # In a thread of its own: to name what was taken may last a second.
-        end = threading.Timer(duration_ns / SECOND, sampler.stop)
+        end = threading.Timer(duration_ns / SECOND, source.stop)
         end.daemon = True
         end.start()
         try:
@@ -99,7 +99,7 @@ class Session:
         finally:
             end.cancel()
         ended_early = not sampler.stopped
-        sampler.stop()
+        source.stop()
         state, reason = self._outcome(ended_early, duration_ns)
         self._keep(source.live.drain(), state, reason)
 

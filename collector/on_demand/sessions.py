@@ -10,6 +10,7 @@ from collector.on_demand.limits import Limits
 from collector.on_demand.request import Request
 from collector.on_demand.session import Session
 from collector.on_demand.source import Node, Open, opened
+from collector.prompt import Prompt
 from profiler.clock import Clock, SystemClock
 from profiler.errors import UsageError
 from profiler.v1 import ingest_pb2 as pb
@@ -38,7 +39,9 @@ class Sessions:
         exporter: Exporter,
         clock: Clock | None = None,
         open: Open = opened,
+        prompt: Prompt | None = None,
     ) -> None:
+        """`prompt` starts their threads; None: they stand back as their caller does."""
         self.outcomes: Counter[str] = Counter()
         self.taken = 0
         self._spent_ns = 0
@@ -47,6 +50,7 @@ class Sessions:
         self._exporter = exporter
         self._clock = clock or SystemClock()
         self._open = open
+        self._prompt = prompt or Prompt()
         self._lock = threading.Lock()
         self._running: dict[str, tuple[Session, threading.Thread]] = {}
         self._known: deque[str] = deque(maxlen=REMEMBERED)
@@ -111,12 +115,9 @@ class Sessions:
         refusal = refusal or self._refusal(request)
         session = Session(request, self._limits, self._node, self._exporter, self._clock)
         work = self._refuse if refusal else self._run
-        thread = threading.Thread(
-            target=work, args=(request, session, refusal), name="session", daemon=True
-        )
+        thread = self._prompt.start(lambda: work(request, session, refusal), "session")
         if not refusal:
             self._running[request.session] = session, thread
-        thread.start()
 
     def _refusal(self, request: Request) -> str:
         """Why a request is not granted, "" where it is."""

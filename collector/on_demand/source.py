@@ -13,6 +13,7 @@ from pathlib import Path
 from collector.events import AnyClock
 from collector.kernel.perf_event import threads_of
 from collector.kernel.process_events import ProcessEvents
+from collector.kernel.program import DWARF
 from collector.kernel.sampler import Sampler
 from collector.kernel.sampling import Sampling
 from collector.labels.host import host_labels
@@ -21,13 +22,16 @@ from collector.on_demand.request import Request
 from collector.processes.procfs import ProcFs
 from collector.sources.live import LiveSource
 from collector.sources.unwinding import ATTENTIVE_REST_SECONDS, PATIENCE_SECONDS
-from collector.symbols.binaries import Binaries
 from collector.symbols.debuginfod import Settings
 from collector.symbols.symbolizer import Symbolizer
 from profiler.errors import UsageError
 
 NAMING_SECONDS = 1.0
-"""In one drain, for files that were not read before: a session is to end soon after its time."""
+"""In one drain, for files that were not read before."""
+
+LAST_NAMING_SECONDS = 0.5
+"""Once the time is over, for the drain that is being named too: who asked waits. What lies in a
+file that is not read by then is shown by its address."""
 
 SETTLE_SECONDS = 2.0
 """For container engines and the kubelet to say of which containers the processes are."""
@@ -41,12 +45,10 @@ SPARE_FILES = 512
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """How the usual profile is taken here; `events` are those that it follows processes by, and
-    `binaries` the files that it has read, None where it is none of this machine; `clock` is the
+    """How the `usual` profile is taken here, None where it is none of this machine; `clock` is the
     event that CPU time is sampled by."""
 
-    events: ProcessEvents | None
-    binaries: Binaries | None
+    usual: LiveSource | None
     labelling: Labelling
     loader: str
     clock: str
@@ -63,20 +65,28 @@ class Source:
     live: LiveSource
     processes: int
 
+    def stop(self) -> None:
+        """Ends the sampling; what was taken is named in a hurry. From any thread."""
+        self.sampler.stop()
+        self.live.symbolizer.hurry(LAST_NAMING_SECONDS)
+
 
 @contextmanager
 def opened(request: Request, node: Node) -> Iterator[Source]:
     """Of the processes that match now, and of what they start as far as that matches too. The
-    samples of what does not are lost as `excluded`.
+    samples of what does not are lost as `excluded`. The files, tables of unwinding and events of
+    processes that the usual profile has serve this one too.
 
     Raises UsageError where nothing matches.
     """
+    usual = node.usual
+    unwinding = usual.unwinding if usual else None
     labelling = replace(node.labelling, matchers=request.matchers)
     symbolizer = Symbolizer(
         labelling,
         debuginfod=node.debuginfod,
         patience_seconds=NAMING_SECONDS,
-        binaries=node.binaries,
+        binaries=usual.symbolizer.binaries if usual else None,
     )
     try:
         target = _target(symbolizer, labelling)
@@ -88,18 +98,20 @@ def opened(request: Request, node: Node) -> Iterator[Source]:
         frequency_hz=event.frequency_hz,
         loader=node.loader,
         event=node.clock if isinstance(event.source, AnyClock) else event,
-        call_graph=node.call_graph,
+        call_graph=DWARF if unwinding else node.call_graph,
         target=target,
+        shared=unwinding.shared if unwinding else None,
     )
     live = LiveSource(
         Sampling([sampler]),
-        node.events.overheard() if node.events else ProcessEvents(),
+        usual.events.overheard() if usual else ProcessEvents(),
         symbolizer,
         labelling.host_name,
         node.unwind_folder,
         py_spy=False,  # that of the usual profile is at work on the same processes
         rest_seconds=ATTENTIVE_REST_SECONDS,
         last_patience_seconds=PATIENCE_SECONDS,
+        beside=unwinding,
     )
     with live:
         yield Source(sampler, live, len(target or ()))

@@ -39,6 +39,7 @@ class LiveSource:
     are drained still have their names. Where `sampling` walks stacks by call frame information,
     `unwind_folder` keeps its tables between runs; None: nothing is kept. There, `py_spy` says
     whether py-spy is asked for the frames of interpreters that the sampler's program does not know.
+    `beside` is the unwinding of another source, whose maps `sampling` shares: it serves both.
 
     `idle` counts the samples that fell on idle CPUs, `incomplete` those whose stack does not reach
     its root, by cause; `spent_ns` is the time of the kernel programs, on all CPUs together, and
@@ -55,6 +56,7 @@ class LiveSource:
         unwind_folder: Path | None = None,
         *,
         py_spy: bool = True,
+        beside: Unwinding | None = None,
         rest_seconds: float = REST_SECONDS,
         patience_seconds: float = PATIENCE_SECONDS,
         last_patience_seconds: float = LAST_PATIENCE_SECONDS,
@@ -77,6 +79,7 @@ class LiveSource:
         self._host_name = host_name
         self._unwind_folder = unwind_folder
         self._py_spy = py_spy
+        self._beside = beside
         self._said = ""
 
     @property
@@ -91,7 +94,11 @@ class LiveSource:
             # Some 0.1 ms each, for samples that arrive after their end.
             self.symbolizer.processes.refresh_all()
             sampling = opened.enter_context(self._sampling)
-            if sampling.unwind:
+            if self._beside:
+                opened.enter_context(self._beside.attended(sampling.rings))
+                self.unwinding = self._beside
+                self.symbolizer.read_large_files(self._beside.paused)
+            elif sampling.unwind:
                 unwinding = Unwinding(
                     sampling.unwind,
                     self._unwind_folder,
@@ -133,7 +140,7 @@ class LiveSource:
     def children(self) -> list[int]:
         """The processes that read files and interpreters for it now."""
         found = [self.symbolizer.child_pid]
-        if self.unwinding:
+        if self.unwinding and not self._beside:
             found.append(self.unwinding.child_pid)
         spying = self.spying.child_pids if self.spying else []
         return [pid for pid in found if pid is not None] + spying
@@ -163,7 +170,7 @@ class LiveSource:
     def _follow(self) -> None:
         """What processes did meanwhile."""
         try:
-            if self.unwinding:
+            if self.unwinding and not self._beside:
                 self.unwinding.catch_up()
             else:
                 self.symbolizer.processes.follow(self.events.read())

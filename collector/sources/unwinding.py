@@ -20,6 +20,7 @@ from typing import Self
 
 from collector.kernel import abi, cpus, maps
 from collector.kernel.process_events import ProcessEvents
+from collector.kernel.program import SHARED_MAPS
 from collector.kernel.stacks import unwalked
 from collector.processes.cache import ProcessCache
 from collector.processes.events import Executed, Exited, Forked, Mapped
@@ -63,7 +64,8 @@ class Unwinding:
 
     The thread sleeps until the program wakes it for a stack that waits for something. Then, and
     when a drain calls `catch_up`, it takes `events` over to `processes`: what is never sampled
-    costs no more than that. `names` has the names of Python frames.
+    costs no more than that. `names` has the names of Python frames. A program with the maps
+    `shared` in place of its own is served too, by any thread, while its rings are `attended`.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Unwinding:
         rings: Sequence[int] = (),
     ) -> None:
         """`rings` are those of all programs over `descriptors`; none: the one among them."""
+        self.shared = {name: descriptors[name] for name in SHARED_MAPS}
         self._rest_seconds = rest_seconds
         self._rings = rings or (descriptors[abi.RING],)
         self._events = events
@@ -88,16 +91,20 @@ class Unwinding:
         self._ended: set[int] = set()
         self._ended_before: set[int] = set()
         self._lock = threading.Lock()
+        self._closed = False
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as opened:
+            self._poll = opened.enter_context(select.epoll())
             opened.enter_context(self._unwinder)
             opened.enter_context(self.names)
             for pid in ProcFs().pids():
                 self._add(pid)
             self._stop = os.eventfd(0, os.EFD_CLOEXEC)
             opened.callback(os.close, self._stop)
+            self._poll.register(self._stop, select.EPOLLIN)
+            opened.enter_context(self.attended(self._rings))
             thread = threading.Thread(target=self._run, name="unwinding", daemon=True)
             opened.callback(thread.join)
             opened.callback(os.eventfd_write, self._stop, 1)
@@ -111,7 +118,20 @@ class Unwinding:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        with self._lock:  # a session may still be at its last drain
+            self._closed = True
         self._open.close()
+
+    @contextmanager
+    def attended(self, rings: Sequence[int]) -> Iterator[None]:
+        """Meanwhile the programs of these wake the thread."""
+        for ring in rings:
+            # Told of wakeups alone (EPOLLET): a ring with unread records is always ready.
+            self._poll.register(ring, select.EPOLLIN | select.EPOLLET)
+        yield
+        if not self._poll.closed:
+            for ring in rings:
+                self._poll.unregister(ring)
 
     def catch_up(self) -> None:
         """Follows what processes did up to now. Forgets those that had ended at the last call: no
@@ -203,7 +223,7 @@ class Unwinding:
             self._tend()
             known = self._unwinder.stats()
             try:
-                for place in places:
+                for place in places if not self._closed else ():
                     walks[place] = self._unwinder.walk_later(saved[place], self._left(saved[place]))
             except Exception:
                 logger.exception("saved stacks could not be walked")
@@ -217,15 +237,10 @@ class Unwinding:
         return process.mappings if process else None
 
     def _run(self) -> None:
-        with select.epoll() as poll:
-            # Told of wakeups alone (EPOLLET): a ring with unread records is always ready.
-            for ring in self._rings:
-                poll.register(ring, select.EPOLLIN | select.EPOLLET)
-            poll.register(self._stop, select.EPOLLIN)
-            while self._stop not in dict(poll.poll(self._seconds_until_due())):
-                with self._lock:
-                    self._tend()
-                time.sleep(self._rest_seconds)
+        while self._stop not in dict(self._poll.poll(self._seconds_until_due())):
+            with self._lock:
+                self._tend()
+            time.sleep(self._rest_seconds)
 
     def _seconds_until_due(self) -> float | None:
         """How long nothing is to be done without a wakeup; None: for ever."""
@@ -233,6 +248,8 @@ class Unwinding:
             return 0.0 if self._unwinder.stats().pending else self._interpreters.seconds_until_due()
 
     def _tend(self) -> None:
+        if self._closed:
+            return
         try:
             self._follow()
             self._unwinder.poll()

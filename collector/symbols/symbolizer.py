@@ -125,6 +125,14 @@ class Symbolizer:
         """`alone` is to be entered while one is read: it ends what else takes much memory."""
         self._builder.alone = alone
 
+    def hurry(self, patience_seconds: float) -> None:
+        """From now on files that were not read before get so long in a drain, and each of them, in
+        the one that is being named too. From any thread."""
+        self._patience_ns = int(patience_seconds * 1e9)
+        soon_ns = self._clock.monotonic_ns() + self._patience_ns
+        self.binaries.deadline_ns = min(self.binaries.deadline_ns, soon_ns)
+        self._builder.hurry(patience_seconds)
+
     def excludes(self, pid: int) -> bool:
         """Whether a rule leaves a process out, so that nobody shall look at it closer."""
         return self.labeller.excludes(self.processes.current(pid))

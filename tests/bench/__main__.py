@@ -3,7 +3,10 @@
 import importlib
 import sys
 
-NAMES = ["kernel", "stacks", "collector", "tables", "symbols", "delivery", "core", "server", "web"]
+NAMES = [
+    *("kernel", "stacks", "collector", "sessions", "tables", "symbols", "delivery", "core"),
+    *("server", "web"),
+]
 
 
 def main(names: list[str]) -> None:

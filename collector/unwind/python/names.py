@@ -79,6 +79,7 @@ class Names:
         self._allowance = Allowance(SHARE, MOST_NS)
         self._allowances: Bounded[int, Allowance] = Bounded(MAX_PROCESSES, lambda one: 1)
         self._lock = threading.Lock()
+        self._answering = threading.Lock()
         self._stop = os.eventfd(0, os.EFD_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="python-names", daemon=True)
 
@@ -100,7 +101,11 @@ class Names:
     def answer(self, pid: int, frame: PythonFrame) -> Answer:
         """The frame by name, or the cause why not: `process_gone`, `python_code_changed` (another
         code object lies at its address by now), `python_unreadable`, or `python_postponed` where
-        too much was asked of the process."""
+        too much was asked of the process. For any thread."""
+        with self._answering:
+            return self._answer_within_allowance(pid, frame)
+
+    def _answer_within_allowance(self, pid: int, frame: PythonFrame) -> Answer:
         place = (pid, frame.code, frame.checksum), frame.place
         named = self._frames.get(place)
         if named is not None:

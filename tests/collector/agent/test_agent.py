@@ -76,6 +76,17 @@ def test_the_first_drains_are_early_and_the_others_do_not_drift() -> None:
     assert source.at == [2, 4, 8, 10, 20, 30, 40]
 
 
+def test_what_ends_with_the_source_ends_while_it_is_open() -> None:
+    clock = FakeClock(stop_after=1)
+    source = Source(clock)
+    open_at_the_end = []
+    agent = Agent(
+        source, Exporter(), clock, SECOND_NS, ending=lambda: open_at_the_end.append(source.open)
+    )
+    agent.run()
+    assert open_at_the_end == [True]
+
+
 def test_a_shift_comes_after_the_first_interval_and_stays() -> None:
     clock = FakeClock(stop_after=7)
     source = Source(clock, seconds=0.3)

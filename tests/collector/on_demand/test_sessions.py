@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -10,11 +10,17 @@ from typing import Any
 
 import pytest
 
+from collector.events import parse_all
+from collector.kernel.process_events import ProcessEvents
+from collector.kernel.sampling import sample
 from collector.labels.labeller import Labelling
 from collector.on_demand.limits import Limits
 from collector.on_demand.request import Request
 from collector.on_demand.sessions import Sessions
 from collector.on_demand.source import Node, Open, Source, opened
+from collector.sources import live
+from collector.sources.live import LiveSource
+from collector.symbols.symbolizer import Symbolizer
 from profiler import wire
 from profiler.errors import PrivilegeError
 from profiler.model import Drain
@@ -65,9 +71,9 @@ def begin(tmp_path: Path, delivered: Delivered) -> Iterator[Callable[..., Sessio
     """The sessions of a node with these limits; what still runs at the end is ended."""
     begun: list[Sessions] = []
 
-    def make(opened: Open = opened, **limits: Any) -> Sessions:
+    def make(opened: Open = opened, usual: LiveSource | None = None, **limits: Any) -> Sessions:
         labelling = Labelling("a", engine_sockets=())
-        node = Node(None, None, labelling, "auto", "auto", "auto", None, tmp_path / "unwind")
+        node = Node(usual, labelling, "auto", "auto", "auto", None, tmp_path / "unwind")
         begun.append(Sessions(Limits(**limits), node, delivered, open=opened))
         return begun[-1]
 
@@ -175,6 +181,65 @@ def test_a_host_alone_means_all_of_it(
     assert {one["process_executable_name"] for one in labels} >= {"worker", "other"}
 
 
+@pytest.fixture
+def usual(tmp_path: Path) -> Iterator[LiveSource]:
+    """The usual profile of this machine."""
+    labelling = Labelling("a", engine_sockets=())
+    sampling = sample(parse_all(["cpu"], frequency_hz=99), call_graph="auto")
+    symbolizer = Symbolizer(labelling)
+    with LiveSource(sampling, ProcessEvents(), symbolizer, "a", tmp_path / "unwind") as live:
+        yield live
+
+
+@pytest.mark.kernel
+def test_what_the_usual_profile_knows_serves_a_session_too(
+    begin: Callable[..., Sessions],
+    delivered: Delivered,
+    worker: subprocess.Popen[bytes],
+    usual: LiveSource,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It has no tables of its own: each would be built and kept twice. Both have whole stacks."""
+    if usual.unwinding is None:
+        pytest.skip("stacks are walked by frame pointers here")
+    monkeypatch.setattr(live, "Unwinding", None)
+    usual.drain()  # by now its tables are there
+    sessions = begin(usual=usual)
+    sessions.ask(request(duration_ns=2 * SECOND))
+    drains = delivered.until_end()
+    assert outcome(drains[-1]) == (State.DONE, "")
+    assert [drain.unaccounted for drain in drains] == [0] * len(drains)
+    assert not any(name.startswith("[truncated") for name in functions(drains))
+    (after,) = usual.drain()
+    assert after.unaccounted == 0
+    assert functions([after])
+
+
+def functions(drains: Sequence[Drain]) -> set[str]:
+    """Of the worker."""
+    profiles = [profile for drain in drains for profile in drain.profiles]
+    own = [one for one in profiles if dict(one.labels)["process_executable_name"] == "worker"]
+    stacks = [frames for one in own for frames, _, _ in one.stacks()]
+    return {frame.function for frames in stacks for frame in frames}
+
+
+@pytest.mark.kernel
+def test_a_session_that_outlasts_the_usual_profile_delivers_what_it_has(
+    begin: Callable[..., Sessions],
+    delivered: Delivered,
+    worker: subprocess.Popen[bytes],
+    usual: LiveSource,
+) -> None:
+    sessions = begin(usual=usual)
+    sessions.ask(request(duration_ns=60 * SECOND))
+    assert outcome(delivered.next()) == (State.RUNNING, "")
+    usual.__exit__(None, None, None)
+    sessions.close()
+    drains = delivered.until_end()
+    assert outcome(drains[-1]) == (State.CUT, "the collector stops")
+    assert [drain.unaccounted for drain in drains] == [0] * len(drains)
+
+
 @pytest.mark.kernel
 def test_a_session_is_cut_at_the_limit_of_the_node(
     begin: Callable[..., Sessions], delivered: Delivered, worker: subprocess.Popen[bytes]
@@ -233,6 +298,12 @@ class _Idle:
     stopped = False
     children = (7,)
     spent_ns = 5
+
+    @property
+    def symbolizer(self) -> "_Idle":
+        return self
+
+    def hurry(self, patience_seconds: float) -> None: ...
 
     def stop(self) -> None:
         self.stopped = True

@@ -1,7 +1,9 @@
 import lzma
 import os
 import resource
+import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -140,6 +142,15 @@ def test_a_sparse_file_of_a_gigabyte_does_not_fill_the_memory(
 def test_a_file_that_is_not_read_in_time_is_given_up(c_program: Path) -> None:
     with Builder(patience_seconds=0.001) as hurried:
         assert answer(hurried, c_program) == "timeout"
+
+
+def test_a_file_that_is_being_read_is_given_up_once_there_is_a_hurry(c_program: Path) -> None:
+    with Builder() as builder:
+        assert answer(builder, c_program) == "ok"
+        assert builder.child_pid is not None
+        os.kill(builder.child_pid, signal.SIGSTOP)  # or it would be done before
+        threading.Timer(0.3, builder.hurry, [0.1]).start()
+        assert answer(builder, c_program) == "timeout"
 
 
 def test_a_reader_that_is_killed_is_started_again(c_program: Path) -> None:
