@@ -1,5 +1,6 @@
 """`profiler record --on`: a profile that collectors take which run already."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -9,10 +10,13 @@ from collector.cli.options import lost
 from profiler.cli import options
 from profiler.cli.client import Client
 from profiler.cli.session import Asked, Ended
+from profiler.errors import UsageError
 from profiler.formats import FORMATS
 from profiler.timerange import SECOND
 
 DURATION_NS = 30 * SECOND
+
+_SELECTOR = re.compile(r"\w*\{(.*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,10 @@ def record(wanted: Session, output: str | None, format: str | None) -> bool:
     """Whether every host took what it was asked for; what there is of it is written in any case,
     or without `output` the page's address printed."""
     name = format or options.format_by_suffix(output or "") or "folded"
+    if inner := _SELECTOR.fullmatch(wanted.matchers):
+        raise UsageError(f"--on takes the matchers of a selector alone: --on '{inner[1]}'")
+    if output:
+        options.check_writable(output)
     client = Client(wanted.server)
     asked = Asked(client, lambda line: click.echo(f"profiler: {line}", err=True))
     query = f"cpu{{{wanted.matchers}}}"
@@ -39,8 +47,9 @@ def record(wanted: Session, output: str | None, format: str | None) -> bool:
     if output:
         data = client.download("profiles", {**ended.profile, "format": name})
         options.write(data, output, binary=FORMATS[name].binary)
-    click.echo(f"profiler: {_summary(ended)}; to {target}", err=True)
-    if not output:
+    shown = f"; to {target}" if output or ended.taken else ""
+    click.echo(f"profiler: {_summary(ended)}{shown}", err=True)
+    if shown and not output:
         click.echo(target)
     return ended.whole
 

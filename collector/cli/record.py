@@ -122,6 +122,8 @@ def record(
     """
     if [pid is not None, bool(command), on is not None].count(True) != 1:
         raise UsageError("give one of -p PID, --on MATCHERS and -- COMMAND")
+    if duration_ns == 0:
+        raise UsageError("--duration 0: give one that is longer, such as 30s")
     if on is not None:
         given = click.get_current_context().get_parameter_source("frequency")
         hz = SESSION_HZ if given is ParameterSource.DEFAULT else frequency
@@ -189,7 +191,7 @@ def _exporter(output: str, format: str | None, value: str | None, types: int) ->
     if output == options.STDOUT and types > 1 and not FORMATS[name].dumps_all:
         raise UsageError(f"several events are several files of {name}: give -o FILE, or pprof")
     if output != options.STDOUT and (types == 1 or FORMATS[name].dumps_all):
-        _check_writable(Path(output))
+        options.check_writable(output)
     return ProfileExporter(partial(_write, name, value, output))
 
 
@@ -215,14 +217,6 @@ def _beside(output: str, type_: str) -> str:
     suffix = next((f.suffix for f in FORMATS.values() if output.endswith(f.suffix)), "")
     suffix = suffix or Path(output).suffix
     return f"{output.removesuffix(suffix)}.{type_}{suffix}"
-
-
-def _check_writable(path: Path) -> None:
-    """Before the command runs for an hour, and its profile has no place to go."""
-    try:
-        path.open("ab").close()
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
 @contextmanager

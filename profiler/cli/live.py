@@ -30,12 +30,13 @@ _LINES_AROUND = 5
 
 @dataclass(slots=True)
 class View:
-    """`name` says of what; `trouble` why nothing newer is shown."""
+    """`name` says of what; `trouble` why nothing newer is shown, `why` where there is nothing."""
 
     name: str
     sort: str
     paused: bool = False
     trouble: str = ""
+    why: Callable[[], str] = lambda: ""
 
     def press(self, key: str) -> None:
         if key == "s":
@@ -48,6 +49,8 @@ class View:
         answer is none of this version's."""
         try:
             shown = [Text(self._headline(top), style="bold"), Text(losses(top["accounts"]))]
+            if not top["total"]["samples"] and (why := self.why()):
+                shown.append(Text(why))
             rows = max(height - _LINES_AROUND, 1) if height else None
             table = self._table(top, rows)
         except (KeyError, TypeError) as error:

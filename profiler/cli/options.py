@@ -112,6 +112,16 @@ def format_by_suffix(output: str) -> str | None:
     return next((f.name for f in FORMATS.values() if output.endswith(f.suffix)), None)
 
 
+def check_writable(output: str) -> None:
+    """Before what takes an hour has no place to go; raises UsageError."""
+    if output == STDOUT:
+        return
+    try:
+        Path(output).open("ab").close()
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror}") from None
+
+
 def write(data: bytes, output: str, *, binary: bool = False) -> None:
     """Writes to the file or the standard output; raises ProfilerError where that fails."""
     if output == STDOUT:

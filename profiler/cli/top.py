@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -11,9 +12,10 @@ import click
 from rich.console import Console
 from rich.live import Live
 
-from profiler.cli import file_table, live, sides
-from profiler.cli.client import DEFAULT_SERVER, Client
+from profiler.cli import file_table, live, nothing, sides
+from profiler.cli.client import DEFAULT_SERVER
 from profiler.cli.live import SORTS, View
+from profiler.cli.options import Selection
 from profiler.cli.sides import Reader
 from profiler.errors import UnavailableError, UsageError
 from profiler.timerange import SECOND, parse_duration
@@ -116,8 +118,11 @@ def top(
     if sampled and query != "cpu":
         raise UsageError("a SELECTOR is for a server: leave out --local and -p")
     name = f"process {pid}" if pid is not None else "this machine" if local else query
-    opened = _local(pid, frequency, window_ns) if sampled else _remote(query, server, window_ns)
+    selection = _selection(query, server, window_ns)
+    opened = _local(pid, frequency, window_ns) if sampled else _remote(selection, window_ns)
     view, seconds = View(name, sort), interval_ns / SECOND
+    if not sampled:
+        view.why = partial(nothing.said, selection)
     with opened as source:
         if once or not (sys.stdin.isatty() and sys.stdout.isatty()):
             if sampled:
@@ -128,15 +133,19 @@ def top(
             _run(source, view, seconds)
 
 
-@contextmanager
-def _remote(query: str, server: str, window_ns: int) -> Iterator[Source]:
-    client, seconds = Client(server), window_ns / SECOND
+def _selection(query: str, server: str, window_ns: int) -> Selection:
+    """The last window that everybody has delivered."""
     window_ms, behind_ms = window_ns // 10**6, BEHIND_SECONDS * 1000
-    within = {"from": f"now-{window_ms + behind_ms}ms", "to": f"now-{behind_ms}ms"}
+    return Selection(query, server, f"now-{window_ms + behind_ms}ms", f"now-{behind_ms}ms")
+
+
+@contextmanager
+def _remote(selection: Selection, window_ns: int) -> Iterator[Source]:
+    client, seconds = selection.client, window_ns / SECOND
 
     def ask(sort: str) -> Mapping[str, Any]:
-        parameters: dict[str, str | int] = {"query": query, **within, "sort": sort}
-        return {**client.get("top", parameters | {"limit": MOST_ROWS}), "seconds": seconds}
+        parameters = {**selection.parameters, "sort": sort, "limit": MOST_ROWS}
+        return {**client.get("top", parameters), "seconds": seconds}
 
     yield ask
 

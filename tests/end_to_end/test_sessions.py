@@ -87,6 +87,7 @@ def test_a_session_from_the_command_line_outlives_its_server(tmp_path: Path) -> 
     assert usual[1] == USUAL_NS
     assert refused.returncode == 1
     assert "refused, 1000 Hz is above the 999 Hz that this node allows" in refusal
+    assert "; to " not in refusal  # there is nothing to be looked at
 
 
 def test_a_collector_that_is_killed_is_gone_and_its_spool_arrives(

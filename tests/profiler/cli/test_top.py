@@ -41,6 +41,16 @@ def test_once_shows_what_the_collectors_have_delivered(server: FakeServer, run: 
     ]
 
 
+def test_nothing_is_shown_with_why(server: FakeServer, run: Run) -> None:
+    total = {"value": 0, "samples": 0}
+    server.answer("/api/v1/top", TOP | CONTEXT | {"total": total, "functions": []})
+    server.answer("/api/v1/profile-types", {"profile_types": [{"name": "cpu"}]})
+    _, out, _ = run("top", "gpu", "--server", server.url, "--window", "10s")
+    assert out.splitlines()[2].strip() == (
+        "no samples of gpu from now-20000ms to now-10000ms: no profile type is 'gpu'; there are cpu"
+    )
+
+
 def test_events_are_shown_by_the_second(server: FakeServer, run: Run) -> None:
     total = {"value": 400, "samples": 40}
     server.answer("/api/v1/top", TOP | CONTEXT | {"unit": "count", "total": total, "functions": []})
