@@ -18,7 +18,8 @@ class Counters:
     `files` counts files by what came of reading them: `ok`, `names_only` (functions but no lines:
     its DWARF is broken or too much), `no_symbols` (stripped), `bad_elf`, `timeout`, `crashed` (its
     reader died of it), `no_room` (memory or disk). Addresses in files that could not be opened
-    count as `file_unreadable` or `file_too_large`, and as `postponed` where the file is read in
+    count as `file_unreadable`, `file_system_silent` or `file_too_large`, and as `postponed` where
+    the file is read in
     the next drain.
 
     `spied` counts the samples of processes that py-spy saw, as far as they ran Python, by the

@@ -3,18 +3,21 @@
 What a process has mapped may be a named pipe that never answers, a device whose opening does
 something, a file under a lease (opening waits up to 45 s for its holder), or one that was replaced
 since. So a file is first only located (O_PATH opens nothing), then must be a regular file, and
-only then is opened for reading, without waiting.
+only then is opened for reading, without waiting. Where the file system itself may not answer,
+another thread does so (`answering`).
 """
 
 import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from collector.kernel.syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, openat2
 from collector.processes.cache import Process
 from collector.processes.maps import Mapping
+from collector.symbols.answering import Answering, SilentError
 
 MAX_FILE_BYTES = 2 << 30
 
@@ -46,14 +49,26 @@ def open_mapped(root: Path, process: Process, mapping: Mapping) -> int:
     its path as we see it, which may serve after the process has ended. A path must still lead to
     the inode that is mapped, and so must the mapping of what the process ran before.
     """
+    try:
+        fd = _ANSWERING.opened(mapping.device, partial(_open_mapped, root, process, mapping))
+    except SilentError:
+        raise Unreadable("file_system_silent") from None
+    if fd is None:
+        raise Unreadable("file_unreadable" if process.alive else "process_gone")
+    return fd
+
+
+_ANSWERING = Answering()
+"""One for all who open mapped files: a file system that is silent is so for each of them."""
+
+
+def _open_mapped(root: Path, process: Process, mapping: Mapping) -> int | None:
     where = os.fsencode(root / str(process.pid))
     range_ = where + b"/map_files/%x-%x" % (mapping.start, mapping.end)
     fd = open_regular(range_) if process.alive else open_regular(range_, _is(mapping))
     if fd is None and mapping.path.startswith(b"/"):
         fd = open_regular(where + b"/root" + mapping.path, _is(mapping))
         fd = open_regular(mapping.path, _is(mapping)) if fd is None else fd
-    if fd is None:
-        raise Unreadable("file_unreadable" if process.alive else "process_gone")
     return fd
 
 
