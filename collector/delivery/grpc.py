@@ -86,6 +86,7 @@ class GrpcExporter:
         self._changed = threading.Condition()  # guards all below and the spool
         self._closing = False
         self._away = False
+        self._full = False  # the last stream ended with its numbering: the next begins at once
         self._alone = False  # send one batch and wait: one of the last stream's was refused
         self._failures = 0  # streams in a row without an acknowledgement
         self._broken = 0  # those of them on which the server itself failed
@@ -135,16 +136,18 @@ class GrpcExporter:
                 wait_seconds = 0.0
             with self._changed:
                 stream.ended = True
+                self._full = wait_seconds == 0.0 and stream.full
                 self._changed.notify_all()
                 if self._closing and self._away:
                     return
                 self._changed.wait_for(lambda: self._closing, wait_seconds)
 
     def _something_to_send(self) -> bool:
-        """Waits for a batch; False when there will be no more."""
+        """Waits for a batch; False when there will be no more. After a stream that was full it does
+        not wait: without one nobody could ask for a session until the next drain."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or self.spool.batches)
-            return self.spool.batches > 0
+            self._changed.wait_for(lambda: self._closing or self._full or self.spool.batches)
+            return self.spool.batches > 0 or not self._closing
 
     def _deliver(self, stream: "_Stream") -> None:
         with self._connect() as channel:
@@ -183,7 +186,7 @@ class GrpcExporter:
     def _next(self, stream: "_Stream") -> pb.Batch | None:
         """The next batch, once there is one and room in the window; None to end the stream."""
         with self._changed:
-            while not stream.ended and stream.encoder.nodes < STREAM_NODES:
+            while not stream.ended and not stream.full:
                 sequence = self._unsent(stream)
                 if sequence is not None:
                     if (content := self.spool.read(sequence)) is None:
@@ -272,6 +275,10 @@ class _Stream:
     def acknowledge(self, sequence: int) -> None:
         self.unacknowledged.remove(sequence)
         self._heard = time.monotonic()
+
+    @property
+    def full(self) -> bool:
+        return self.encoder.nodes >= STREAM_NODES
 
     @property
     def silent_seconds(self) -> float:

@@ -6,6 +6,7 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
+from collector.delivery import grpc as delivery
 from collector.delivery import requests
 from collector.delivery.grpc import GrpcExporter, plain_channel
 from collector.delivery.spool import Spool
@@ -41,6 +42,20 @@ def test_who_listens_late_hears_on_the_stream_that_there_is(
     exporter.export(drain(1))
     eventually(server.has(1), "a batch")
     exporter.listen("a", heard.put)
+    server.requests.put(ASKED[0])
+    assert heard.get(timeout=30) == ASKED[0]
+
+
+def test_who_asks_is_heard_after_a_stream_that_was_full_too(
+    server: Server, exporter: GrpcExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the next drain there is nothing to send, so there was no stream for 10 s."""
+    monkeypatch.setattr(delivery, "STREAM_NODES", 1)
+    heard = SimpleQueue[pb.Request]()
+    exporter.listen("a", heard.put)
+    exporter.export(drain(1))
+    eventually(lambda: True if not exporter.spool.batches else None, "the acknowledgement")
+    eventually(lambda: True if server.listened > 1 else None, "the call of the next stream")
     server.requests.put(ASKED[0])
     assert heard.get(timeout=30) == ASKED[0]
 
