@@ -245,7 +245,7 @@ def maintain(database: Database, compact: int, renew: int) -> None:
     st.sampled_from(STEPS),
     st.lists(st.sampled_from(QUESTIONS), min_size=2, max_size=2, unique=True),
 )
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_any_order_split_and_repetition_answers_as_a_dictionary_does(
     database: Database,
     sent: tuple[list[Drain], list[Delivery]],

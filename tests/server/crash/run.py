@@ -65,6 +65,10 @@ class Result:
     def wrong(self) -> bool:
         return bool(self.lost or self.duplicated or self.mismatches)
 
+    @property
+    def tried(self) -> bool:
+        return min(self.kills, self.looks, self.counts["acknowledged"]) > 0
+
     def __str__(self) -> str:
         return (
             f"seed {self.seed}: {self.kills} kills, "
@@ -81,7 +85,8 @@ def run(
     seed: int,
     progress: Callable[[Result], None] = lambda _: None,
 ) -> Result:
-    """Kills for so long; the result is complete when everything is acknowledged and compared.
+    """Kills for so long, and once at least; the result is complete when everything is acknowledged
+    and compared.
 
     Ends at once where something is wrong.
     """
@@ -102,7 +107,7 @@ def run(
         auditor = Auditor(database, ledger, seed=choose.getrandbits(32))
         with _Killer(fleet, choose.getrandbits(32)):
             deadline = time.monotonic() + seconds
-            while time.monotonic() < deadline and not result.wrong:
+            while not result.wrong and (time.monotonic() < deadline or not result.tried):
                 result.look(auditor, RANGES)
                 result.kills, result.counts = fleet.kills, ledger.counts
                 progress(result)

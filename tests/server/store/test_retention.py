@@ -117,7 +117,7 @@ deeds = st.one_of(st.just("work"), st.tuples(ages, st.integers(0, 9)), st.intege
         unique=True,
     ),
 )
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_what_is_kept_answers_as_a_dictionary_does(
     database: Database, drains: list[Drain], deeds: list[Deed], edges: list[int]
 ) -> None:
