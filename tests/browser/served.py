@@ -13,7 +13,7 @@ import grpc
 from profiler import wire
 from profiler.model import Drain
 from profiler.v1 import ingest_pb2_grpc
-from tests.processes import answers, eventually, free_address, running
+from tests.processes import PATIENCE_SECONDS, answers, eventually, free_address, running
 
 COLLECTOR = bytes(range(16))
 
@@ -36,14 +36,14 @@ class Served:
         with grpc.insecure_channel(self.collectors) as channel:
             stub = ingest_pb2_grpc.IngestServiceStub(channel)
             for batch in batches:  # each explains itself, so each is a stream of its own
-                list(stub.Ingest(iter([batch]), timeout=30))
+                list(stub.Ingest(iter([batch]), timeout=PATIENCE_SECONDS))
 
     def get(self, path: str, **parameters: str | int) -> Any:
         return json.loads(self.text(path, **parameters))
 
     def text(self, path: str, **parameters: str | int) -> str:
         url = f"{self.origin}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(url, timeout=30) as response:
+        with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as response:
             return str(response.read(), "utf-8")
 
 

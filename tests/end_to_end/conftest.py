@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.processes import PATIENCE_SECONDS
+
 SPLIT = Path(__file__).parents[1] / "collector" / "kernel" / "programs" / "split.c"
 
 
@@ -38,5 +40,5 @@ def started(program: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]
 def get(http: str, path: str, **parameters: str) -> Any:
     """The answer of the API."""
     url = f"http://{http}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-    with urllib.request.urlopen(url, timeout=30) as response:
+    with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as response:
         return json.load(response)
