@@ -177,7 +177,7 @@ def costs(
     difference = _steadied(before, after, enough, terms, paired=paired)
     p = difference.differs(terms.alpha)
     if dilution != 1:
-        undiluted = _steadied(before.scaled(dilution), after, enough, terms, paired=paired)
+        undiluted = _steadied(before.diluted(dilution), after, enough, terms, paired=paired)
         p = np.maximum(p, undiluted.differs(terms.alpha))
         p[difference.estimate * undiluted.estimate < 0] = 1.0
     differs = np.zeros(len(enough), bool)
@@ -231,6 +231,8 @@ def _placed(
 ) -> FunctionDifference:
     """With its names, and as moved what only moved."""
     row = FunctionDifference(union.keys[number], selves, totals, union.names.get(number))
+    if selves.change is totals.change is Change.NOISE:
+        return row
     for column in _COLUMNS:
         found = row.of(column)
         if found.change is Change.NOISE:

@@ -26,7 +26,7 @@ from profiler.analysis.diff import Change
 from profiler.analysis.flamegraph import MAX_NODES, by_total
 from profiler.analysis.gate import Terms, denominator
 from profiler.analysis.grouping import FunctionKey
-from profiler.analysis.shape import below, between
+from profiler.analysis.shape import below, between, numbered
 from profiler.analysis.union import Union
 from profiler.errors import UsageError
 from profiler.model import ROOT
@@ -70,13 +70,14 @@ def draw(
     width = (totals / np.maximum(wholes, 1)[:, None]).sum(axis=0)
     chosen = _widest(width, max_nodes)
     nodes = np.flatnonzero(chosen)
-    nodes = nodes[by_total(union.shape.only(chosen), width[nodes])]
+    order = by_total(union.shape.only(chosen), width[nodes])
     samples = np.array([below(union.shape, column)[nodes] for column in union.self_samples])
-    used, key = np.unique(union.shape.functions[nodes[1:]], return_inverse=True)
-    keys = tuple(union.keys[function] for function in used.tolist())
+    changes = _changes(union, nodes, samples, terms)[order]
+    nodes, samples = nodes[order], samples.take(order, axis=1)
+    used, number = numbered(union.shape.functions[nodes], len(union.keys))
+    keys = tuple(map(union.keys.__getitem__, used.tolist()))
     still = np.array([function in moved for function in keys] + [False], bool)
-    numbers: NDArray[np.int32] = np.concatenate([[-1], key]).astype(np.int32)
-    changes = _changes(union, nodes, samples, terms)
+    numbers = number[union.shape.functions[nodes]]
     changes[still[numbers] & (changes != CHANGES.index(Change.NOISE))] = CHANGES.index(Change.MOVED)
     return DifferentialGraph(
         keys,
@@ -108,7 +109,7 @@ def _by_node(
     totals = np.empty((union.sides[side].units, len(nodes)))
     for row, values in zip(totals, union.values(side), strict=True):
         row[:] = between(values, nodes, union.shape.end[nodes])
-    counts = np.zeros_like(totals)
+    counts = np.zeros(totals.shape)
     counts[:1] = samples  # only their sum is looked at
     return replace(union.sides[side], totals=totals, total_samples=counts)
 

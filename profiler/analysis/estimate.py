@@ -30,6 +30,10 @@ MIN_UNITS = 3
 """A variance of two units is a coin's toss: its t has one degree of freedom."""
 
 
+_AT_ONCE = 1 << 15
+"""Residuals: 256 KB."""
+
+
 @dataclass(frozen=True, eq=False)
 class Ratio:
     """sum(x) / sum(n) of each function over the units of a side; `x` has a row a unit. `floor` is a
@@ -51,17 +55,20 @@ class Ratio:
     def value(self) -> Vector:
         return np.asarray(self.x.sum(axis=0) / self.whole, np.float64)
 
-    @property
-    def residuals(self) -> NDArray[np.float64]:
+    def residuals(self, functions: slice = slice(None)) -> NDArray[np.float64]:
         """Each unit's part in the error, a row a unit."""
-        residuals = np.outer(self.n, self.value)
-        np.subtract(self.x, residuals, out=residuals)
+        residuals = np.outer(self.n, self.value[functions])
+        np.subtract(self.x[:, functions], residuals, out=residuals)
         residuals /= self.whole
         return residuals
 
     @property
     def units(self) -> int:
         return len(self.n)
+
+    def diluted(self, by: float) -> "Ratio":
+        """The same costs, of so many times less."""
+        return Ratio(self.x, self.n / by, self.floor * by**2)
 
     def scaled(self, factor: float) -> "Ratio":
         return Ratio(self.x * factor, self.n, self.floor * factor**2)
@@ -137,10 +144,9 @@ def compare(baseline: Ratio, candidate: Ratio, *, paired: bool = False) -> Diffe
     estimate = candidate.value - baseline.value
     floor = baseline.floor + candidate.floor
     if paired:
-        residuals = candidate.residuals - baseline.residuals
         freedom = np.full(len(estimate), baseline.units - 1.0)
-        return Difference(estimate, _variance(residuals), freedom, floor)
-    a, b = _variance(baseline.residuals), _variance(candidate.residuals)
+        return Difference(estimate, _variance(candidate, baseline), freedom, floor)
+    a, b = _variance(baseline), _variance(candidate)
     spread = a**2 / max(baseline.units - 1, 1) + b**2 / max(candidate.units - 1, 1)
     least = max(min(baseline.units, candidate.units) - 1.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -150,12 +156,21 @@ def compare(baseline: Ratio, candidate: Ratio, *, paired: bool = False) -> Diffe
 
 def parts(baseline: Ratio, candidate: Ratio) -> NDArray[np.float64]:
     """Those of each pair in the estimate, a row a host."""
-    residuals = candidate.residuals - baseline.residuals
+    residuals = candidate.residuals() - baseline.residuals()
     return residuals + (candidate.value - baseline.value) / baseline.units
 
 
-def _variance(residuals: NDArray[np.float64]) -> Vector:
-    units = len(residuals)
-    if units < 2:
-        return np.zeros(residuals.shape[1])
-    return np.asarray(units / (units - 1) * np.einsum("ij,ij->j", residuals, residuals), np.float64)
+def _variance(ratio: Ratio, other: Ratio | None = None) -> Vector:
+    """Of a ratio, or of its difference from one of the same hosts. In pieces: the units of 20,000
+    functions do not fit into a processor's cache."""
+    squares = np.zeros(ratio.x.shape[1])
+    if ratio.units < 2:
+        return squares
+    width = max(_AT_ONCE // ratio.units, 1)
+    for first in range(0, len(squares), width):
+        functions = slice(first, first + width)
+        residuals = ratio.residuals(functions)
+        if other is not None:
+            residuals -= other.residuals(functions)
+        np.einsum("ij,ij->j", residuals, residuals, out=squares[functions])
+    return ratio.units / (ratio.units - 1) * squares

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from profiler.analysis import forest
 from profiler.analysis.forest import Forest, Tree, largest
 from profiler.analysis.frames import FrameTable
-from profiler.analysis.shape import Shape
+from profiler.analysis.shape import Shape, sorting
 from profiler.analysis.tree import Column
 from profiler.errors import UsageError
 from profiler.model import ROOT, Frame, Profile, ProfileType
@@ -95,7 +95,8 @@ def by_total(shape: Shape, totals: Column | NDArray[np.float64]) -> NDArray[np.i
     """
     parents, end = shape.parents, shape.end
     sizes = end - np.arange(len(end))
-    siblings = np.lexsort((-totals, parents))
+    siblings = np.argsort(-totals, kind="stable")
+    siblings = siblings[sorting(parents[siblings])]
     family = parents[siblings]
     before = np.cumsum(sizes[siblings]) - sizes[siblings]
     moved = np.zeros(len(end) + 1, np.int64)

@@ -45,13 +45,11 @@ def union_of(
 def pairs(both: Union) -> dict[int, int]:
     """The function that each new one was."""
     counts = [side.samples_of("total") for side in both.sides]
-    real = code(both.keys)
-    gone, new = (
-        np.flatnonzero(real & (counts[side] >= MIN_SAMPLES) & (counts[1 - side] == 0)).tolist()
-        for side in (0, 1)
-    )
-    if not gone or not new:
+    alone = [(counts[side] >= MIN_SAMPLES) & (counts[1 - side] == 0) for side in (0, 1)]
+    if not all(one.any() for one in alone):
         return {}
+    real = code(both.keys)
+    gone, new = (np.flatnonzero(real & one).tolist() for one in alone)
     before, after = (
         {function: _Place.of(inside, function) for function in those}
         for inside, those in ((_Side.of(both, 0), gone), (_Side.of(both, 1), new))

@@ -44,11 +44,7 @@ class Shape:
     @cached_property
     def by_function(self) -> NDArray[np.intp]:
         """The nodes without the root, those of each function together and in order."""
-        functions = self.functions[1:]
-        if functions.max(initial=0) <= _MOST_SHORT:
-            functions = functions.astype(np.int16)  # a radix sort, a tenth of the time
-        nodes: NDArray[np.intp] = 1 + np.argsort(functions, kind="stable")
-        return nodes
+        return 1 + sorting(self.functions[1:])
 
     @cached_property
     def outermost(self) -> NDArray[np.intp]:
@@ -64,6 +60,16 @@ class Shape:
         nested = np.zeros(len(nodes), bool)
         nested[1:] = (apart + nodes)[1:] < furthest[:-1]
         return nodes[~nested]
+
+
+def numbered(functions: Integers, count: int) -> tuple[Integers, NDArray[np.int32]]:
+    """Those of so many functions that some nodes are, in order, and the number of each among them;
+    the root's, -1, the last entry, stays."""
+    is_used = np.zeros(count + 1, bool)
+    is_used[functions] = True
+    number = np.cumsum(is_used, dtype=np.int32) - np.int32(1)
+    number[-1] = -1
+    return np.flatnonzero(is_used[:-1]), number
 
 
 def alphabet(keys: Sequence[FunctionKey]) -> NDArray[np.int32]:
@@ -106,6 +112,13 @@ def joined(
         np.concatenate([root, position[folded.node_of[start:end]]])
         for start, end in pairwise(starts)
     ]
+
+
+def sorting(numbers: NDArray[np.int32]) -> NDArray[np.intp]:
+    """The places of numbers from -1 on in their order, equal ones as they stand."""
+    if numbers.max(initial=0) <= _MOST_SHORT:
+        numbers = numbers.astype(np.int16)  # a radix sort, a tenth of the time
+    return np.argsort(numbers, kind="stable")
 
 
 def below(shape: Shape, column: Column) -> Column:

@@ -85,7 +85,7 @@ def _alike(before: Ratio, now: Ratio) -> float:
     """The correlation of a day with the next that both sides have, over all functions."""
     squares, products = np.zeros((2, before.x.shape[1]))
     for side in (before, now):
-        rest = side.residuals * side.whole / side.n[:, None]
+        rest = side.residuals() * side.whole / side.n[:, None]
         squares += (rest**2).sum(axis=0)
         products += (rest[1:] * rest[:-1]).sum(axis=0)
     varies = squares > 0

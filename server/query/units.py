@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from profiler.analysis.ground import Ground, tree_id
 from profiler.analysis.grouping import FunctionKey
-from profiler.analysis.shape import Shape, below, joined
+from profiler.analysis.shape import Shape, below, joined, numbered
 from profiler.model import ROOT, Frame, Profile
 from profiler.timerange import SECOND
 from server.query.selection import HOST, Selection
@@ -117,18 +117,16 @@ class _Joined:
     @classmethod
     def _of(cls, shape: Shape, places: Mapping[Log, NDArray[np.intp]], found: Found) -> Self:
         """With numbers of the functions that are there."""
-        is_used = np.zeros(len(found.frames) + 1, bool)  # the root's is -1, the last one
-        is_used[shape.functions] = True
-        number = np.cumsum(is_used, dtype=np.int32) - np.int32(1)
-        number[-1] = -1
-        used = np.flatnonzero(is_used[:-1]).tolist()
-        frames = tuple(found.frames[number] for number in used)
-        keys = [found.keys[number] for number in used]
+        functions, number = numbered(shape.functions, len(found.frames))
+        used = functions.tolist()
+        frames = tuple(map(found.frames.__getitem__, used))
+        keys = list(map(found.keys.__getitem__, used))
         return cls(replace(shape, functions=number[shape.functions]), keys, frames, places)
 
     def profiles(self, read: _Read) -> Iterator[Profile]:
         counts = np.zeros((len(read.units), 2, len(self.shape)), np.int64)
         for (host, window), sums, columns in zip(read.units, read.sums, counts, strict=True):
+            samples, values = columns
             self._count(sums, columns)
             samples, values = columns
             yield Profile(

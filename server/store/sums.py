@@ -68,7 +68,7 @@ class Columns:
 
     def _reach(self, length: int) -> None:
         if length > len(self._samples):
-            # Exactly so long at first: days of hosts, many at once, are one part each.
+            # Exactly so long at first: days of hosts are one part, and there are many at once.
             size = max(length, len(self._samples) * 3 // 2)
             self._samples = _longer(self._samples, size)
             if not self._period:
