@@ -16,7 +16,7 @@ from profiler.analysis import union
 from profiler.analysis.estimate import Ratio, compare
 from profiler.analysis.gate import MIN_SAMPLES, code
 from profiler.analysis.ground import Ground
-from profiler.analysis.shape import Shape, below
+from profiler.analysis.shape import Shape, below, sorting
 from profiler.analysis.tree import Column
 from profiler.analysis.union import Union
 from profiler.model import Profile
@@ -87,26 +87,27 @@ class _Side:
         totals = below(shape, selves)
         nodes = 1 + np.flatnonzero(totals[1:] > 0)
         by_function, by_parent = (
-            _Index.of(nodes, column[nodes]) for column in (shape.functions, shape.parents)
+            _Index.of(nodes, column[nodes], count)
+            for column, count in ((shape.functions, len(both.keys)), (shape.parents, len(shape)))
         )
         return cls(shape, totals, selves, by_function, by_parent)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Index:
-    """Nodes by a number that each has."""
+    """Nodes by a number that each has: those of a number stand from its start to the next."""
 
-    numbers: NDArray[np.int32]
     nodes: NDArray[np.intp]
+    starts: list[int]
 
     @classmethod
-    def of(cls, nodes: NDArray[np.intp], numbers: NDArray[np.int32]) -> Self:
-        order = np.argsort(numbers, kind="stable")
-        return cls(numbers[order], nodes[order])
+    def of(cls, nodes: NDArray[np.intp], numbers: NDArray[np.int32], count: int) -> Self:
+        """`count`: all numbers are less."""
+        starts = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=count))])
+        return cls(nodes[sorting(numbers)], starts.tolist())
 
     def __getitem__(self, number: int) -> NDArray[np.intp]:
-        first, end = np.searchsorted(self.numbers, (number, number + 1))
-        return self.nodes[first:end]
+        return self.nodes[self.starts[number] : self.starts[number + 1]]
 
 
 Weights = dict[int, float]
