@@ -9,7 +9,8 @@ fsync, SQLite with. An entry is a stack with samples in a profile.
     write      hot rows alone, 200 profiles a commit
     arrive     over gRPC, acknowledged after the commit, the server on one core: see `arrivals`
     q1         one host of one service, 15 minutes that cut a chunk
-    q2         one service, a day of all its hosts
+    q2         one service, a day of all its hosts; and that day compared with the next, host by
+               host, beside one query of a day, both as the page asks for them
     q3         all services, all days
     raw        from the profiles of each chunk, as if there were no rollups
 
@@ -239,8 +240,7 @@ def print_asked(
     add("q2 with rollups", summed, 50)
     add_ratio("q2 with rollups", raw, summed, 10)
     if size.days > 1:
-        sides = (day, asked.hours(DAY_HOURS, 2 * DAY_HOURS))
-        add("two days of q2 compared", reader.compared(SERVICE, *sides), 2 * summed.ms)
+        print_compared(table, reader, day, asked.hours(DAY_HOURS, 2 * DAY_HOURS))
     everything = reader.raw(EVERYTHING, week)
     add_raw("q3", everything, None)
     aligned, cut = (reader.asked(EVERYTHING, within) for within in (week, asked.inside(week)))
@@ -264,9 +264,8 @@ def print_asked(
     add(f"top functions of the fleet, {MONTH} days", reader.top(asked.days(MONTH)), 1000)
     add(f"callers of a function, {MONTH} days", reader.callers(function, asked.days(MONTH)), 2000)
     month = TimeRange(asked.days(MONTH).to_ns, asked.days(2 * MONTH).to_ns)
-    since = {"since": f"{MONTH}d"}
     for what, took in {
-        "overview": reader.answered(urls.OVERVIEW, month, **since),
+        "overview": reader.answered(urls.OVERVIEW, month, since=f"{MONTH}d"),
         "movers": reader.answered(urls.MOVERS, month),
         "a function": reader.answered(urls.FUNCTION, month, function=function),
         "a function by service": reader.answered(
@@ -276,6 +275,18 @@ def print_asked(
         add(f"{what}, {MONTH} days, HTTP", took, 1000)
     differ = reader.mismatches(reader.sums(EVERYTHING, week), everything.sums)
     table.add("nodes whose rollup differs from raw", differ, "nodes", None, 0)
+
+
+def print_compared(table: Table, reader: Reader, before: TimeRange, after: TimeRange) -> None:
+    """Two sides, each a day of q2, and what one query of one of them takes: both over HTTP as the
+    page asks, both warm, then both of a server that has read no symbols yet."""
+    for state, cold in (("warm", False), ("cold", True)):
+        one = reader.answered(urls.FLAMEGRAPH, before, cold=cold, query=SERVICE)
+        two = reader.answered(urls.DIFF, after, cold=cold, query=SERVICE, limit="0")
+        for what, took in (("q2", one), ("two days of q2 compared", two)):
+            table.add(f"{what}, HTTP, {state}", took.ms, "ms", cpu=took.cpu_ms)
+        times, cpu = two.ms / one.ms, two.cpu_ms / one.cpu_ms
+        table.add(f"compared beside one query, {state}", times, "times", None, 2, cpu=cpu)
 
 
 def native_floor(pool: Pool, folder: Path) -> float | None:
