@@ -98,3 +98,16 @@ def test_what_came_later_in_the_hour_is_no_unit_of_before(database: Database) ->
 
 def test_nothing_has_no_units(database: Database) -> None:
     assert units_of(database) == ()
+
+
+def test_of_a_tree_that_holds_little_else_is_left_out(database: Database) -> None:
+    stacks_of_b = [f"main;other{number} 1" for number in range(10)]
+    ingester = Ingester(database, TENANT)
+    for collector, (host, lines) in enumerate((("a", ["main;f 3"]), ("b", stacks_of_b))):
+        send_all(ingester, [drain(series(*lines, host=host), host=host)], collector)
+    few = units_of(database, 'cpu{host_name="a"}')
+    assert {frame.function for frame in few[0].frames} == {"main", "f"}
+    most = units_of(database, 'cpu{host_name="b"}')
+    assert len(most[0].parents) == len(units_of(database)[0].parents)
+    assert by_host(database, 'cpu{host_name="b"}')["b"].total_samples == 10
+    assert stacks(by_host(database)["a"]) == stacks(by_host(database, 'cpu{host_name="a"}')["a"])
