@@ -33,7 +33,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server of this run; tests that use it are marked `postgres`."""
     try:
-        with running() as server:
+        with running(in_memory=True) as server:
             yield server
     except PostgresMissingError as error:
         pytest.skip(str(error))

@@ -9,7 +9,7 @@ import pwd
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +19,8 @@ import psycopg
 from tests.processes import free_address
 
 _USERS = ("postgres", "nobody")
+MEMORY, LOG = "1g", "128MB"
+"""At most: a database takes 8 MB, and tests drop what they made."""
 
 
 class PostgresMissingError(Exception):
@@ -41,6 +43,9 @@ class Postgres:
         name = f"test_{next(self._numbers)}"
         self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
+
+    def drop_database(self, url: str) -> None:
+        self._execute(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
 
     @contextmanager
     def database_in(self, folder: Path) -> Iterator[str]:
@@ -71,23 +76,39 @@ def programs() -> Path:
 
 
 @contextmanager
-def running() -> Iterator[Postgres]:
-    """A server from entry to exit; raises PostgresMissingError."""
+def running(in_memory: bool = False) -> Iterator[Postgres]:
+    """A server from entry to exit; raises PostgresMissingError. `in_memory` where that may be
+    mounted: a database is 300 files, which a disk takes four times as long to make."""
     bin, user = programs(), _user()
     port = int(free_address().rpartition(":")[2])
     # Not in pytest's folders: those are closed to other users, such as `postgres`.
     with TemporaryDirectory(prefix="profiler-postgres-") as name:
         folder = Path(name)
-        if user is not None:
-            os.chown(folder, user.pw_uid, user.pw_gid)
-        with _started(bin, folder, user, port):
-            yield Postgres(port, user)
+        with _mounted(folder) if in_memory else nullcontext():
+            if user is not None:
+                os.chown(folder, user.pw_uid, user.pw_gid)
+            more = f"-c max_wal_size={LOG}" if in_memory else ""
+            with _started(bin, folder, user, port, more):
+                yield Postgres(port, user)
 
 
 @contextmanager
-def _started(bin: Path, folder: Path, user: pwd.struct_passwd | None, port: int) -> Iterator[None]:
+def _mounted(folder: Path) -> Iterator[None]:
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={MEMORY}", "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, capture_output=True).returncode == 0
+    try:
+        yield
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@contextmanager
+def _started(
+    bin: Path, folder: Path, user: pwd.struct_passwd | None, port: int, more: str
+) -> Iterator[None]:
     # Without fsync: nothing here has to outlive the power.
-    options = f"-p {port} -h 127.0.0.1 -c fsync=off -k {folder}"
+    options = f"-p {port} -h 127.0.0.1 -c fsync=off -k {folder} {more}"
 
     def run(program: str, *arguments: str) -> None:
         subprocess.run(

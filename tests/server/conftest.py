@@ -31,19 +31,21 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def url(request: pytest.FixtureRequest, backend: str, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, backend: str, tmp_path: Path) -> Iterator[str]:
     """A database of the test's own: with tables where it asks for `database`, else empty."""
     tables = "database" in request.fixturenames
     if backend == "sqlite":
         if tables:
             shutil.copy(request.getfixturevalue("sqlite_tables"), tmp_path / "profiler.db")
-        return f"sqlite:///{tmp_path}/profiler.db"
-    if backend == "citus":
-        cluster: str = request.getfixturevalue("citus")
-        return cluster
-    postgres: Postgres = request.getfixturevalue("postgres")
-    template = request.getfixturevalue("postgresql_tables") if tables else "template1"
-    return postgres.create_database(template)
+        yield f"sqlite:///{tmp_path}/profiler.db"
+    elif backend == "citus":
+        yield request.getfixturevalue("citus")
+    else:
+        postgres: Postgres = request.getfixturevalue("postgres")
+        template = request.getfixturevalue("postgresql_tables") if tables else "template1"
+        created = postgres.create_database(template)
+        yield created
+        postgres.drop_database(created)
 
 
 @pytest.fixture(scope="session")
