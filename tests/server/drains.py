@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from profiler import wire
 from profiler.model import CPU, Drain, Profile, ProfileType
 from profiler.wire import DecodedBatch, StreamEncoder
-from server.ingest.ingester import Ingester, Outcome
+from server.ingest.ingester import Delivery, Ingester, Outcome
 from server.ingest.stream import Stream
 from tests import builders
 
@@ -57,6 +57,16 @@ class Sender:
 
     def send(self, drain: Drain, sequence: int) -> Outcome:
         return self._ingester.store(self._stream, self.decoded(drain, sequence))
+
+    def send_together(self, drains: Iterable[Drain]) -> None:
+        """In one transaction each hundred, numbered from 0."""
+        sent = [
+            Delivery(self._stream, self.decoded(drain, sequence))
+            for sequence, drain in enumerate(drains)
+        ]
+        for first in range(0, len(sent), 100):
+            found = self._ingester.store_all(sent[first : first + 100])
+            assert not [outcome for outcome in found if isinstance(outcome, Exception)]
 
     def decoded(self, drain: Drain, sequence: int) -> DecodedBatch:
         """As it arrives at the other end."""

@@ -116,8 +116,7 @@ def test_sums_beyond_64_bits_are_refused_and_not_wrapped(database: Database) -> 
     """Only a hostile sender comes that far: 2,100 batches of 2**52 samples."""
     sender = Sender(Ingester(database, TENANT))
     huge = drain(builders.profile(f"main {HUGE}", period=1, labels=(("host_name", "a"),)))
-    for sequence in range(2100):
-        sender.send(huge, sequence)
+    sender.send_together([huge] * 2100)
     with pytest.raises(UsageError, match="exceed 64 bits: choose a shorter range"):
         total(database)
     with suppress(UsageError):  # PostgreSQL's sums have no bound

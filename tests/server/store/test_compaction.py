@@ -117,8 +117,7 @@ def test_sums_that_leave_64_bits_stay_in_parts_and_are_not_rolled_up(
 ) -> None:
     huge = 2**52
     profile = builders.profile(f"main {huge}", period=1, labels=(("host_name", "a"),))
-    for number in range(2100):
-        sender.send(drain(profile, start_ns=MIDNIGHT + number), number)
+    sender.send_together(drain(profile, start_ns=MIDNIGHT + number) for number in range(2100))
     assert compact(database) == 2100
     (mark,) = marks(database, Level.ALL_DAY)
     assert not renewal.renew(database, mark)
