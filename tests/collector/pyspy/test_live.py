@@ -5,6 +5,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from collector.kernel.program import DWARF
 from collector.kernel.sampler import Sampler
 from collector.kernel.sampling import Sampling
 from collector.labels.labeller import Labelling
-from collector.pyspy import recording
+from collector.pyspy import recording, spying
 from collector.pyspy.placement import MARKER
 from collector.pyspy.spying import Spying
 from collector.sources import live
@@ -22,6 +23,8 @@ from collector.sources.live import LiveSource
 from collector.symbols.symbolizer import Symbolizer
 from profiler.model import Drain, Frame, Kind
 from tests.collector.pyspy.conftest import PROGRAMS, Start, interpreter
+from tests.collector.pyspy.test_spying import PATIENCE_NS, begun
+from tests.processes import eventually
 
 pytestmark = pytest.mark.kernel
 
@@ -50,6 +53,7 @@ def test_the_split_of_a_program_is_shown_below_a_marker_and_the_accounts_close(
     python: Path, program: Path, start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recording, "RATE_HZ", 199)
+    monkeypatch.setattr(spying, "PATIENCE_NS", PATIENCE_NS)
     process = start(python, PROGRAMS / "split.py")
     found, native = Counter[str](), 0
     with source(process.pid, tmp_path) as live_source:
@@ -57,7 +61,9 @@ def test_the_split_of_a_program_is_shown_below_a_marker_and_the_accounts_close(
         time.sleep(1)
         (first,) = live_source.drain()
         for _ in range(2):
-            time.sleep(2)
+            for one in live_source.spying._recordings:
+                eventually(partial(begun, one), "the beginning of a recording")
+            time.sleep(1)
             (drain,) = live_source.drain()
             assert drain.unaccounted == 0
             for stack, samples in stacks(drain):
