@@ -47,10 +47,12 @@ class Prompt:
         threading.Thread(target=self._run, name="prompt", daemon=True).start()
 
     def start(self, work: Callable[[], None], name: str) -> threading.Thread:
-        """Returns once it runs."""
+        """Returns once it runs; raises RuntimeError where there can be no more threads."""
         thread, started = threading.Thread(target=work, name=name, daemon=True), threading.Event()
         self._asked.put((thread, started))
         started.wait()
+        if thread.ident is None:
+            raise RuntimeError(f"no thread for {name}: as many as there may be")
         return thread
 
     def _run(self) -> None:
@@ -58,8 +60,9 @@ class Prompt:
         while True:
             with suppress(Empty):
                 thread, started = self._asked.get(timeout=LOOK_SECONDS if since else None)
-                thread.start()
-                since[thread] = time.monotonic()
+                with suppress(RuntimeError):  # a control group's pids.max, or RLIMIT_NPROC
+                    thread.start()
+                    since[thread] = time.monotonic()
                 started.set()
             since = {
                 thread: begun

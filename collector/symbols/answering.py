@@ -18,7 +18,7 @@ Device = tuple[int, int]
 
 
 class SilentError(Exception):
-    """The file system does not answer."""
+    """The file system does not answer, or nobody can wait for it."""
 
 
 class _Asked:
@@ -48,9 +48,13 @@ class Answering:
             if device in self._silent or self._silent.total() >= MAX_SILENT:
                 raise SilentError
         asked = _Asked()
-        threading.Thread(
+        work = threading.Thread(
             target=self._ask, args=(device, open_file, asked), name="open-file", daemon=True
-        ).start()
+        )
+        try:
+            work.start()
+        except RuntimeError:  # as many threads as there may be (pids.max)
+            raise SilentError from None
         asked.answered.wait(self._patience_seconds)
         with self._lock:
             if asked.answered.is_set():

@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Callable
 
+import pytest
+
 from collector import priority
 from collector.prompt import Allowance, Prompt
 
@@ -36,6 +38,23 @@ def test_a_thread_has_the_priority_of_before_its_starter_stood_back() -> None:
         (max(USUAL, priority.NICE), os.SCHED_BATCH),
         (USUAL, os.sched_getscheduler(0)),
     ]
+
+
+def test_where_there_can_be_no_more_threads_the_next_can_be_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prompt = Prompt()
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "refused":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="no thread for refused"):
+        prompt.start(lambda: None, "refused")
+    prompt.start(lambda: None, "work").join()
 
 
 def test_one_that_takes_more_than_it_may_stands_back_and_another_does_not() -> None:

@@ -42,9 +42,11 @@ def silenceable(folder: Path, program: Path) -> Iterator[Callable[[], None]]:
             stdin.flush()
             assert stdout.readline()
 
-        yield silence
-        server.kill()
-        subprocess.run(["umount", "--lazy", folder], check=True)
+        try:
+            yield silence
+        finally:
+            server.kill()
+            subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def serve(folder: str, contents: bytes) -> None:
@@ -64,9 +66,9 @@ def serve(folder: str, contents: bytes) -> None:
         os.write(fuse, struct.pack("<IiQ", 16 + len(body), -error, unique) + body)
         if call == INIT:
             print("ready", flush=True)
+    os.read(0, 1)
     print("silent", flush=True)
     os.read(0, 1)
-    sys.stdin.read()
 
 
 def answer(call: int, node: int, asked: bytes, contents: bytes) -> tuple[bytes, int]:

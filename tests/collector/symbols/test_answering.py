@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.processes.cache import ProcessCache
+from collector.processes.cache import Process, ProcessCache
+from collector.processes.maps import Mapping
 from collector.processes.procfs import ProcFs
 from collector.symbols.answering import MAX_SILENT, Answering, SilentError
 from collector.symbols.files import Unreadable, open_mapped
@@ -74,6 +75,23 @@ def test_no_more_threads_wait_than_there_may_be() -> None:
     assert len(waiting) == MAX_SILENT
 
 
+def test_where_there_can_be_no_more_threads_a_file_is_not_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(SilentError):
+        Answering().opened(REMOTE, null)
+
+
+def mapped(pid: int) -> tuple[Process, Mapping] | None:
+    process = ProcessCache(ProcFs()).refresh(pid)
+    found = (mapping for mapping in process.mappings if mapping.name == "program")
+    return next(((process, mapping) for mapping in found), None)
+
+
 @pytest.mark.kernel
 def test_a_program_of_a_file_system_without_its_server_holds_nobody_up(tmp_path: Path) -> None:
     place = tmp_path / "place"
@@ -81,8 +99,7 @@ def test_a_program_of_a_file_system_without_its_server_holds_nobody_up(tmp_path:
     with silenceable(place, Path("/bin/dash")) as silence:
         command = [str(place / "program"), "-c", "read never"]
         with subprocess.Popen(command, stdin=subprocess.PIPE) as program:
-            process = ProcessCache(ProcFs()).refresh(program.pid)
-            mapping = next(one for one in process.mappings if one.name == "program")
+            process, mapping = eventually(lambda: mapped(program.pid), "it runs")
             os.close(open_mapped(Path("/proc"), process, mapping))
             silence()
             for _ in range(2):
