@@ -95,7 +95,7 @@ def collecting(folder: Path) -> Iterator[str]:
     collect = ["collect", "--server", grpc, "--spool", str(folder / "spool")]
     with (
         running(*serve, log=folder / "serve.log"),
-        running(*collect, log=folder / "collect.log", stop_seconds=60),
+        running(*collect, log=folder / "collect.log"),
     ):
         eventually(lambda: answers(f"http://{http}/readyz"), "the server answers")
         yield http

@@ -47,7 +47,8 @@ def test_nothing_is_shown_with_why(server: FakeServer, run: Run) -> None:
     server.answer("/api/v1/profile-types", {"profile_types": [{"name": "cpu"}]})
     _, out, _ = run("top", "gpu", "--server", server.url, "--window", "10s")
     assert out.splitlines()[2].strip() == (
-        "no samples of gpu from now-20000ms to now-10000ms: no profile type is 'gpu'; there are: cpu"
+        "no samples of gpu from now-20000ms to now-10000ms: "
+        "no profile type is 'gpu'; there are: cpu"
     )
 
 
