@@ -11,7 +11,7 @@ from profiler.analysis.differential import DifferentialGraph
 from profiler.analysis.flamegraph import MAX_NODES
 from profiler.analysis.gate import Terms
 from profiler.analysis.grouping import FunctionKey
-from profiler.model import Profile
+from profiler.model import Kind, Profile
 from profiler.timerange import SECOND
 from server.api import urls
 from server.api.arguments import SELECTION, Arguments
@@ -26,6 +26,8 @@ from server.store.hours import TimeRange
 BASELINE = ("baseline", "baseline_from", "baseline_to")
 
 _MS = SECOND // 1000
+
+_KINDS = {kind: kind.name.lower() for kind in Kind}
 
 USUAL_FUNCTIONS, _MOST_FUNCTIONS = 1000, 2**31 - 1
 
@@ -112,7 +114,7 @@ def _columns(graph: DifferentialGraph) -> dict[str, object]:
         "function": numbers(function),
         "file": numbers(file),
         "binary": numbers(binary),
-        "kind": [key[3].name.lower() for key in graph.keys],
+        "kind": [_KINDS[key[3]] for key in graph.keys],
     }
     before, after = range(2)
     return {
@@ -144,7 +146,7 @@ def _function(row: FunctionDifference) -> dict[str, object]:
 
 def _key(key: FunctionKey) -> dict[str, object]:
     function, file, binary, kind = key
-    return {"function": function, "file": file, "binary": binary, "kind": kind.name.lower()}
+    return {"function": function, "file": file, "binary": binary, "kind": _KINDS[kind]}
 
 
 def _cost(cost: Cost) -> dict[str, object]:
