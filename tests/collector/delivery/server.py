@@ -26,7 +26,7 @@ class Server:
         self.received: list[list[pb.Batch]] = []
         self.answer: Answer = lambda batch, n: None
         self.lose_acks = False
-        self.listened = 0
+        self.listened = self._listening = 0
         self.requests = SimpleQueue[pb.Request]()
         self.address = free_address()
         self._grpc: Any = None
@@ -49,10 +49,14 @@ class Server:
     def Listen(self, listener: pb.Listener, context: Any) -> pb.Request:
         """The next of `requests`, to whoever waits."""
         self.listened += 1
-        while context.is_active():
-            with suppress(Empty):
-                return self.requests.get(timeout=0.05)
-        return pb.Request()
+        self._listening += 1
+        try:
+            while context.is_active():
+                with suppress(Empty):
+                    return self.requests.get(timeout=0.05)
+            return pb.Request()
+        finally:
+            self._listening -= 1
 
     def start(self) -> None:
         self._grpc = grpc.server(
@@ -64,6 +68,11 @@ class Server:
 
     def stop(self) -> None:
         self._grpc.stop(0).wait()
+
+    def listens(self, calls: int) -> Callable[[], bool | None]:
+        """Whether there were so many calls, and only the last waits: one that its caller has given
+        up would take the next request along."""
+        return lambda: True if self.listened >= calls and self._listening == 1 else None
 
     @property
     def drains(self) -> list[Drain]:

@@ -55,7 +55,7 @@ def test_who_asks_is_heard_after_a_stream_that_was_full_too(
     exporter.listen("a", heard.put)
     exporter.export(drain(1))
     eventually(lambda: True if not exporter.spool.batches else None, "the acknowledgement")
-    eventually(lambda: True if server.listened > 1 else None, "the call of the next stream")
+    eventually(server.listens(2), "the call of the next stream")
     server.requests.put(ASKED[0])
     assert heard.get(timeout=30) == ASKED[0]
 
@@ -69,6 +69,7 @@ def test_a_server_that_comes_back_is_listened_to(server: Server, exporter: GrpcE
     exporter.export(drain(1))
     server.start()
     eventually(server.has(2), "a batch of the next stream")
+    eventually(server.listens(2), "the call beside it")
     server.requests.put(ASKED[0])
     assert heard.get(timeout=30) == ASKED[0]
 
@@ -82,6 +83,7 @@ def test_a_call_that_nobody_answers_is_made_again(
     exporter.export(drain(1))
     eventually(lambda: True if server.listened > 2 else None, "the third call")
     monkeypatch.setattr(requests, "WAIT_SECONDS", 30.0)
+    eventually(server.listens(server.listened + 1), "one that waits for longer")
     server.requests.put(ASKED[0])
     assert heard.get(timeout=30) == ASKED[0]
 
