@@ -1,285 +1,34 @@
-/** The HTTP API: the only module that knows its URLs. Contract: docs/reference/http-api.md. */
+/** The questions of the HTTP API, each at its URL. Contract: docs/reference/http-api.md. */
 
+import type {
+  AlertsAnswer,
+  CallersAnswer,
+  Cost,
+  Deploy,
+  FunctionAnswer,
+  FunctionCost,
+  OverviewAnswer,
+  ProfileType,
+  Selection,
+  Session,
+  Shown,
+  TimelineAnswer,
+  TopAnswer,
+  TrendAnswer,
+  Wanted,
+} from "./answers";
 import type { Chosen } from "./lib/chosen";
 import { type DifferenceAnswer, decodeDifference } from "./lib/difference";
 import { LINES } from "./lib/palette";
 import { decode, decodePacked, type FlamegraphAnswer, PACKED } from "./lib/payload";
-import type { FunctionRow } from "./lib/table";
-import { type FrameTree, type Kind, ROOT } from "./lib/tree";
-
-/** What every question is about; times are Unix milliseconds. */
-export interface Selection {
-  readonly query: string;
-  readonly from: number;
-  readonly to: number;
-}
-
-/** A selection, and what is done with its stacks: more parameters of the same name. */
-export interface Shown extends Selection {
-  readonly shown: Readonly<Record<string, string>>;
-}
-
-export interface ProfileType {
-  readonly name: string;
-  readonly unit: string;
-}
-
-export interface TimelineLine {
-  readonly values: readonly number[];
-  readonly samples: readonly number[];
-}
-
-export interface TimelineAnswer {
-  readonly unit: string;
-  readonly from: number;
-  readonly to: number;
-  /** milliseconds of a bucket */
-  readonly step: number;
-  readonly times: readonly number[];
-  readonly values: readonly number[];
-  readonly samples: readonly number[];
-  /** where it is parted by a label: largest first, and the sum of all others */
-  readonly by?: string;
-  readonly groups?: readonly (TimelineLine & { readonly label_value: string })[];
-  readonly rest?: TimelineLine & { readonly groups: number };
-}
-
-export interface TopAnswer {
-  readonly unit: string;
-  readonly total: { readonly value: number; readonly samples: number };
-  readonly functions: readonly FunctionRow[];
-  readonly functions_total: number;
-}
-
-export interface Cost {
-  readonly value: number;
-  readonly samples: number;
-}
-
-export interface Deploy {
-  readonly time: number;
-  readonly service: string;
-  readonly environment: string;
-  readonly executable: string;
-  readonly version: string;
-  readonly previous: string;
-  readonly revision: string;
-  readonly hosts: number;
-}
-
-export interface Grown {
-  readonly function: string;
-  readonly file: string;
-  readonly binary: string;
-  readonly kind: Kind;
-  readonly self: number;
-  readonly self_samples: number;
-  readonly self_before: number;
-  readonly self_samples_before: number;
-}
-
-export interface ServiceRow {
-  readonly service: string;
-  readonly hosts: number;
-  readonly total: Cost;
-  readonly before: Cost;
-  readonly values: readonly number[];
-  readonly deploys: readonly Deploy[];
-  readonly grown: readonly Grown[];
-}
-
-export interface OverviewAnswer {
-  readonly unit: string;
-  readonly from: number;
-  readonly to: number;
-  readonly step: number;
-  readonly times: readonly number[];
-  readonly services: readonly ServiceRow[];
-  readonly services_total: number;
-}
-
-export interface FunctionCost {
-  readonly self: number;
-  readonly total: number;
-  readonly self_samples: number;
-  readonly total_samples: number;
-}
-
-/** One function, at its lines, for the values of a label, and in time. */
-export interface FunctionAnswer extends FunctionCost {
-  readonly unit: string;
-  readonly everything: Cost;
-  readonly lines: readonly (FunctionCost & { readonly file: string; readonly line: number })[];
-  readonly lines_total: number;
-  readonly groups?: readonly (FunctionCost & {
-    readonly label_value: string;
-    readonly everything: Cost;
-  })[];
-  readonly groups_total?: number;
-  readonly trend?: {
-    /** milliseconds of a bucket */
-    readonly step: number;
-    readonly times: readonly number[];
-    readonly total: readonly number[];
-  };
-}
-
-/** That a share took another level, known to `precision` milliseconds, and what was deployed then. */
-export interface TrendChange {
-  readonly time: number;
-  readonly precision: number;
-  readonly before: number;
-  readonly after: number;
-  readonly deploys: readonly Deploy[];
-}
-
-/** A function, or it for a value of a label; an entry a day. */
-export interface TrendLine {
-  readonly label_value: string;
-  readonly file: string;
-  readonly binary: string;
-  readonly total: readonly number[];
-  readonly all_samples: readonly number[];
-  readonly clusters: readonly number[];
-  readonly share: readonly number[];
-  readonly low: readonly number[];
-  readonly high: readonly number[];
-  readonly changes: readonly TrendChange[];
-}
-
-export interface TrendAnswer {
-  readonly unit: string;
-  /** milliseconds of a day */
-  readonly step: number;
-  readonly times: readonly number[];
-  /** what intervals are of: `hour` or `host` */
-  readonly cluster: string;
-  readonly lines: readonly TrendLine[];
-  readonly lines_total: number;
-  readonly deploys: readonly Deploy[];
-}
-
-/** Who calls a function and what it calls; both trees begin with it. */
-export interface CallersAnswer {
-  readonly unit: string;
-  readonly everything: number;
-  readonly self: number;
-  readonly total: number;
-  readonly callers: FrameTree;
-  readonly callees: FrameTree;
-}
-
-/** A rule of the server's, and how it stands. */
-export interface Alert {
-  readonly name: string;
-  readonly query: string;
-  /** "": any */
-  readonly function: string;
-  readonly cost: string;
-  readonly condition: string;
-  readonly bound: string;
-  /** milliseconds */
-  readonly window: number;
-  readonly state: string;
-  /** 0: never evaluated */
-  readonly since: number;
-  readonly detail: string;
-  /** why it was not evaluated, "" where it was */
-  readonly error: string;
-}
-
-export interface AlertsAnswer {
-  readonly alerts: readonly Alert[];
-}
-
-export const EXPORT_FORMATS = ["pprof", "folded", "speedscope", "html", "svg"] as const;
-
-export interface SessionHost {
-  readonly host_name: string;
-  readonly state: string;
-  readonly reason: string;
-  /** 0: the whole host */
-  readonly processes: number;
-  readonly accounts: { readonly taken: number };
-}
-
-/** A closer profile that collectors were asked for. */
-export interface Session {
-  readonly session: string;
-  readonly open: boolean;
-  readonly profile: Selection;
-  readonly hosts: readonly SessionHost[];
-}
-
-export interface Wanted {
-  readonly query: string;
-  readonly event: string;
-  readonly frequency: number;
-  readonly duration: string;
-}
-
-/** The server refused; `position` is the character of a selector at which the mistake stands. */
-export class ApiError extends Error {
-  constructor(
-    message: string,
-    readonly status: number,
-    readonly position: number | null,
-  ) {
-    super(message);
-  }
-}
-
-/** There was no answer at all. */
-export class UnreachableError extends Error {}
-
-const address = (path: string, parameters: Record<string, string | number>): URL => {
-  const url = new URL(`api/v1/${path}`, document.baseURI);
-  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, String(value));
-  return url;
-};
+import { ROOT } from "./lib/tree";
+import { address, ask, get, respond } from "./request";
 
 const parameters = ({ query, from, to }: Selection) => ({ query, from, to });
 
 const shownParameters = (of: Shown) => ({ ...parameters(of), ...of.shown });
 
-const get = <T>(url: URL, signal: AbortSignal): Promise<T> => ask(url, { signal });
-
-async function ask<T>(url: URL, request: RequestInit): Promise<T> {
-  return (await (await respond(url, request)).json()) as T;
-}
-
-async function respond(url: URL, request: RequestInit): Promise<Response> {
-  const response = await fetch(url, request).catch((error: Error) => {
-    if (error.name === "AbortError") throw error;
-    throw new UnreachableError(`no answer from ${url.origin}`);
-  });
-  noteServerClock(response.headers.get("date"));
-  if (!response.ok) throw await refusal(response);
-  return response;
-}
-
-async function refusal(response: Response): Promise<ApiError> {
-  const problem = await response.json().catch(() => ({}));
-  const message = problem.detail ?? problem.title ?? `the server answered ${response.status}`;
-  return new ApiError(message, response.status, problem.position ?? null);
-}
-
-// Ranges like "the last hour" are resolved by the page, once, so that all its parts speak of the
-// same one; by the server's clock, because the browser's may be hours off. The header has whole
-// seconds, so smaller differences mean nothing.
-const CLOCK_NOISE_MS = 2000;
-let clockOffset = 0;
-
-function noteServerClock(date: string | null): void {
-  const offset = Date.parse(date ?? "") - Date.now();
-  if (Math.abs(offset - clockOffset) > CLOCK_NOISE_MS) clockOffset = offset;
-}
-
-/** Milliseconds by which the server's clock is ahead, as far as an answer has told it. */
-export const serverOffset = (): number => clockOffset;
-
-/** Unix milliseconds by the server's clock. */
-export const serverNow = (): number => Date.now() + clockOffset;
+export const EXPORT_FORMATS = ["pprof", "folded", "speedscope", "html", "svg"] as const;
 
 export const getProfileTypes = async (signal: AbortSignal): Promise<ProfileType[]> =>
   (await get<{ profile_types: ProfileType[] }>(address("profile-types", {}), signal)).profile_types;

@@ -1,6 +1,6 @@
 /** Deploys as marks over a range: those that no screen could tell apart stand in one. */
 
-import type { Deploy } from "../api";
+import type { Deploy } from "../answers";
 import type { Range } from "./time";
 
 export interface Mark {

@@ -1,6 +1,6 @@
 /** The timeline as lines: of everything, or one a value of a label, side by side or on each other. */
 
-import type { TimelineAnswer } from "../api";
+import type { TimelineAnswer } from "../answers";
 import { rate } from "./rate";
 
 export interface Line {

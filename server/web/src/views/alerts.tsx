@@ -1,8 +1,10 @@
 /** The rules of alerts that fire, may soon, or could not be evaluated; the others are counted. */
 
-import { type Alert, type AlertsAnswer, getAlerts, serverNow } from "../api";
+import type { Alert, AlertsAnswer } from "../answers";
+import { getAlerts } from "../api";
 import { counted } from "../lib/format";
 import { ago, moment } from "../lib/time";
+import { serverNow } from "../request";
 import { useAnswer } from "./answer";
 import { PageLink } from "./link";
 import type { Navigate } from "./page_state";

@@ -3,7 +3,7 @@
  * while the server cannot be reached; a refusal takes it away. */
 
 import { useEffect, useState } from "preact/hooks";
-import { UnreachableError } from "../api";
+import { UnreachableError } from "../request";
 
 export interface Answer<T> {
   readonly value: T | null;

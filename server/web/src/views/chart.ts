@@ -1,7 +1,7 @@
 /** The chart of the timeline: uPlot with our lines and colours; dragging over it narrows the range. */
 
 import uPlot from "uplot";
-import type { TimelineAnswer } from "../api";
+import type { TimelineAnswer } from "../answers";
 import type { Theme } from "../lib/colour";
 import { lineColour } from "../lib/palette";
 import { type Line, rates, stacked, steps } from "../lib/series";

@@ -1,17 +1,11 @@
 /** Asks the collectors of what is selected for a closer profile, and shows it when it is there. */
 
 import { useEffect, useState } from "preact/hooks";
-import {
-  askForSession,
-  getSession,
-  type Session,
-  type SessionHost,
-  stopSession,
-  UnreachableError,
-  type Wanted,
-} from "../api";
+import type { Session, SessionHost, Wanted } from "../answers";
+import { askForSession, getSession, stopSession } from "../api";
 import { format, parse, usual } from "../lib/selector";
 import { toText } from "../lib/time";
+import { UnreachableError } from "../request";
 import { Icon } from "./icons";
 import type { Navigate } from "./page_state";
 import { Popover } from "./popover";

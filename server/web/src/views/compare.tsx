@@ -1,7 +1,7 @@
 /** Chooses what the selection is compared with: an earlier time, or what ran before a deploy. */
 
 import { useState } from "preact/hooks";
-import type { Deploy } from "../api";
+import type { Deploy } from "../answers";
 import { format, parse } from "../lib/selector";
 import { type Range, toText } from "../lib/time";
 import type { PageState } from "../lib/url";

@@ -1,6 +1,7 @@
 /** What the page asks the server, and when. */
 
 import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
+import type { Selection, Shown } from "../answers";
 import {
   EVERY_NODE,
   getCallers,
@@ -11,13 +12,10 @@ import {
   getProfileTypes,
   getTimeline,
   getTop,
-  type Selection,
-  type Shown,
-  serverNow,
-  serverOffset,
 } from "../api";
 import { parseRange, type Range } from "../lib/time";
 import { type PageState, shownOf } from "../lib/url";
+import { serverNow, serverOffset } from "../request";
 import { useAnswer } from "./answer";
 import { useDetails } from "./details";
 

@@ -1,7 +1,8 @@
 /** The flamegraph that was sent, and grows by the parts that are zoomed to. */
 
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { getFlamegraph, type Part, type Shown } from "../api";
+import type { Shown } from "../answers";
+import { getFlamegraph, type Part } from "../api";
 import { graft, USUAL_NODES, wanted } from "../lib/detail";
 import { ordered } from "../lib/order";
 import { findPath, pathName } from "../lib/path";

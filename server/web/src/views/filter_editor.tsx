@@ -1,7 +1,8 @@
 /** A label filter in the making: name, operator, value, with what the selection has to offer. */
 
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { getLabels, getLabelValues, type Selection } from "../api";
+import type { Selection } from "../answers";
+import { getLabels, getLabelValues } from "../api";
 import { type Matcher, OPERATORS, type Operator } from "../lib/selector";
 import { useAnswer } from "./answer";
 import { Combobox } from "./combobox";

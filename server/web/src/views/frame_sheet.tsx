@@ -1,7 +1,7 @@
 /** What is known of the selected frame: what it is, what it and its function cost, where and when. */
 
 import type { ComponentChildren } from "preact";
-import type { FunctionAnswer, Selection } from "../api";
+import type { FunctionAnswer, Selection } from "../answers";
 import { groupColour, type Theme } from "../lib/colour";
 import { basename, counted, digits, share, value } from "../lib/format";
 import { rate, rateOf } from "../lib/rate";

@@ -1,6 +1,6 @@
 /** The functions that cost most more themselves than a week before, of all services. */
 
-import type { Grown, OverviewAnswer } from "../api";
+import type { Grown, OverviewAnswer } from "../answers";
 import { groupColour } from "../lib/colour";
 import { basename, count, digits } from "../lib/format";
 import { change, rate, signed } from "../lib/rate";

@@ -1,12 +1,7 @@
 /** What a function cost on each of 90 days, where its level changed, and after which deploy. */
 
-import {
-  getTrend,
-  type Selection,
-  type TrendAnswer,
-  type TrendChange,
-  type TrendLine,
-} from "../api";
+import type { Selection, TrendAnswer, TrendChange, TrendLine } from "../answers";
+import { getTrend } from "../api";
 import { count, digits, share } from "../lib/format";
 import { change, rate, rateOf } from "../lib/rate";
 import { parse } from "../lib/selector";

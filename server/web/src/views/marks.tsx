@@ -1,6 +1,6 @@
 /** Deploys over the timeline. Each leads to what its version does. */
 
-import type { Deploy } from "../api";
+import type { Deploy } from "../answers";
 import { counted } from "../lib/format";
 import { marksOf } from "../lib/marks";
 import { format, parse, withMatcher } from "../lib/selector";

@@ -1,9 +1,9 @@
 /** What stands where there is nothing to draw: why, and the next step. */
 
 import type { ComponentChildren } from "preact";
-import { ApiError, UnreachableError } from "../api";
 import { TimeError } from "../lib/time";
 import { DEFAULTS, EVERYTHING } from "../lib/url";
+import { ApiError, UnreachableError } from "../request";
 import { Icon } from "./icons";
 import type { Navigate } from "./page_state";
 

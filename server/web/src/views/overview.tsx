@@ -2,7 +2,8 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { getOverview, getProfileTypes, type Selection } from "../api";
+import type { Selection } from "../answers";
+import { getOverview, getProfileTypes } from "../api";
 import { count, counted, digits } from "../lib/format";
 import { rate } from "../lib/rate";
 import { EVERYTHING, type PageState } from "../lib/url";

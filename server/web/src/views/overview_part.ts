@@ -1,6 +1,6 @@
 /** What the parts of the first page share. */
 
-import type { OverviewAnswer } from "../api";
+import type { OverviewAnswer } from "../answers";
 import { format } from "../lib/selector";
 import type { PageState } from "../lib/url";
 import type { Navigate } from "./page_state";

@@ -1,8 +1,9 @@
 /** Profile type and label filters as chips, or the selector as text; mistakes stand under it. */
 
 import { useState } from "preact/hooks";
-import { ApiError, type ProfileType, type Selection } from "../api";
+import type { ProfileType, Selection } from "../answers";
 import { format, parse, withMatcher, withoutMatcher } from "../lib/selector";
+import { ApiError } from "../request";
 import { FilterEditor } from "./filter_editor";
 import { Icon } from "./icons";
 import { SelectorText } from "./selector_text";

@@ -2,7 +2,7 @@
  * puts it into the middle. */
 
 import { useMemo, useState } from "preact/hooks";
-import type { CallersAnswer } from "../api";
+import type { CallersAnswer } from "../answers";
 import type { Orientation, Scene } from "../flamegraph/scene";
 import { chosenAt } from "../lib/chosen";
 import type { Theme } from "../lib/colour";

@@ -1,7 +1,8 @@
 /** The selector as text, completed as one types: types, labels, operators, values. */
 
 import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { getLabels, getLabelValues, type ProfileType, type Selection } from "../api";
+import type { ProfileType, Selection } from "../answers";
+import { getLabels, getLabelValues } from "../api";
 import { type Completion, complete, completionAt, fitting, operatorsFrom } from "../lib/completion";
 import { useAnswer } from "./answer";
 

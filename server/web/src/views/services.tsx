@@ -1,6 +1,6 @@
 /** The table of services: cores, their trend, how that is to a week before, and the newest deploy. */
 
-import type { Deploy, ServiceRow } from "../api";
+import type { Deploy, ServiceRow } from "../answers";
 import { count, digits, share } from "../lib/format";
 import { change, rate, signed } from "../lib/rate";
 import { ago, moment } from "../lib/time";

@@ -1,7 +1,7 @@
 /** Beside the flamegraph: the table of functions, or what is known of the selected frame. */
 
 import { useMemo } from "preact/hooks";
-import type { FunctionAnswer, Selection, TopAnswer } from "../api";
+import type { FunctionAnswer, Selection, TopAnswer } from "../answers";
 import { chosenAt, isChosen } from "../lib/chosen";
 import type { Theme } from "../lib/colour";
 import { findPath } from "../lib/path";

@@ -1,9 +1,9 @@
 /** The range: buttons for the usual ones, text for the others, and whether it follows the present. */
 
 import { useState } from "preact/hooks";
-import { serverNow } from "../api";
 import { describe, isRelative, lastOf, parseRange, type Range, toText } from "../lib/time";
 import type { PageState } from "../lib/url";
+import { serverNow } from "../request";
 import { Icon } from "./icons";
 import type { Navigate } from "./page_state";
 import { Popover } from "./popover";

@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
-import type { Deploy, TimelineAnswer } from "../api";
+import type { Deploy, TimelineAnswer } from "../answers";
 import type { Theme } from "../lib/colour";
 import { counted, digits } from "../lib/format";
 import { rateOf } from "../lib/rate";

@@ -1,7 +1,8 @@
 /** What is shown of the selection, and how. */
 
 import { useState } from "preact/hooks";
-import { EXPORT_FORMATS, exportAddress, jsonAddress, type Shown } from "../api";
+import type { Shown } from "../answers";
+import { EXPORT_FORMATS, exportAddress, jsonAddress } from "../api";
 import type { Flamegraph } from "../flamegraph/flamegraph";
 import { COLOURINGS, type PageState, TABS } from "../lib/url";
 import { Icon } from "./icons";

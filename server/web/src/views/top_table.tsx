@@ -1,7 +1,7 @@
 /** Functions by self or total. Rows are drawn as they come into view, so that all can be there. */
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { TopAnswer } from "../api";
+import type { TopAnswer } from "../answers";
 import { isChosen, NOBODY } from "../lib/chosen";
 import { groupColour, type Theme } from "../lib/colour";
 import { basename, count, counted, digits, share, value } from "../lib/format";
